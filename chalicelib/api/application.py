@@ -1,0 +1,171 @@
+"""The Chalice app, made of the table of operations: token, scope, body and errors are handled here, once for all."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from chalice.app import Response
+from pydantic import ValidationError
+
+from chalicelib import telemetry
+from chalicelib.api import problem
+from chalicelib.api.body import invalid_of, json_of, parsed
+from chalicelib.api.operation import OPERATIONS, Answer, Call, Operation
+from chalicelib.api.threadlocal import ThreadSafeChalice
+from chalicelib.domain.errors import (
+    STATUS_OF,
+    PaymentServerError,
+    PreconditionRequired,
+    Unreadable,
+)
+from chalicelib.wiring import Wiring, wiring
+
+log = logging.getLogger("paymentserver.api")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_ETAG = re.compile(r'"([0-9]{1,9})"')
+_KEY = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
+_BINARY = ["image/png", "application/octet-stream"]
+
+
+def create_app(lookup: Callable[[], Wiring] = wiring) -> ThreadSafeChalice:
+    """`lookup` gives the wiring at the first request, so that importing needs no setting, no secret and no network."""
+    app = ThreadSafeChalice(app_name="paymentserver")
+    app.api.binary_types = [*app.api.binary_types, *_BINARY]
+    for operation in OPERATIONS:
+        _register(app, operation, lookup)
+    return app
+
+
+def _register(app: ThreadSafeChalice, operation: Operation, lookup: Callable[[], Wiring]) -> None:
+    def view(**params: str) -> Response:
+        return _respond(app, operation, lookup, params)
+
+    view.__name__ = operation.name
+    content_types = ["application/json", "application/x-www-form-urlencoded", "text/plain", "application/octet-stream"]
+    if operation.method in ("GET", "DELETE"):
+        app.route(operation.path, methods=[operation.method], name=operation.name)(view)
+    else:
+        app.route(operation.path, methods=[operation.method], name=operation.name, content_types=content_types)(view)
+
+
+def _respond(
+    app: ThreadSafeChalice, operation: Operation, lookup: Callable[[], Wiring], params: Mapping[str, str]
+) -> Response:
+    request = app.current_request
+    headers = {str(name).lower(): str(value) for name, value in request.headers.items()}
+    request_id = headers.get("x-request-id", "")
+    if not _REQUEST_ID.fullmatch(request_id):
+        request_id = "req_" + secrets.token_hex(12)
+    path = request.context.get("path") or operation.path
+    with telemetry.bind(request_id=request_id, operation=operation.name):
+        wired: Wiring | None = None
+        try:
+            wired = lookup()
+            call = _checked(operation, wired, request, headers, params, request_id, path)
+            answer = operation.handler(call)
+        except PaymentServerError as error:
+            answer = problem_answer(error, wired.ports.public_url if wired else "", path, request_id)
+        except Exception:
+            log.exception("unexpected error")
+            answer = _internal_error(wired.ports.public_url if wired else "", path, request_id)
+        return _response(answer, request_id)
+
+
+def _checked(
+    operation: Operation,
+    wired: Wiring,
+    request: Any,
+    headers: Mapping[str, str],
+    params: Mapping[str, str],
+    request_id: str,
+    path: str,
+) -> Call:
+    """The order is the one a caller would want: who are you, may you, can it be read, does it make sense."""
+    caller = None
+    if operation.scope is not None:
+        caller = wired.verifier.verify(headers.get("authorization"))
+        caller.require(operation.scope)
+    raw = request.raw_body or b""
+    key = _idempotency_key(headers) if operation.idempotency_key else None
+    if_match = _if_match(headers) if operation.if_match else None
+    document = body = query = None
+    if operation.body is not None:
+        document = json_of(raw)
+        body = parsed(operation.body, raw)
+    if operation.query is not None:
+        query = _query_of(operation, request.query_params)
+    params = {name: unquote(value) for name, value in params.items()}
+    return Call(
+        wired, request_id, path, params, headers, raw, document, body, query, caller, key, if_match
+    )
+
+
+def _idempotency_key(headers: Mapping[str, str]) -> str:
+    key = headers.get("idempotency-key")
+    if key is None:
+        raise Unreadable("The header Idempotency-Key is missing: send a value that is unique to this call, up to 255 long.")
+    if len(key) > 255 or not _KEY.fullmatch(key):
+        raise Unreadable("The header Idempotency-Key must be 1 to 255 printable ASCII characters.")
+    return key
+
+
+def _if_match(headers: Mapping[str, str]) -> int:
+    value = headers.get("if-match")
+    if value is None:
+        raise PreconditionRequired("The header If-Match is missing: send the ETag of the version you read.")
+    match = _ETAG.fullmatch(value.strip())
+    if match is None:
+        raise Unreadable('The header If-Match must be one strong ETag such as "3".')
+    return int(match[1])
+
+
+def _query_of(operation: Operation, given: Mapping[str, str] | None) -> Any:
+    assert operation.query is not None
+    try:
+        return operation.query.model_validate_strings(dict(given or {}))
+    except ValidationError as error:
+        raise invalid_of(error, at="/query") from None
+
+
+def problem_answer(error: PaymentServerError, public_url: str, path: str, request_id: str) -> Answer:
+    status = STATUS_OF[type(error)]
+    if status >= 500:
+        log.error("fault", extra={"fields": {"error": type(error).__name__, "detail": error.detail}})
+    body = problem.problem(
+        error.slug,
+        status,
+        error.detail,
+        public_url=public_url,
+        instance=path,
+        request_id=request_id,
+        **problem.members_of(error),
+    )
+    return Answer(status, body, problem.headers_of(error), problem.CONTENT_TYPE)
+
+
+def _internal_error(public_url: str, path: str, request_id: str) -> Answer:
+    detail = "This is a fault of PaymentServer's. Its log has the details under this request id."
+    body = problem.problem(
+        "internal-error", 500, detail, public_url=public_url, instance=path, request_id=request_id
+    )
+    return Answer(500, body, {}, problem.CONTENT_TYPE)
+
+
+def _response(answer: Answer, request_id: str) -> Response:
+    body = answer.body
+    if body is None:
+        body = ""
+    elif not isinstance(body, (bytes, str)):
+        body = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    if isinstance(body, bytes) and answer.content_type not in _BINARY:
+        body = body.decode()
+    headers = {"Content-Type": answer.content_type, "X-Request-Id": request_id, **answer.headers}
+    return Response(body=body, status_code=answer.status, headers=headers)
+
+

@@ -1,0 +1,51 @@
+"""POST /v1/checkouts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from chalicelib import telemetry
+from chalicelib.api.card_numbers import refuse_card_numbers
+from chalicelib.api.models import CHECKOUT_EXAMPLE, CheckoutRequest, PaymentModel, order_of
+from chalicelib.api.operation import Answer, Call, operation
+from chalicelib.api.problem import CONTENT_TYPE
+from chalicelib.api.rendering import checkout_renderer
+
+
+def fingerprint_of(method: str, path: str, document: object) -> str:
+    """What makes two calls with one key the same: method, path, and the body's JSON with sorted keys, before defaults."""
+    canonical = json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(f"{method}\n{path}\n{canonical}".encode()).hexdigest()
+
+
+@operation(
+    "POST",
+    "/v1/checkouts",
+    summary="Open a checkout at a PSP",
+    description="Chooses a PSP by the route, opens a hosted checkout there and answers with the page to send the shopper to.",
+    tag="Payments",
+    scope="payments:write",
+    body=CheckoutRequest,
+    answers={201: PaymentModel, 202: PaymentModel},
+    problems=(402, 409, 502),
+    idempotency_key=True,
+    example=CHECKOUT_EXAMPLE,
+)
+def create_checkout(call: Call) -> Answer:
+    refuse_card_numbers(call.document)
+    assert call.idempotency_key is not None
+    answer = call.wiring.checkout.open(
+        call.merchant_id,
+        call.idempotency_key,
+        fingerprint_of("POST", "/v1/checkouts", call.document),
+        order_of(call.body),
+        checkout_renderer(call),
+    )
+    status = answer.rendered.status
+    telemetry.count("checkouts_total", outcome=str(status))
+    headers = {"Idempotency-Replayed": "true"} if answer.replayed else {}
+    if status == 202:
+        headers["Retry-After"] = "10"
+    content_type = "application/json" if status in (201, 202) else CONTENT_TYPE
+    return Answer(status, answer.rendered.body, headers, content_type)

@@ -1,0 +1,148 @@
+"""Reading payments: one, a list, a timeline."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from chalicelib.api.listing import PageQuery
+from chalicelib.api.models import PaymentList, PaymentModel, TimelineList
+from chalicelib.api.operation import Answer, Call, operation
+from chalicelib.api.rendering import payment_json
+from chalicelib.contracts.store import PAGE_MAX
+from chalicelib.domain.configuration import DeliveryRecord
+from chalicelib.domain.errors import NotFound
+from chalicelib.domain.fold import fold
+from chalicelib.domain.payment import Json, Payment
+from chalicelib.domain.view import text_of, view_of
+from chalicelib.services.kinds import DELIVERY, PAYMENT
+
+StatusName = Literal[
+    "created",
+    "pending",
+    "authorized",
+    "partially_captured",
+    "captured",
+    "partially_refunded",
+    "refunded",
+    "cancelled",
+    "failed",
+    "expired",
+    "unknown",
+]
+
+
+class PaymentQuery(PageQuery):
+    order_reference: str | None = Field(None, min_length=1, max_length=64)
+    """The shop's own reference."""
+    status: StatusName | None = None
+    connection_id: str | None = Field(None, min_length=1, max_length=40)
+    """The connection of the newest attempt."""
+    currency: str | None = Field(None, pattern=r"^[A-Z]{3}$")
+    created_from: datetime | None = None
+    """The earliest time of creation, included."""
+    created_to: datetime | None = None
+    """The latest time of creation, not included."""
+
+
+def payment_of(call: Call, payment_id: str) -> Payment:
+    """The payment, if it is this merchant account's. Raises NotFound."""
+    try:
+        payment = call.wiring.store.get(PAYMENT, payment_id).value
+    except NotFound:
+        payment = None
+    if payment is None or payment.merchant_id != call.merchant_id:
+        raise NotFound("There is no such payment.")
+    return payment
+
+
+@operation(
+    "GET",
+    "/v1/payments/{id}",
+    summary="Read a payment",
+    tag="Payments",
+    scope="payments:read",
+    answers={200: PaymentModel},
+)
+def read_payment(call: Call) -> Answer:
+    return Answer(200, payment_json(payment_of(call, call.params["id"])))
+
+
+@operation(
+    "GET",
+    "/v1/payments",
+    summary="List payments, the newest first",
+    tag="Payments",
+    scope="payments:read",
+    query=PaymentQuery,
+    answers={200: PaymentList},
+)
+def list_payments(call: Call) -> Answer:
+    query: PaymentQuery = call.query
+    by_order = query.order_reference is not None
+    where = {"status": query.status, "connection_id": query.connection_id, "currency": query.currency}
+    page = call.wiring.store.find(
+        PAYMENT,
+        "by_order" if by_order else "by_time",
+        f"{call.merchant_id}/{query.order_reference}" if by_order else call.merchant_id,
+        since=_bound(query.created_from),
+        until=_bound(query.created_to),
+        where={name: value for name, value in where.items() if value is not None},
+        after=query.cursor,
+        limit=query.limit,
+    )
+    items = [view_of(stored.value, fold(stored.value)) for stored in page.items]
+    return Answer(200, {"items": items, "next_cursor": page.after})
+
+
+def _bound(at: datetime | None) -> str | None:
+    """A time without a zone is UTC."""
+    if at is None:
+        return None
+    from datetime import UTC
+
+    return text_of(at if at.tzinfo else at.replace(tzinfo=UTC))
+
+
+@operation(
+    "GET",
+    "/v1/payments/{id}/timeline",
+    summary="Read everything that happened to a payment, the oldest first",
+    tag="Payments",
+    scope="payments:read",
+    query=PageQuery,
+    answers={200: TimelineList},
+)
+def read_timeline(call: Call) -> Answer:
+    """The timeline is bounded, so it is one page unless `limit` makes it several; the cursor is a position."""
+    payment = payment_of(call, call.params["id"])
+    entries: list[tuple[str, dict[str, Json]]] = [
+        (text_of(entry.at), {"kind": entry.kind, "summary": entry.summary, "data": entry.data})
+        for entry in payment.timeline
+    ]
+    page = call.wiring.store.find(DELIVERY, "by_payment", payment.id, newest_first=False, limit=PAGE_MAX)
+    for stored in page.items:
+        entries += _tries_of(stored.value)
+    entries.sort(key=lambda one: one[0])
+    query: PageQuery = call.query
+    start = int(query.cursor) if query.cursor and query.cursor.isdigit() and len(query.cursor) < 9 else 0
+    shown = [{"at": at, **entry} for at, entry in entries[start : start + query.limit]]
+    end = start + query.limit
+    return Answer(200, {"items": shown, "next_cursor": str(end) if end < len(entries) else None})
+
+
+def _tries_of(record: DeliveryRecord) -> list[tuple[str, dict[str, Json]]]:
+    told = []
+    for number, one in enumerate(record.tries, start=record.tried - len(record.tries) + 1):
+        summary = f"{record.event_type} to {record.subscription_id}, try {number}: {one.detail}."
+        data = {
+            "delivery_id": record.id,
+            "subscription_id": record.subscription_id,
+            "event_id": record.event_id,
+            "http_status": one.status,
+            "latency_ms": one.latency_ms,
+        }
+        told.append((text_of(one.at), {"kind": "delivery", "summary": summary, "data": data}))
+    return told

@@ -1,0 +1,94 @@
+"""What a sandbox session says, as facts. One movement has one id from every source: the answer, a webhook, a later read.
+
+A sale's only movement is the payment itself; an authorization has captures of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
+from chalicelib.domain.money import Money
+
+Json = dict[str, Any]
+
+CHECKOUT_STATE = {
+    "open": State.OPEN,
+    "complete": State.OPEN,  # what was paid says the rest
+    "expired": State.EXPIRED,
+    "cancelled": State.CANCELLED,
+}
+MOVEMENT_STATE = {"pending": State.PENDING, "succeeded": State.SUCCEEDED, "failed": State.FAILED}
+TRY_STATE = {"pending": State.PENDING, "declined": State.DECLINED, "approved": State.APPROVED}
+DISPUTE_STATE = {"inquiry": State.INQUIRY, "opened": State.OPENED, "won": State.WON, "lost": State.LOST}
+
+DECLINE_OF = {
+    "insufficient_funds": (DeclineClass.SOFT, "insufficient_funds"),
+    "stolen_card": (DeclineClass.HARD, "stolen_card"),
+    "card_declined": (DeclineClass.SOFT, "declined"),
+    "suspected_fraud": (DeclineClass.FRAUD, "fraud"),
+}
+
+
+def decline_of(psp_code: str, message: str) -> Decline:
+    """An unlisted code is soft and generic: it never means success, and it does not end the shopper's chances."""
+    cls, code = DECLINE_OF.get(psp_code, (DeclineClass.SOFT, "declined"))
+    return Decline(cls, code, psp_code[:60], message[:200])
+
+
+def facts_of(session: Json, attempt_id: str) -> tuple[Fact, ...]:
+    """All facts of one session. Raises KeyError, TypeError or ValueError on what is no session."""
+    checkout = CHECKOUT_STATE.get(str(session["status"]), State.OPEN)
+    facts = [Fact(attempt_id, Kind.CHECKOUT, str(session["id"]), checkout)]
+    payment = session.get("payment")
+    if payment is not None:
+        facts += _payment_facts(session, payment, attempt_id)
+    return tuple(facts)
+
+
+def _payment_facts(session: Json, payment: Json, attempt_id: str) -> list[Fact]:
+    payment_id, status, amount = str(payment["id"]), str(payment["status"]), money_of(payment["amount"])
+    facts = [_try(one, attempt_id) for one in payment.get("tries") or ()]
+    captures = payment.get("captures") or ()
+    if status == "captured" and not captures:
+        facts.append(Fact(attempt_id, Kind.CAPTURE, payment_id, State.SUCCEEDED, amount))
+    elif status in ("authorized", "captured", "voided"):
+        facts.append(Fact(attempt_id, Kind.AUTHORIZATION, payment_id, State.SUCCEEDED, amount))
+    elif status == "pending":
+        facts.append(Fact(attempt_id, Kind.AUTHORIZATION, payment_id, State.PENDING, amount))
+    facts += [_movement(one, Kind.CAPTURE, attempt_id) for one in captures]
+    facts += [_movement(one, Kind.REFUND, attempt_id) for one in payment.get("refunds") or ()]
+    facts += [_release(one, attempt_id) for one in payment.get("voids") or ()]
+    dispute = payment.get("dispute")
+    if dispute is not None:
+        state = DISPUTE_STATE.get(str(dispute["state"]), State.INQUIRY)
+        facts.append(Fact(attempt_id, Kind.DISPUTE, str(dispute["id"]), state, money_of(dispute["amount"])))
+    return facts
+
+
+def _try(one: Json, attempt_id: str) -> Fact:
+    state = TRY_STATE.get(str(one["status"]), State.PENDING)
+    decline = decline_of(str(one.get("code") or ""), "") if state is State.DECLINED else None
+    return Fact(attempt_id, Kind.TRY, str(one["id"]), state, decline=decline)
+
+
+def _movement(one: Json, kind: Kind, attempt_id: str) -> Fact:
+    state = MOVEMENT_STATE.get(str(one["status"]), State.PENDING)
+    return Fact(attempt_id, kind, str(one["id"]), state, money_of(one["amount"]), operation_id=_ours(one))
+
+
+def _release(one: Json, attempt_id: str) -> Fact:
+    state = MOVEMENT_STATE.get(str(one["status"]), State.PENDING)
+    return Fact(attempt_id, Kind.RELEASE, str(one["id"]), state, operation_id=_ours(one))
+
+
+def _ours(one: Json) -> str | None:
+    reference = str(one.get("reference") or "")
+    return reference if reference.startswith("op_") else None
+
+
+def money_of(amount: Json) -> Money:
+    value, currency = amount["value"], amount["currency"]
+    if type(value) is not int or not isinstance(currency, str):
+        raise ValueError("an amount is an integer and a currency")
+    return Money(value, currency)

@@ -1,0 +1,23 @@
+"""Settings of a sandbox account."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+
+class SandboxSettings(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True)
+    account_fields: ClassVar[frozenset[str]] = frozenset({"account"})
+
+    base_url: str = Field(max_length=500, pattern=r"^https?://[^\s?#@]+$")
+    """The account's address, for example http://localhost:8002/sandbox-a."""
+    account: str = Field(max_length=40, pattern=r"^[a-z0-9][a-z0-9-]*$")
+    """The account's name at the sandbox; it never changes."""
+    api_key: SecretStr = Field(min_length=8, max_length=200)
+    """The account's API key."""
+    webhook_secret: SecretStr = Field(min_length=8, max_length=200)
+    """The secret that the account's webhooks are signed with."""
+    webhook_secret_previous: SecretStr | None = Field(default=None, min_length=8, max_length=200)
+    """The secret before, while it is being replaced."""

@@ -1,0 +1,219 @@
+"""The connector port: what a PSP's folder must say, without any input or output of its own.
+
+A method that needs the PSP is a generator: it yields an `HttpRequest` and is sent the `HttpResponse`, so it reads like the
+PSP's manual, and `outbound.driver` decides in one place what is certain.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from chalicelib.domain.facts import Decline, Fact
+from chalicelib.domain.money import Money
+from chalicelib.domain.payment import Attempt, CaptureMode, NextAction, Order
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """`moves_money`: an error after sending it leaves the outcome unknown. `body` is sent as it is."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    moves_money: bool = False
+    operation: str = "call"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """`headers` have lower-case names."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+Conversation = Generator[HttpRequest, HttpResponse, T]
+
+
+class CallFailed(Exception):
+    """A call whose answer is not the PSP's word. `detail` holds no secret."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class NotSent(CallFailed):
+    """Proof that the PSP never saw the request: no connection came about."""
+
+
+class OutcomeUnknown(CallFailed):
+    """A money call may or may not have worked: ask, never guess."""
+
+
+class ReadFailed(CallFailed):
+    """A call that moves nothing got no usable answer; try again later."""
+
+
+class RefusalKind(StrEnum):
+    DECLINED = "declined"
+    MISCONFIGURED = "misconfigured"  # the credentials or the request are wrong for this account
+    RATE_LIMITED = "rate_limited"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The PSP's definite no. `decline` is there for `DECLINED`; `retry_after_s` may be for `RATE_LIMITED`."""
+
+    kind: RefusalKind
+    detail: str
+    decline: Decline | None = None
+    retry_after_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A checkout at the PSP: its reference, the shopper's page while there is one, and what is already known of it."""
+
+    psp_reference: str
+    action: NextAction | None
+    facts: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutOrder:
+    """One attempt to open a checkout. Everything in it is stored before the call, so that a repeat is byte-identical."""
+
+    attempt_id: str
+    connection_id: str
+    order: Order
+    started_at: datetime
+    return_url: str
+    cancel_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRef:
+    """What a connector needs to ask about an attempt; `checkout` lets it repeat the call where nothing can be looked up."""
+
+    checkout: CheckoutOrder
+    psp_reference: str | None
+
+    @property
+    def attempt_id(self) -> str:
+        return self.checkout.attempt_id
+
+
+def reference_of(attempt: Attempt, order: Order, return_url: str, cancel_url: str) -> AttemptRef:
+    checkout = CheckoutOrder(
+        attempt.id, attempt.connection_id, order, attempt.started_at, return_url=return_url, cancel_url=cancel_url
+    )
+    return AttemptRef(checkout, attempt.psp_reference)
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyOrder:
+    """A capture, cancellation or refund. `operation_id` is the PSP's idempotency key and our reference."""
+
+    attempt: AttemptRef
+    operation_id: str
+    amount: Money | None
+    reason: str | None = None
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A webhook as it came: header names in lower case, the exact bytes of the body."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AskPsp:
+    """A webhook that only says "look": fetch this attempt, or what the PSP calls `psp_reference`."""
+
+    attempt_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """The answer a PSP expects for a webhook it need not send again."""
+
+    status: int = 200
+    body: str = ""
+    content_type: str = "text/plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """`inert_until_visited`: opening a page moves nothing and the PSP sends no link of its own, so that an unanswered
+    attempt may be sealed. `key_lives_s`: how long the PSP remembers an idempotency key, by operation; absent is never.
+    """
+
+    operations: frozenset[str]
+    payment_methods: frozenset[str]
+    currencies: frozenset[str]
+    capture_modes: frozenset[CaptureMode]
+    partial_capture: bool
+    multiple_captures: bool
+    partial_refund: bool
+    inert_until_visited: bool
+    looks_up_references: bool
+    key_lives_s: Mapping[str, int]
+
+
+class Connector(Protocol):
+    """Constructed with its validated settings. `settings` is a pydantic model; its secrets are SecretStr fields.
+
+    `verify` raises SignatureInvalid and nothing else on hostile input; `read` raises Unreadable on a verified delivery
+    that makes no sense. `open_checkout` and the operations answer a Refusal where the PSP says no.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    settings: ClassVar[type[BaseModel]]
+    capabilities: ClassVar[Capabilities]
+    acknowledgement: ClassVar[Acknowledgement]
+    verifies_offline: ClassVar[bool]
+
+    def test(self) -> Conversation[Refusal | None]:
+        """Asks something harmless; None when the credentials are good."""
+
+    def open_checkout(self, order: CheckoutOrder) -> Conversation[Opened | Refusal]: ...
+
+    def fetch(self, attempt: AttemptRef) -> Conversation[Sequence[Fact]]:
+        """All that the PSP knows of an attempt with a psp_reference."""
+
+    def recover(self, attempt: AttemptRef) -> Conversation[Opened | Refusal | None]:
+        """Finds an attempt without a psp_reference: by our reference, else by repeating the call with its key. None
+        when the PSP knows nothing of it, which proves absence only after 15 minutes."""
+
+    def expire(self, attempt: AttemptRef) -> Conversation[Sequence[Fact]]:
+        """Ends the page so that nobody can pay there; the facts say what it was."""
+
+    def capture(self, order: MoneyOrder) -> Conversation[Sequence[Fact] | Refusal]: ...
+
+    def cancel(self, order: MoneyOrder) -> Conversation[Sequence[Fact] | Refusal]: ...
+
+    def refund(self, order: MoneyOrder) -> Conversation[Sequence[Fact] | Refusal]: ...
+
+    def verify(self, delivery: Delivery) -> Conversation[None]: ...
+
+    def read(self, delivery: Delivery) -> Sequence[Fact | AskPsp]: ...

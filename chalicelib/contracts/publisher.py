@@ -1,0 +1,69 @@
+"""The publisher port: one event to one target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from pydantic import BaseModel
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """`body` is the CloudEvents object, the same bytes on every channel and every try."""
+
+    event_id: str
+    event_type: str
+    payment_id: str | None
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Validated settings of the channel, and the signing secrets that are live, the newest first."""
+
+    settings: BaseModel
+    signing_secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the target answered; `answer` is its first kilobyte."""
+
+    status: int | None
+    answer: str
+
+
+class DeliveryFailed(Exception):
+    """Not delivered. `status` and `answer` as in a Receipt; `detail` names the problem without secrets."""
+
+    def __init__(self, detail: str, status: int | None = None, answer: str = "") -> None:
+        super().__init__(detail)
+        self.detail, self.status, self.answer = detail, status, answer
+
+
+class Retry(DeliveryFailed):
+    """Worth another try, after `after_s` at least where the target said so."""
+
+    def __init__(self, detail: str, status: int | None = None, answer: str = "", after_s: float | None = None) -> None:
+        super().__init__(detail, status, answer)
+        self.after_s = after_s
+
+
+class Rejected(DeliveryFailed):
+    """Never worth another try: the target is gone, or not allowed."""
+
+
+class Publisher(Protocol):
+    channel: ClassVar[str]
+    settings: ClassVar[type[BaseModel]]
+    signs: ClassVar[bool]
+
+    def publish(self, publication: Publication, target: Target) -> Receipt:
+        """Returns when the target has it. Raises Retry or Rejected."""
+
+    def close(self) -> None: ...
+
+
+Json = Mapping[str, Any]

@@ -1,0 +1,231 @@
+"""The payment: one document that holds everything about one checkout, stored with one conditional put.
+
+Its status and amounts are never set; `domain.fold` derives them from the facts, and `domain.amend` is the only place that
+makes a new payment out of an old one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from chalicelib.domain.facts import Decline, Fact
+from chalicelib.domain.money import Money
+
+ATTEMPTS_MAX = 10
+OPERATIONS_MAX = 100
+JOURNAL_MAX = 200
+TIMELINE_MAX = 200
+
+Json = Any  # what json.loads can return
+
+
+class Status(StrEnum):
+    CREATED = "created"
+    PENDING = "pending"
+    AUTHORIZED = "authorized"
+    PARTIALLY_CAPTURED = "partially_captured"
+    CAPTURED = "captured"
+    PARTIALLY_REFUNDED = "partially_refunded"
+    REFUNDED = "refunded"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+
+
+class AttemptStatus(StrEnum):
+    STARTED = "started"
+    PENDING = "pending"
+    AUTHORIZED = "authorized"
+    CAPTURED = "captured"
+    DECLINED = "declined"
+    NOT_SENT = "not_sent"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    SEALED = "sealed"
+    SUPERSEDED = "superseded"
+    UNKNOWN = "unknown"
+
+
+class Closure(StrEnum):
+    """Why an attempt was closed off before its end was known (promise 1 of the architecture)."""
+
+    SEALED = "sealed"
+    SUPERSEDED = "superseded"
+
+
+class CaptureMode(StrEnum):
+    AUTOMATIC = "automatic"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    id: str | None = None
+    email: str | None = None
+    name: str | None = None
+    phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    line1: str | None = None
+    line2: str | None = None
+    city: str | None = None
+    postal_code: str | None = None
+    region: str | None = None
+    country: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    name: str
+    quantity: int
+    unit_amount: Money
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the merchant asked for; it never changes."""
+
+    amount: Money
+    order_reference: str
+    return_url: str
+    cancel_url: str
+    route: str = "default"
+    payment_method: str | None = None
+    capture: CaptureMode = CaptureMode.AUTOMATIC
+    description: str | None = None
+    locale: str | None = None
+    country: str | None = None
+    customer: Customer | None = None
+    billing_address: Address | None = None
+    shipping_address: Address | None = None
+    lines: tuple[Line, ...] = ()
+    metadata: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What routing decided: the chain, and the trace that explains it. The payment keeps it whatever the route becomes."""
+
+    name: str
+    version: int
+    chain: tuple[str, ...]
+    arm: str | None = None
+    trace: tuple[dict[str, Json], ...] = ()
+    unanswered: str = "next"
+    late: str = "accept"
+
+
+@dataclass(frozen=True, slots=True)
+class NextAction:
+    """Where the shopper goes. `fields` are a form's, for `method` POST."""
+
+    url: str
+    type: str = "redirect"
+    method: str = "GET"
+    fields: dict[str, str] | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One PSP tried. `phase`, `asked` and `ask_at` say when the PSP is asked next (domain.watch)."""
+
+    id: str
+    connection_id: str
+    connector: str
+    started_at: datetime
+    psp_reference: str | None = None
+    action: NextAction | None = None
+    closed: Closure | None = None
+    phase: str = ""
+    asked: int = 0
+    ask_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A capture, cancellation or refund of ours. Its status is folded from the facts that name it."""
+
+    id: str
+    kind: str
+    attempt_id: str
+    amount: Money | None
+    origin: str
+    created_at: datetime
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A status change on its way to subscribers; `body` is the CloudEvents object, byte for byte."""
+
+    id: str
+    sequence: int
+    type: str
+    time: datetime
+    body: str
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """The compact memory of an event, kept after it was delivered. `amounts` in the order of `domain.fold.Amounts`."""
+
+    id: str
+    sequence: int
+    type: str
+    time: datetime
+    status: Status
+    amounts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the timeline."""
+
+    at: datetime
+    kind: str
+    summary: str
+    data: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The idempotency record: whose call it was, who runs it until when, and the answer it settled to."""
+
+    fingerprint: str
+    lease_until: datetime | None
+    answer_status: int | None = None
+    answer_body: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    id: str
+    merchant_id: str
+    order: Order
+    route: Decision
+    claim: Claim
+    created_at: datetime
+    updated_at: datetime
+    attempts: tuple[Attempt, ...] = ()
+    operations: tuple[Operation, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    status: Status = Status.CREATED
+    sequence: int = 0
+    outbox: tuple[Event, ...] = ()
+    journal: tuple[JournalEntry, ...] = ()
+    timeline: tuple[Entry, ...] = ()
+    due_at: datetime | None = None
+    attention: bool = False
+
+    def attempt(self, attempt_id: str) -> Attempt | None:
+        return next((attempt for attempt in self.attempts if attempt.id == attempt_id), None)

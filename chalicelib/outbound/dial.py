@@ -1,0 +1,87 @@
+"""Sessions that dial only addresses the guard lets through: each address is checked after DNS, and it is that very address
+that is connected to, so a name can not answer differently the second time."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, cast
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.poolmanager import PoolManager
+
+from chalicelib.outbound.guard import is_allowed
+
+
+class AddressRefused(Exception):
+    """The target's address is not one that may be dialled."""
+
+
+def _connected(host: str, port: int, timeout: Any, allowed: tuple[str, ...]) -> socket.socket:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = [one for one in found if is_allowed(str(one[4][0]), allowed)]
+    if found and not addresses:
+        raise AddressRefused(
+            "the target's address is private, loopback or reserved; allow its network with PAYMENTSERVER_ALLOWED_TARGETS"
+        )
+    failure: OSError | None = None
+    for family, kind, protocol, _, address in addresses:
+        dialled = socket.socket(family, kind, protocol)
+        try:
+            dialled.settimeout(timeout if isinstance(timeout, (int, float)) else None)
+            dialled.connect(address)
+            dialled.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return dialled
+        except OSError as error:
+            dialled.close()
+            failure = error
+    raise failure or OSError("the target's name has no address")
+
+
+def guarded_session(allowed: tuple[str, ...]) -> requests.Session:
+    """A session without retries, redirects, proxies or cookies, whose every connection is checked.
+
+    `allowed` are networks (CIDR) let through besides public addresses. Raises AddressRefused when used on another one.
+    """
+
+    class Guarded:
+        host: str
+        _dns_host: str
+        port: int
+        timeout: Any
+
+        def _new_conn(self) -> socket.socket:
+            try:
+                return _connected(self._dns_host, self.port, self.timeout, allowed)
+            except TimeoutError as error:
+                raise ConnectTimeoutError(self, "connecting took too long") from error
+            except OSError as error:
+                raise NewConnectionError(cast(HTTPConnection, self), f"no connection: {error}") from error
+
+    class GuardedHttp(Guarded, HTTPConnection):
+        pass
+
+    class GuardedHttps(Guarded, HTTPSConnection):
+        pass
+
+    class HttpPool(HTTPConnectionPool):
+        ConnectionCls = GuardedHttp
+
+    class HttpsPool(HTTPSConnectionPool):
+        ConnectionCls = GuardedHttps
+
+    class Adapter(HTTPAdapter):
+        def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
+            self.poolmanager = PoolManager(num_pools=connections, maxsize=maxsize, block=block, **options)
+            self.poolmanager.pool_classes_by_scheme = {"http": HttpPool, "https": HttpsPool}
+
+    session = requests.Session()
+    session.trust_env = False
+    session.headers.clear()
+    session.headers["User-Agent"] = "PaymentServer"
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, Adapter(pool_connections=50, pool_maxsize=1, max_retries=0))
+    return session

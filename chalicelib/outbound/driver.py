@@ -1,0 +1,182 @@
+"""The one HTTP driver for connectors: runs conversations, keeps time budgets, and decides what is certain.
+
+`NotSent` is a connection that never came about, and nothing else. Every other failure of a call that moves money is
+`OutcomeUnknown`: a time-out, a reset, a 5xx answer, one that can not be read. (requests wraps a refused connection in a
+ConnectionError whose reason is urllib3's NewConnectionError; a reset after connecting looks alike, but is not.)
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError, NewConnectionError
+
+from chalicelib.contracts.connector import (
+    CallFailed,
+    Conversation,
+    HttpRequest,
+    HttpResponse,
+    NotSent,
+    OutcomeUnknown,
+    ReadFailed,
+)
+from chalicelib.domain.errors import PaymentServerError
+
+T = TypeVar("T")
+CALL_TIMEOUT_S = 8.0
+IDLE_MAX_S = 20.0
+ANSWER_BYTES_MAX = 1_048_576
+CALLS_MAX = 10  # in one conversation
+
+Observer = Callable[[HttpRequest, str, float], None]  # request, certainty or status, seconds
+
+
+def not_sent(error: Exception) -> bool:
+    """Whether `error` proves that no byte of the request left."""
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    return isinstance(error, requests.ConnectionError) and isinstance(reason, NewConnectionError)
+
+
+class Deadline:
+    """A budget of seconds for a conversation or several."""
+
+    def __init__(self, budget_s: float) -> None:
+        self._ends = time.monotonic() + budget_s
+
+    def left_s(self) -> float:
+        return self._ends - time.monotonic()
+
+
+class Driver:
+    """Thread-safe; each thread keeps a session of its own, dropped after 20 s idle and after a fork."""
+
+    def __init__(self, *, call_timeout_s: float = CALL_TIMEOUT_S, observe: Observer | None = None) -> None:
+        self._call_timeout_s = call_timeout_s
+        self._observe = observe
+        self._local = threading.local()
+
+    def converse(self, conversation: Conversation[T], deadline: Deadline, *, fresh: bool = False) -> T:
+        """Runs `conversation` to its result. `fresh` makes new connections.
+
+        Raises NotSent, OutcomeUnknown, ReadFailed, and the project's own errors a connector raises on purpose.
+        """
+        if fresh:
+            self._local.session = None
+        sent: HttpRequest | None = None
+        answer: HttpResponse | None = None
+        for _ in range(CALLS_MAX + 1):
+            try:
+                request = next(conversation) if answer is None else conversation.send(answer)
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]  # a generator's return value is T by its type
+            except (PaymentServerError, CallFailed):
+                raise
+            except Exception as error:  # the connector could not make sense of what it was sent
+                raise _unreadable(sent, error) from error
+            sent = request
+            answer = self._send(request, deadline)
+        conversation.close()
+        raise ReadFailed(f"the conversation took more than {CALLS_MAX} calls")
+
+    def _send(self, request: HttpRequest, deadline: Deadline) -> HttpResponse:
+        began = time.monotonic()
+        result = "error"
+        try:
+            response = self._exchange(request, deadline)
+            result = str(response.status)
+            return response
+        except CallFailed as error:
+            result = type(error).__name__
+            raise
+        finally:
+            if self._observe is not None:
+                self._observe(request, result, time.monotonic() - began)
+
+    def _exchange(self, request: HttpRequest, deadline: Deadline) -> HttpResponse:
+        timeout_s = min(self._call_timeout_s, deadline.left_s())
+        if timeout_s <= 0.05:
+            raise NotSent("no time was left to call the PSP")
+        ends = time.monotonic() + timeout_s
+        try:
+            answer = self._session().request(
+                request.method,
+                request.url,
+                headers=dict(request.headers),
+                data=request.body,
+                timeout=timeout_s,
+                allow_redirects=False,
+                stream=True,
+            )
+            body = _body_of(answer, ends)
+        except (requests.RequestException, HTTPError) as error:
+            self._local.session = None
+            if not_sent(error):
+                raise NotSent(f"no connection to the PSP ({type(error).__name__})") from None
+            raise _failed(request, f"no usable answer from the PSP ({type(error).__name__})") from None
+        except _TooSlowOrLarge as error:
+            self._local.session = None
+            raise _failed(request, str(error)) from None
+        if answer.status_code >= 500:
+            raise _failed(request, f"the PSP answered {answer.status_code}")
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        return HttpResponse(answer.status_code, headers, body)
+
+    def _session(self) -> requests.Session:
+        now, local = time.monotonic(), self._local
+        session: requests.Session | None = getattr(local, "session", None)
+        if session is None or local.pid != os.getpid() or now - local.used_at > IDLE_MAX_S:
+            session = new_session()
+            local.session, local.pid = session, os.getpid()
+        local.used_at = now
+        return session
+
+
+def new_session() -> requests.Session:
+    """A session without retries, redirects, cookies or settings of the environment (proxies, .netrc)."""
+    session = requests.Session()
+    session.trust_env = False
+    session.headers.clear()
+    session.headers["User-Agent"] = "PaymentServer"
+    session.headers["Accept"] = "application/json"
+    adapter = HTTPAdapter(pool_connections=10, pool_maxsize=1, max_retries=0)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+class _TooSlowOrLarge(Exception):
+    pass
+
+
+def _body_of(answer: requests.Response, ends: float) -> bytes:
+    """The body, within its size and what is left of the call's time (a time-out of requests is per read alone)."""
+    parts: list[bytes] = []
+    size = 0
+    while part := answer.raw.read1(65_536, decode_content=True):  # read1: no waiting for a full buffer
+        parts.append(part)
+        size += len(part)
+        if size > ANSWER_BYTES_MAX:
+            answer.close()
+            raise _TooSlowOrLarge(f"the PSP's answer is over {ANSWER_BYTES_MAX} bytes")
+        if time.monotonic() > ends:
+            answer.close()
+            raise _TooSlowOrLarge("the PSP's answer took too long")
+    return b"".join(parts)
+
+
+def _failed(request: HttpRequest, detail: str) -> CallFailed:
+    return OutcomeUnknown(detail) if request.moves_money else ReadFailed(detail)
+
+
+def _unreadable(sent: HttpRequest | None, error: Exception) -> CallFailed | Exception:
+    if sent is None:
+        return error
+    return _failed(sent, f"the PSP's answer could not be read ({type(error).__name__})")

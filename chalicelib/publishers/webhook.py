@@ -1,0 +1,155 @@
+"""Signed webhooks, as the Standard Webhooks specification says (standardwebhooks.com, version 1).
+
+Signed is ``id.timestamp.body`` by HMAC-SHA256 with each live secret; the header lists one signature for each. The address
+that is dialled is checked after DNS, and redirects are failures, so that a target can not lead to an internal service.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import threading
+import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+import requests
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from urllib3.exceptions import HTTPError
+
+from chalicelib.contracts.publisher import Publication, Receipt, Rejected, Retry, Target
+from chalicelib.outbound.dial import AddressRefused, guarded_session
+
+CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5.0, 15.0
+ANSWER_KEPT = 1024
+SECRET_PREFIX = "whsec_"
+RETRY_AFTER_MAX_S = 86_400
+_RESERVED = ("webhook-", "content-", "host", "transfer-encoding", "connection", "user-agent", "ce-")
+
+
+class WebhookTarget(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    url: str = Field(max_length=2048)
+    """An absolute http(s) address without credentials; https outside development."""
+    headers: dict[str, str] = Field(default_factory=dict, max_length=10)
+    """Further headers, which may not replace those of the signature."""
+
+    @field_validator("url")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be an absolute http or https address")
+        if parts.username or parts.password:
+            raise ValueError("must not hold credentials; send them as a header")
+        if any(ord(character) <= 32 or ord(character) == 127 for character in value) or parts.fragment:
+            raise ValueError("must not hold spaces, control characters or a fragment")
+        return value
+
+    @field_validator("headers")
+    @classmethod
+    def _harmless(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, text in value.items():
+            if not name.replace("-", "").isalnum() or not name.isascii() or len(name) > 64:
+                raise ValueError("names are letters, digits and hyphens")
+            if name.lower().startswith(_RESERVED):
+                raise ValueError(f"{name} is set by PaymentServer itself")
+            if len(text) > 500 or not text.isprintable() or not text.isascii():
+                raise ValueError("values are up to 500 printable ASCII characters")
+        return value
+
+
+def signature_of(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
+    """One ``v1,…`` signature. Raises ValueError for a secret that is not ``whsec_`` and base64."""
+    try:
+        key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
+    except binascii.Error as error:
+        raise ValueError("a signing secret is whsec_ followed by base64") from error
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+
+
+class WebhookPublisher:
+    """Thread-safe: each thread has its own session, so connections are reused and never shared."""
+
+    channel: ClassVar[str] = "webhook"
+    settings: ClassVar[type[BaseModel]] = WebhookTarget
+    signs: ClassVar[bool] = True
+
+    def __init__(self, *, allowed_networks: tuple[str, ...] = ()) -> None:
+        self._allowed = allowed_networks
+        self._local = threading.local()
+
+    def publish(self, publication: Publication, target: Target) -> Receipt:
+        settings = target.settings
+        assert isinstance(settings, WebhookTarget)
+        if urlsplit(settings.url).scheme != "https" and not self._allowed:
+            raise Rejected("the target must be https")
+        timestamp = int(time.time())
+        headers = {
+            **settings.headers,
+            "Content-Type": "application/cloudevents+json; charset=utf-8",
+            "webhook-id": publication.event_id,
+            "webhook-timestamp": str(timestamp),
+            "webhook-signature": " ".join(
+                signature_of(secret, publication.event_id, timestamp, publication.body)
+                for secret in target.signing_secrets
+            ),
+        }
+        return _judged(*self._post(settings.url, headers, publication.body))
+
+    def close(self) -> None:
+        session = getattr(self._local, "session", None)
+        if session is not None:
+            session.close()
+
+    def _post(self, url: str, headers: dict[str, str], body: bytes) -> tuple[int, str, str | None]:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = guarded_session(self._allowed)
+        try:
+            answer = session.post(
+                url,
+                data=body,
+                headers=headers,
+                timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+                allow_redirects=False,
+                stream=True,
+            )
+            kept = answer.raw.read(ANSWER_KEPT, decode_content=True)
+            if not answer.raw.read(1):
+                answer.close()  # nothing is left: the connection may be used again
+        except AddressRefused as error:
+            raise Rejected(str(error)) from None
+        except (requests.RequestException, HTTPError, OSError) as error:
+            raise Retry(f"no answer from the target ({type(error).__name__})") from None
+        return answer.status_code, kept.decode("utf-8", "replace"), answer.headers.get("Retry-After")
+
+
+def _judged(status: int, answer: str, retry_after: str | None) -> Receipt:
+    """2xx is delivered; 410 says never again; everything else, redirects too, is tried again."""
+    if 200 <= status < 300:
+        return Receipt(status, answer)
+    if status == 410:
+        raise Rejected("the target is gone (410)", status, answer)
+    detail = f"the target answered {status}" + (", and redirects are not followed" if 300 <= status < 400 else "")
+    raise Retry(detail, status, answer, after_s=_seconds_in(retry_after) if status in (429, 503) else None)
+
+
+def _seconds_in(retry_after: str | None) -> float | None:
+    """Retry-After as seconds or an HTTP date (RFC 9110, 10.2.3); None where it is neither."""
+    if retry_after is None:
+        return None
+    if retry_after.isascii() and retry_after.isdigit() and len(retry_after) < 9:
+        return float(min(int(retry_after), RETRY_AFTER_MAX_S))
+    try:
+        at = parsedate_to_datetime(retry_after)
+    except (TypeError, ValueError):
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return min(max((at - datetime.now(UTC)).total_seconds(), 0.0), RETRY_AFTER_MAX_S)

@@ -1,0 +1,65 @@
+"""Planning: an order and a route in, a chain and its trace out. Pure.
+
+A candidate is eligible when it may take this very payment; the trace says of each why or why not, as it was at that time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from chalicelib.contracts.connector import Capabilities
+from chalicelib.domain.configuration import Route
+from chalicelib.domain.payment import ATTEMPTS_MAX, Decision, Json, Order
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A connection as planning sees it; None for one that does not exist."""
+
+    connection_id: str
+    usable: bool
+    capabilities: Capabilities | None
+
+
+def chain_of(route: Route) -> tuple[str, ...]:
+    """The chain that the route's `otherwise` names."""
+    return tuple(route.document["otherwise"]["use"])
+
+
+def plan(order: Order, route: Route, candidates: Sequence[Candidate]) -> Decision:
+    """The decision, its chain empty where no candidate is eligible."""
+    reasons = {candidate.connection_id: _ineligible(order, candidate) for candidate in candidates}
+    chain = tuple(connection_id for connection_id, reason in reasons.items() if reason is None)
+    return Decision(
+        name=route.name,
+        version=route.version,
+        chain=chain[:ATTEMPTS_MAX],
+        trace=_trace(reasons),
+        unanswered=route.document.get("unanswered", "next"),
+        late=route.document.get("late", "accept"),
+    )
+
+
+def _trace(reasons: Mapping[str, str | None]) -> tuple[dict[str, Json], ...]:
+    candidates = [
+        {"connection_id": connection_id, "eligible": reason is None, "reason": reason}
+        for connection_id, reason in reasons.items()
+    ]
+    return ({"rule": "otherwise", "candidates": candidates},)
+
+
+def _ineligible(order: Order, candidate: Candidate) -> str | None:
+    can = candidate.capabilities
+    if can is None:
+        return "the connection does not exist"
+    checks = (
+        (candidate.usable, "the connection is disabled or deleted"),
+        (order.amount.currency in can.currencies, f"it takes no {order.amount.currency}"),
+        (
+            order.payment_method is None or order.payment_method in can.payment_methods,
+            f"it offers no {order.payment_method}",
+        ),
+        (order.capture in can.capture_modes, f"it offers no {order.capture} capture"),
+    )
+    return next((reason for holds, reason in checks if not holds), None)

@@ -1,0 +1,186 @@
+"""Applies a PSP's webhook: verify what was not, read its facts, load the payment, join, put. Two trips, or one when nothing
+new was said.
+
+What matches no payment is kept in the inbox and tried again, because a webhook may overtake the checkout's own answer.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from chalicelib import telemetry
+from chalicelib.contracts.connector import AskPsp, CallFailed, Delivery
+from chalicelib.contracts.store import NEW, Stored
+from chalicelib.domain.amend import Change, amend
+from chalicelib.domain.configuration import InboxItem
+from chalicelib.domain.errors import NotFound, PaymentServerError, SignatureInvalid, StaleVersion
+from chalicelib.domain.facts import Fact
+from chalicelib.domain.fold import fold
+from chalicelib.domain.ids import inbox_id_of, payment_id_in
+from chalicelib.domain.payment import Entry, Payment
+from chalicelib.outbound.driver import Deadline
+from chalicelib.services.attempts import ref_of
+from chalicelib.services.commit import commit
+from chalicelib.services.configuration import Configuration, LiveConnection
+from chalicelib.services.intake import delivery_in
+from chalicelib.services.kinds import INBOX, PAYMENT
+from chalicelib.services.ports import Ports
+
+UNMATCHED_RETRY_AFTER_S = (2, 10, 60, 600, 3600)  # then the operator sees to it
+BUDGET_S = 20.0
+
+
+class NotApplied(Exception):
+    """Why a delivery goes to the inbox. `status` as in InboxItem."""
+
+    def __init__(self, status: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status, self.detail = status, detail
+
+
+class Apply:
+    def __init__(self, ports: Ports, configuration: Configuration) -> None:
+        self._ports = ports
+        self._configuration = configuration
+
+    def message(self, body: bytes) -> None:
+        """Handles one message of the inbound queue. Raises faults of the store, so that the queue brings it again."""
+        document = json.loads(body)
+        merchant_id, connection_id = document["merchant_id"], document["connection_id"]
+        delivery = delivery_in(document)
+        if document["state"] == "rejected":
+            self._keep(merchant_id, connection_id, delivery, NotApplied("rejected", document["detail"]), tried=0)
+            return
+        try:
+            self.deliver(merchant_id, connection_id, delivery, verified=document["state"] == "verified")
+        except NotApplied as reason:
+            self._keep(merchant_id, connection_id, delivery, reason, tried=0)
+
+    def again(self, item_id: str) -> InboxItem:
+        """Tries an inbox item once more, on schedule or at an operator's word. Raises NotFound."""
+        stored = self._ports.store.get(INBOX, item_id)
+        item = stored.value
+        if item.status in ("rejected", "applied"):
+            return item
+        delivery = Delivery(item.headers, base64.b64decode(item.body_base64), item.received_at)
+        try:
+            self.deliver(item.merchant_id, item.connection_id, delivery, verified=item.status != "unverified")
+            item = replace(item, status="applied", detail="", due_at=None)
+        except NotApplied as reason:
+            item = replace(item, status=reason.status, detail=reason.detail, tried=item.tried + 1)
+            item = replace(item, due_at=_due(item, self._ports.clock.now()))
+        try:
+            self._ports.store.put(INBOX, item, expect=stored.version)
+        except StaleVersion:
+            return self._ports.store.get(INBOX, item_id).value
+        return item
+
+    def deliver(self, merchant_id: str, connection_id: str, delivery: Delivery, *, verified: bool) -> None:
+        """Raises NotApplied, and faults of the store."""
+        try:
+            live = self._configuration.connection(merchant_id, connection_id)
+        except NotFound as error:
+            raise NotApplied("unmatched", error.detail) from None
+        if not verified:
+            self._verify(live, delivery)
+        try:
+            said = live.connector.read(delivery)
+        except PaymentServerError as error:
+            raise NotApplied("failed", error.detail) from None
+        by_attempt: dict[str, list[Fact | AskPsp]] = {}
+        for one in said:
+            by_attempt.setdefault(one.attempt_id, []).append(one)
+        for attempt_id, sayings in by_attempt.items():
+            self._join(live, attempt_id, sayings, delivery)
+        telemetry.count("webhooks_applied_total", connector=live.connection.connector, result="applied")
+
+    def _verify(self, live: LiveConnection, delivery: Delivery) -> None:
+        try:
+            self._ports.driver.converse(live.connector.verify(delivery), Deadline(BUDGET_S))
+        except SignatureInvalid as error:
+            raise NotApplied("rejected", error.detail) from None
+        except CallFailed as error:
+            raise NotApplied("unverified", error.detail) from None
+
+    def _join(
+        self, live: LiveConnection, attempt_id: str, sayings: Sequence[Fact | AskPsp], delivery: Delivery
+    ) -> None:
+        stored = self._payment_of(live, attempt_id)
+        facts = tuple(one for one in sayings if isinstance(one, Fact))
+        if any(isinstance(one, AskPsp) for one in sayings):
+            facts += self._fetched(live, stored.value, attempt_id)
+        now = self._ports.clock.now()
+        kinds = ", ".join(sorted({f"{fact.kind} {fact.state}" for fact in facts}))
+        summary = f"{live.connection.id} says by webhook: {kinds or 'nothing new'}."
+        entry = Entry(now, "webhook", summary, {"attempt_id": attempt_id, "connection_id": live.connection.id})
+        change = Change(facts=facts, entries=(entry,))
+        stored = commit(self._ports, stored, lambda newest: amend(newest, change, now))
+        odd = {fact.id for fact in fold(stored.value).anomalies} & {fact.id for fact in facts}
+        if odd:
+            raise NotApplied("anomalous", f"the amount is not what was asked ({', '.join(sorted(odd))[:200]})")
+
+    def _payment_of(self, live: LiveConnection, attempt_id: str) -> Stored[Payment]:
+        """The payment that has this attempt at this connection; another account's is as good as none."""
+        payment_id = payment_id_in(attempt_id)
+        if payment_id is None:
+            raise NotApplied("unmatched", "the webhook names no payment of ours")
+        try:
+            stored = self._ports.store.get(PAYMENT, payment_id)
+        except NotFound:
+            raise NotApplied("unmatched", f"there is no payment {payment_id}") from None
+        attempt = stored.value.attempt(attempt_id)
+        mine = stored.value.merchant_id == live.connection.merchant_id
+        if attempt is None or not mine or attempt.connection_id != live.connection.id:
+            raise NotApplied("unmatched", f"this connection has no attempt {attempt_id[:40]}")
+        return stored
+
+    def _fetched(self, live: LiveConnection, payment: Payment, attempt_id: str) -> tuple[Fact, ...]:
+        attempt = payment.attempt(attempt_id)
+        assert attempt is not None, "the payment was found by this attempt"
+        if attempt.psp_reference is None:
+            raise NotApplied("unmatched", "the PSP's own reference is not known yet")
+        try:
+            return tuple(
+                self._ports.driver.converse(live.connector.fetch(ref_of(payment, attempt)), Deadline(BUDGET_S))
+            )
+        except CallFailed as error:
+            raise NotApplied("failed", error.detail) from None
+
+    def _keep(
+        self, merchant_id: str, connection_id: str, delivery: Delivery, reason: NotApplied, *, tried: int
+    ) -> None:
+        """Keeps the delivery in the inbox; of rejected ones, one for each connection and minute."""
+        now = self._ports.clock.now()
+        if reason.status == "rejected":
+            unique = str(int(delivery.received_at.timestamp()) // 60)
+        else:
+            unique = hashlib.sha256(delivery.body).hexdigest()
+        item = InboxItem(
+            id=inbox_id_of(merchant_id, connection_id, reason.status == "rejected" and "rejected" or "kept", unique),
+            merchant_id=merchant_id,
+            connection_id=connection_id,
+            status=reason.status,
+            detail=reason.detail,
+            headers=dict(delivery.headers),
+            body_base64=base64.b64encode(delivery.body).decode(),
+            received_at=delivery.received_at,
+            tried=tried,
+        )
+        item = replace(item, due_at=_due(item, now))
+        telemetry.count("webhooks_applied_total", connector="any", result=reason.status)
+        try:
+            self._ports.store.put(INBOX, item, expect=NEW)
+        except StaleVersion:
+            return  # the same delivery is kept already
+
+
+def _due(item: InboxItem, now: datetime) -> datetime | None:
+    """Anomalies and forgeries wait for nobody; the others are tried again on schedule."""
+    if item.status in ("rejected", "anomalous", "applied") or item.tried >= len(UNMATCHED_RETRY_AFTER_S):
+        return None
+    return now + timedelta(seconds=UNMATCHED_RETRY_AFTER_S[item.tried])

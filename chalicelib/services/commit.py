@@ -1,0 +1,79 @@
+"""Commits a change to a payment: decide, put on condition, decide again when somebody else wrote first; then queue what the
+change set off. The queue comes after the commit: the outbox and the due index find what a crash left behind."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+
+from chalicelib.contracts.queue import Topic
+from chalicelib.contracts.store import Stored, Version
+from chalicelib.domain.errors import QueueFault, StaleVersion
+from chalicelib.domain.payment import Event, Payment
+from chalicelib.services.kinds import PAYMENT
+from chalicelib.services.ports import Ports
+
+TRIES = 20
+
+
+def commit(ports: Ports, stored: Stored[Payment], decide: Callable[[Payment], Payment]) -> Stored[Payment]:
+    """`decide` must be a pure function of the payment it is given: it is called again on a newer one.
+
+    Nothing is written where it returns the payment it was given. Raises StaleVersion after 20 lost races.
+    """
+    for _ in range(TRIES):
+        changed = decide(stored.value)
+        if changed is stored.value:
+            return stored
+        try:
+            version = ports.store.put(PAYMENT, changed, expect=stored.version)
+        except StaleVersion:
+            stored = ports.store.get(PAYMENT, changed.id)
+            continue
+        announce(ports, stored.value, changed)
+        return Stored(changed, version)
+    raise StaleVersion("The payment is changed by too many calls at once; try again.")
+
+
+def first_commit(ports: Ports, payment: Payment, expect: Version) -> Stored[Payment]:
+    return Stored(payment, ports.store.put(PAYMENT, payment, expect=expect))
+
+
+def announce(ports: Ports, before: Payment, after: Payment) -> None:
+    """Queues the new events, and a question about each attempt that was just closed off.
+
+    A queue that fails now delays them until the sweeper comes by; it does not undo what is committed.
+    """
+    known = {event.id for event in before.outbox}
+    try:
+        for event in after.outbox:
+            if event.id not in known:
+                ports.queue.send(Topic.EVENTS, event_message(after, event))
+        closed = {attempt.id for attempt in before.attempts if attempt.closed}
+        if any(attempt.closed and attempt.id not in closed for attempt in after.attempts):
+            ports.queue.send(Topic.CHORES, chore("attend", after.id))
+    except QueueFault:
+        return
+
+
+def event_message(payment: Payment, event: Event, *, again: bool = False) -> bytes:
+    """`again` says that a delivery record may exist already."""
+    document = {
+        "merchant_id": payment.merchant_id,
+        "payment_id": payment.id,
+        "event_id": event.id,
+        "event_type": event.type,
+        "body": event.body,
+        "again": again,
+    }
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def chore(do: str, id: str) -> bytes:
+    """A job for the worker: `do` names it, `id` what it is about."""
+    return json.dumps({"do": do, "id": id}, separators=(",", ":")).encode()
+
+
+def text_of_bytes(body: bytes) -> str:
+    return base64.b64encode(body).decode()

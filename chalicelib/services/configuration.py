@@ -1,0 +1,106 @@
+"""Configuration as services read it: cached in the process for less than 5 s, looked up afresh before it is refused.
+
+A connector object is made once for each version of its connection, so that secrets are opened once and not for each
+payment.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from chalicelib.contracts.connector import Connector
+from chalicelib.contracts.store import PAGE_MAX, Kind
+from chalicelib.domain.configuration import Connection, Route, Subscription
+from chalicelib.domain.errors import NotFound
+from chalicelib.services.kinds import CONNECTION, ROUTE, SUBSCRIPTION, connection_key, route_key
+from chalicelib.services.ports import Ports
+from chalicelib.services.secrets import opened_settings
+
+T = TypeVar("T")
+CACHED_MAX = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class LiveConnection:
+    """A connection with its connector, ready for conversations. `usable` says whether new payments may go there."""
+
+    connection: Connection
+    connector: Connector
+
+    @property
+    def usable(self) -> bool:
+        return self.connection.enabled and self.connection.deleted_at is None
+
+
+class Configuration:
+    """Thread-safe. Raises NotFound for what does not exist; store errors pass through."""
+
+    def __init__(self, ports: Ports, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._ports = ports
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._cached: dict[tuple[str, str], tuple[float, Any]] = {}
+        self._live: dict[tuple[str, int], LiveConnection] = {}
+
+    def connection(self, merchant_id: str, connection_id: str) -> LiveConnection:
+        """Deleted and disabled connections too: their credentials stay for what is under way."""
+        key = connection_key(merchant_id, connection_id)
+        return self._live_of(self._read(CONNECTION, key))
+
+    def route(self, merchant_id: str, name: str) -> Route:
+        route = self._read(ROUTE, route_key(merchant_id, name))
+        if route.deleted_at is not None:
+            route = self._read(ROUTE, route_key(merchant_id, name), fresh=True)
+        if route.deleted_at is not None:
+            raise NotFound(f"There is no route {name!r}.")
+        return route
+
+    def subscriptions(self, merchant_id: str) -> list[Subscription]:
+        """All enabled subscriptions, always afresh."""
+        found: list[Subscription] = []
+        after: str | None = None
+        while True:
+            page = self._ports.store.find(SUBSCRIPTION, "by_merchant", merchant_id, after=after, limit=PAGE_MAX)
+            found += [stored.value for stored in page.items if stored.value.enabled]
+            after = page.after
+            if after is None:
+                return found
+
+    def forget(self) -> None:
+        """Empties the cache: what this process changes, it sees at once."""
+        with self._lock:
+            self._cached.clear()
+
+    def _read(self, kind: Kind[T], key: str, *, fresh: bool = False) -> T:
+        now = self._monotonic()
+        slot = (kind.name, key)
+        cached = self._cached.get(slot)
+        if cached is not None and not fresh and now < cached[0]:
+            return cached[1]  # type: ignore[no-any-return]  # the slot holds what its kind decodes to
+        value = self._ports.store.get(kind, key).value
+        with self._lock:
+            if len(self._cached) >= CACHED_MAX:
+                self._cached.clear()
+            self._cached[slot] = (now + self._ports.configuration_ttl_s, value)
+        return value
+
+    def _live_of(self, connection: Connection) -> LiveConnection:
+        key = (connection_key(connection.merchant_id, connection.id), connection.version)
+        live = self._live.get(key)
+        if live is None:
+            connector = self._ports.connectors.get(connection.connector)
+            if connector is None:
+                raise NotFound(
+                    f"Connection {connection.id!r} uses the connector {connection.connector!r}, which is off."
+                )
+            settings = opened_settings(self._ports.vault, connection, connector.settings)
+            live = LiveConnection(connection, connector(settings))  # type: ignore[call-arg]
+            with self._lock:
+                if len(self._live) >= CACHED_MAX:
+                    self._live.clear()
+                self._live[key] = live
+        return live

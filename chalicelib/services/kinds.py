@@ -1,0 +1,170 @@
+"""Every kind of document, its indexes and filters, declared once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from chalicelib.contracts.store import Index, IndexKey, Kind
+from chalicelib.domain.configuration import (
+    AuditEntry,
+    Connection,
+    DeliveryRecord,
+    InboxItem,
+    Route,
+    RouteVersion,
+    Subscription,
+)
+from chalicelib.domain.payment import Payment
+from chalicelib.domain.view import text_of
+
+T = TypeVar("T")
+DUE = "due"  # the one partition of a due index; a cloud store may shard it
+
+
+def _codec(of: type[T]) -> tuple[Callable[[T], bytes], Callable[[bytes], T]]:
+    adapter = TypeAdapter(of)
+    return adapter.dump_json, adapter.validate_json
+
+
+def _due(at: datetime | None) -> IndexKey | None:
+    return None if at is None else IndexKey(DUE, text_of(at))
+
+
+def _audit_due(of: Connection | Route | Subscription) -> IndexKey | None:
+    return IndexKey(DUE, text_of(of.updated_at)) if of.unaudited else None
+
+
+def _listed(of: Connection | Route | Subscription) -> IndexKey | None:
+    return IndexKey(of.merchant_id, text_of(of.created_at)) if of.deleted_at is None else None
+
+
+def connection_key(merchant_id: str, connection_id: str) -> str:
+    return f"{merchant_id}/{connection_id}"
+
+
+def route_key(merchant_id: str, name: str) -> str:
+    return f"{merchant_id}/{name}"
+
+
+def route_version_key(merchant_id: str, name: str, version: int) -> str:
+    return f"{merchant_id}/{name}/{version:09d}"
+
+
+def subscription_key(merchant_id: str, subscription_id: str) -> str:
+    return f"{merchant_id}/{subscription_id}"
+
+
+def audit_key(merchant_id: str, sequence: int) -> str:
+    return f"{merchant_id}/{sequence:012d}"
+
+
+def _kind(
+    name: str,
+    of: type[T],
+    id_of: Callable[[T], str],
+    indexes: tuple[Index[T], ...],
+    **filters: Callable[[T], str | None],
+) -> Kind[T]:
+    encode, decode = _codec(of)
+    return Kind(name, id_of, encode, decode, indexes, filters)
+
+
+PAYMENT: Kind[Payment] = _kind(
+    "payments",
+    Payment,
+    lambda payment: payment.id,
+    (
+        Index("by_time", lambda payment: IndexKey(payment.merchant_id, text_of(payment.created_at))),
+        Index(
+            "by_order",
+            lambda payment: IndexKey(
+                f"{payment.merchant_id}/{payment.order.order_reference}", text_of(payment.created_at)
+            ),
+        ),
+        Index("due", lambda payment: _due(payment.due_at)),
+        Index(
+            "attention",
+            lambda payment: IndexKey(payment.merchant_id, text_of(payment.created_at)) if payment.attention else None,
+        ),
+    ),
+    status=lambda payment: payment.status,
+    connection_id=lambda payment: payment.attempts[-1].connection_id if payment.attempts else None,
+    currency=lambda payment: payment.order.amount.currency,
+)
+DELIVERY: Kind[DeliveryRecord] = _kind(
+    "deliveries",
+    DeliveryRecord,
+    lambda delivery: delivery.id,
+    (
+        Index("by_time", lambda delivery: IndexKey(delivery.merchant_id, text_of(delivery.created_at))),
+        Index(
+            "by_payment",
+            lambda delivery: (
+                IndexKey(delivery.payment_id, text_of(delivery.created_at)) if delivery.payment_id else None
+            ),
+        ),
+        Index("due", lambda delivery: _due(delivery.due_at)),
+    ),
+    subscription_id=lambda delivery: delivery.subscription_id,
+    status=lambda delivery: delivery.status,
+    payment_id=lambda delivery: delivery.payment_id,
+)
+INBOX: Kind[InboxItem] = _kind(
+    "inbox",
+    InboxItem,
+    lambda item: item.id,
+    (
+        Index(
+            "by_time",
+            lambda item: IndexKey(item.merchant_id, text_of(item.received_at)) if item.status != "applied" else None,
+        ),
+        Index("due", lambda item: _due(item.due_at)),
+    ),
+    connection_id=lambda item: item.connection_id,
+    status=lambda item: item.status,
+)
+CONNECTION: Kind[Connection] = _kind(
+    "connections",
+    Connection,
+    lambda of: connection_key(of.merchant_id, of.id),
+    (Index("by_merchant", _listed), Index("audit_due", _audit_due)),
+)
+ROUTE: Kind[Route] = _kind(
+    "routes",
+    Route,
+    lambda of: route_key(of.merchant_id, of.name),
+    (Index("by_merchant", _listed), Index("audit_due", _audit_due)),
+)
+ROUTE_VERSION: Kind[RouteVersion] = _kind(
+    "route_versions",
+    RouteVersion,
+    lambda of: route_version_key(of.merchant_id, of.name, of.version),
+    (Index("by_route", lambda of: IndexKey(route_key(of.merchant_id, of.name), f"{of.version:09d}")),),
+)
+SUBSCRIPTION: Kind[Subscription] = _kind(
+    "subscriptions",
+    Subscription,
+    lambda of: subscription_key(of.merchant_id, of.id),
+    (Index("by_merchant", _listed), Index("audit_due", _audit_due)),
+)
+AUDIT: Kind[AuditEntry] = _kind(
+    "audit",
+    AuditEntry,
+    lambda entry: audit_key(entry.merchant_id, entry.sequence),
+    (Index("by_merchant", lambda entry: IndexKey(entry.merchant_id, f"{entry.sequence:012d}")),),
+)
+
+KINDS: tuple[Kind[Any], ...] = (
+    PAYMENT,
+    DELIVERY,
+    INBOX,
+    CONNECTION,
+    ROUTE,
+    ROUTE_VERSION,
+    SUBSCRIPTION,
+    AUDIT,
+)

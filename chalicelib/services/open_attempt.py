@@ -1,0 +1,106 @@
+"""Opens one attempt at its PSP and says what is certain about it, as facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from chalicelib.contracts.connector import (
+    CallFailed,
+    CheckoutOrder,
+    NotSent,
+    Opened,
+    OutcomeUnknown,
+    Refusal,
+    reference_of,
+)
+from chalicelib.domain.facts import DeclineClass, Fact, Kind, State
+from chalicelib.domain.payment import Attempt, Entry, Json, Payment
+from chalicelib.outbound.driver import Deadline
+from chalicelib.services.configuration import LiveConnection
+from chalicelib.services.ports import Ports
+
+REPEAT_NEEDS_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a call to open a checkout came to; `fraud` forbids any other PSP."""
+
+    attempt: Attempt
+    facts: tuple[Fact, ...]
+    entry: Entry
+    unanswered: bool = False
+    fraud: bool = False
+
+
+def open_attempt(
+    ports: Ports, live: LiveConnection, payment: Payment, attempt: Attempt, deadline: Deadline, spare_s: float
+) -> Tried:
+    """Calls the PSP, once more on a fresh connection when no answer came and it honours our key.
+
+    `spare_s` is kept for the PSPs behind this one. The attempt must be stored before.
+    """
+    order = reference_of(attempt, payment.order, payment.order.return_url, payment.order.cancel_url).checkout
+    young = repeatable(live, attempt, ports.clock.now())
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            said = _say(ports, live, order, deadline, fresh=tries > 1)
+        except NotSent as error:
+            return _not_sent(ports.clock.now(), attempt, error, tries)
+        except CallFailed as error:
+            left_s = deadline.left_s() - spare_s
+            if tries == 1 and young and left_s > REPEAT_NEEDS_S:
+                continue
+            return _unanswered(ports.clock.now(), attempt, error, tries)
+        return tried_of(ports.clock.now(), attempt, said)
+
+
+def repeatable(live: LiveConnection, attempt: Attempt, now: datetime) -> bool:
+    """Whether the PSP surely still knows the attempt's key: inside half of the key's life."""
+    lives_s = live.connector.capabilities.key_lives_s.get("open", 0)
+    return (now - attempt.started_at).total_seconds() < lives_s / 2
+
+
+def _say(
+    ports: Ports, live: LiveConnection, order: CheckoutOrder, deadline: Deadline, *, fresh: bool
+) -> Opened | Refusal:
+    return ports.driver.converse(live.connector.open_checkout(order), deadline, fresh=fresh)
+
+
+def tried_of(now: datetime, attempt: Attempt, said: Opened | Refusal) -> Tried:
+    """The PSP's own word about opening."""
+    if isinstance(said, Opened):
+        opened = Fact(attempt.id, Kind.OPEN, attempt.id, State.OPENED)
+        summary = f"{attempt.connection_id} opened a checkout ({said.psp_reference})."
+        entry = _entry(now, attempt, summary, outcome="opened", psp_reference=said.psp_reference)
+        attempt = replace(attempt, psp_reference=said.psp_reference, action=said.action)
+        return Tried(attempt, (opened, *said.facts), entry)
+    refused = Fact(attempt.id, Kind.OPEN, attempt.id, State.REFUSED, decline=said.decline, reason=said.kind)
+    summary = f"{attempt.connection_id} refused to open a checkout: {said.detail}."
+    entry = _entry(now, attempt, summary, outcome=said.kind, detail=said.detail)
+    fraud = said.decline is not None and said.decline.cls is DeclineClass.FRAUD
+    return Tried(attempt, (refused,), entry, fraud=fraud)
+
+
+def _not_sent(now: datetime, attempt: Attempt, error: NotSent, tries: int) -> Tried:
+    """Only the last try is proven not sent: when an earlier one may have arrived, nothing is proven."""
+    if tries > 1:
+        return _unanswered(now, attempt, OutcomeUnknown(error.detail), tries)
+    absent = Fact(attempt.id, Kind.OPEN, attempt.id, State.ABSENT, reason="not_sent")
+    summary = f"{attempt.connection_id} could not be reached; nothing was sent ({error.detail})."
+    return Tried(attempt, (absent,), _entry(now, attempt, summary, outcome="not_sent", detail=error.detail))
+
+
+def _unanswered(now: datetime, attempt: Attempt, error: CallFailed, tries: int) -> Tried:
+    fact = Fact(attempt.id, Kind.OPEN, attempt.id, State.UNANSWERED)
+    times = "once" if tries == 1 else f"{tries} times"
+    summary = f"{attempt.connection_id} was asked {times} and gave no usable answer ({error.detail})."
+    entry = _entry(now, attempt, summary, outcome="unanswered", detail=error.detail, tries=tries)
+    return Tried(attempt, (fact,), entry, unanswered=True)
+
+
+def _entry(now: datetime, attempt: Attempt, summary: str, **data: Json) -> Entry:
+    return Entry(now, "psp_call", summary, {"attempt_id": attempt.id, "connection_id": attempt.connection_id, **data})

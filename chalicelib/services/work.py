@@ -1,0 +1,38 @@
+"""What each message of a queue means. The worker and the cloud's queue functions call this alone."""
+
+from __future__ import annotations
+
+import json
+
+from chalicelib.contracts.queue import Message, Topic
+from chalicelib.domain.errors import NotFound
+from chalicelib.services.apply import Apply
+from chalicelib.services.attend import Attend
+from chalicelib.services.notify import Notify
+
+
+class Work:
+    def __init__(self, apply: Apply, attend: Attend, notify: Notify) -> None:
+        self._apply, self._notify = apply, notify
+        self._chores = {
+            "attend": lambda id: attend.payment(id),
+            "sync": lambda id: attend.payment(id, now_too=True),
+            "deliver": lambda id: notify.redeliver(id),
+            "inbox": lambda id: apply.again(id),
+        }
+
+    def handle(self, message: Message) -> None:
+        """Does what the message asks. Any exception means: bring it again."""
+        if message.topic is Topic.INBOUND:
+            self._apply.message(message.body)
+        elif message.topic is Topic.EVENTS:
+            self._notify.message(message.body, again=message.receives > 1)
+        else:
+            self._chore(message.body)
+
+    def _chore(self, body: bytes) -> None:
+        document = json.loads(body)
+        try:
+            self._chores[document["do"]](document["id"])
+        except NotFound:
+            return  # what it was about is gone

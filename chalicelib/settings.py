@@ -1,0 +1,71 @@
+"""Every setting, its default and its meaning. The environment gives them, each as ``PAYMENTSERVER_<NAME>``.
+
+Only `wiring` and `server` read settings; everything else is handed what it needs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from chalicelib.outbound.guard import networks_of
+
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="PAYMENTSERVER_", extra="ignore", frozen=True)
+
+    env: Literal["development", "production"] = Field(
+        "production", description="`development` allows the sandbox connector, loopback webhook targets and `/docs`."
+    )
+    public_url: str = Field(
+        "http://localhost:8000", description="Where merchants, shoppers and PSPs reach PaymentServer."
+    )
+    var: Path = Field(Path("var"), description="The folder of everything kept on this machine.")
+    database_url: str = Field("", description="A SQLAlchemy URL; by default the file `payments.db` in `var`.")
+    issuer: str = Field("", description="The OpenID Connect issuer whose access tokens are accepted. Required.")
+    audience: str = Field("paymentserver", description="The `aud` an access token must name.")
+    token_types: tuple[str, ...] = Field(
+        ("at+jwt",), description="Accepted `typ` headers, as a JSON list; many issuers send `JWT`."
+    )
+    merchant_claim: str = Field("merchant_id", description="The claim that names the merchant account.")
+    default_merchant: str | None = Field(None, description="The merchant account of tokens without that claim.")
+    docs: bool = Field(False, description="Serve `/docs` outside development too.")
+    allowed_targets: tuple[str, ...] = Field(
+        (), description="Private networks that webhook subscriptions may point at, as a JSON list of CIDR blocks."
+    )
+    psp_call_timeout_s: float = Field(8.0, gt=0, le=20, description="The longest one call to a PSP may take.")
+    checkout_budget_s: float = Field(20.0, gt=0, le=25, description="The longest all PSP calls of a checkout may take.")
+    configuration_ttl_s: float = Field(
+        3.0, ge=0, le=4, description="How long a process may use configuration it has read; a change shows within 5 s."
+    )
+    trusted_proxies: int = Field(0, ge=0, le=5, description="Reverse proxies in front whose X-Forwarded-* count.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The lowest level logged.")
+    workers: int = Field(2, ge=1, le=64, description="Gateway processes.")
+    threads: int = Field(8, ge=1, le=64, description="Threads of each gateway process.")
+    dependencies: tuple[str, ...] = Field(
+        (), description="URLs that must answer before `/health/ready` says so, as a JSON list."
+    )
+
+    @field_validator("allowed_targets")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        networks_of(value)
+        return value
+
+    @property
+    def is_development(self) -> bool:
+        return self.env == "development"
+
+    @property
+    def store_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.var / 'payments.db'}"
+
+    @property
+    def reachable_networks(self) -> tuple[str, ...]:
+        """Networks that webhook targets may be in although they are not public."""
+        return (*LOOPBACK, *self.allowed_targets) if self.is_development else self.allowed_targets

@@ -1,0 +1,132 @@
+"""Puts implementations behind the ports: with the registries the only place that knows them all. Lazy and cached."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+
+from chalicelib import telemetry
+from chalicelib.connectors.registry import connectors
+from chalicelib.contracts.clock import SystemClock
+from chalicelib.contracts.connector import HttpRequest
+from chalicelib.contracts.store import Store
+from chalicelib.identity.verify import TokenVerifier
+from chalicelib.outbound.driver import Driver
+from chalicelib.publishers.registry import publishers
+from chalicelib.queues.embedded import EmbeddedQueue
+from chalicelib.services.apply import Apply
+from chalicelib.services.attend import Attend
+from chalicelib.services.checkout import Checkout
+from chalicelib.services.configuration import Configuration
+from chalicelib.services.intake import Intake
+from chalicelib.services.kinds import KINDS
+from chalicelib.services.notify import Notify
+from chalicelib.services.ports import Ports
+from chalicelib.services.work import Work
+from chalicelib.settings import Settings
+from chalicelib.storage.counted import CountedStore
+from chalicelib.vault.keyring import KeyRing
+
+
+@dataclass
+class Wiring:
+    """Everything that handles a request, made when it is first needed."""
+
+    settings: Settings
+
+    @cached_property
+    def store(self) -> Store:
+        from chalicelib.storage.sql import SqlStore  # the SQL toolkit is slow to import
+
+        return CountedStore(SqlStore(self.settings.store_url, KINDS))
+
+    @cached_property
+    def queue(self) -> EmbeddedQueue:
+        return EmbeddedQueue(str(self.settings.var / "queue.db"))
+
+    @cached_property
+    def vault(self) -> KeyRing:
+        return KeyRing(self.settings.var / "keyring.json")
+
+    @cached_property
+    def ports(self) -> Ports:
+        settings = self.settings
+        return Ports(
+            store=self.store,
+            queue=self.queue,
+            vault=self.vault,
+            clock=SystemClock(),
+            driver=Driver(call_timeout_s=settings.psp_call_timeout_s, observe=_observe),
+            connectors=connectors(development=settings.is_development),
+            publishers=publishers(allowed_networks=settings.reachable_networks),
+            public_url=settings.public_url.rstrip("/"),
+            return_key=self.vault.derive("return links"),
+            checkout_budget_s=settings.checkout_budget_s,
+            configuration_ttl_s=settings.configuration_ttl_s,
+        )
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        return Configuration(self.ports)
+
+    @cached_property
+    def checkout(self) -> Checkout:
+        return Checkout(self.ports, self.configuration)
+
+    @cached_property
+    def intake(self) -> Intake:
+        return Intake(self.ports, self.configuration)
+
+    @cached_property
+    def apply(self) -> Apply:
+        return Apply(self.ports, self.configuration)
+
+    @cached_property
+    def attend(self) -> Attend:
+        return Attend(self.ports, self.configuration)
+
+    @cached_property
+    def notify(self) -> Notify:
+        return Notify(self.ports, self.configuration)
+
+    @cached_property
+    def work(self) -> Work:
+        return Work(self.apply, self.attend, self.notify)
+
+    @cached_property
+    def verifier(self) -> TokenVerifier:
+        settings = self.settings
+        return TokenVerifier(
+            settings.issuer,
+            settings.audience,
+            token_types=settings.token_types,
+            merchant_claim=settings.merchant_claim,
+            default_merchant=settings.default_merchant,
+        )
+
+    def assemble(self) -> None:
+        """Makes every part now: a cached property is not safe in two threads at once."""
+        for part in (self.ports, self.configuration, self.verifier, self.checkout, self.intake, self.work):
+            assert part is not None
+
+
+def _observe(request: HttpRequest, result: str, seconds: float) -> None:
+    telemetry.count("psp_calls_total", operation=request.operation, certainty=result)
+    telemetry.observe("psp_call_seconds", seconds, operation=request.operation)
+
+
+_lock = threading.Lock()
+_wiring: Wiring | None = None
+
+
+def wiring() -> Wiring:
+    """The process's wiring. Raises pydantic's ValidationError for a bad setting."""
+    global _wiring
+    if _wiring is None:
+        with _lock:
+            if _wiring is None:
+                made = Wiring(Settings())
+                made.assemble()
+                _wiring = made
+    return _wiring

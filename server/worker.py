@@ -1,0 +1,175 @@
+"""The worker: takes messages off the queues, sweeps the due indexes, serves metrics. Stops gracefully, loses nothing.
+
+A message is leased for 25 s and the lease is renewed while its handler runs, so that what a killed worker held is taken up
+again within 30 s.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from chalicelib import telemetry
+from chalicelib.contracts.queue import Message, Queue, Topic
+from chalicelib.domain.errors import PaymentServerError
+from chalicelib.services.audit import sweep_audit
+from chalicelib.services.sweep import sweep
+from chalicelib.wiring import Wiring, wiring
+
+log = logging.getLogger("paymentserver.worker")
+LEASE_S = 25.0
+RENEW_EVERY_S = 8.0
+SWEEP_EVERY_S = 3.0
+IDLE_WAIT_S = (0.01, 0.02, 0.05, 0.1)  # the longer nothing comes, the longer the wait
+THREADS = {Topic.INBOUND: 4, Topic.EVENTS: 8, Topic.CHORES: 8}
+RETRY_DELAY_MAX_S = 60.0
+STOP_WAIT_S = 25.0
+
+
+class Consumer:
+    """Takes messages of one topic and hands each to a thread of its own."""
+
+    def __init__(self, queue: Queue, topic: Topic, handle: Callable[[Message], None], threads: int) -> None:
+        self._queue, self._topic, self._handle, self._threads = queue, topic, handle, threads
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._running: dict[str, Message] = {}
+        self._free = threading.Semaphore(threads)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"{topic}-handler")
+        self._loops = [
+            threading.Thread(target=loop, name=f"{topic}-{loop.__name__.strip('_')}", daemon=True)
+            for loop in (self._take, self._renew)
+        ]
+
+    def start(self) -> None:
+        for loop in self._loops:
+            loop.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def join(self, timeout_s: float) -> None:
+        """Waits for handlers that run; what is not finished by then is delivered again after its lease."""
+        ends = time.monotonic() + timeout_s
+        for _ in range(self._threads):
+            self._free.acquire(timeout=max(ends - time.monotonic(), 0))
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _take(self) -> None:
+        idle = 0
+        while not self._stop.is_set():
+            self._free.acquire()
+            taken = 0
+            try:
+                taken = self._take_one()
+            except PaymentServerError as error:
+                log.error("queue fault", extra={"fields": {"detail": error.detail}})
+                idle = len(IDLE_WAIT_S) - 1
+            except Exception:
+                log.exception("unexpected queue error")
+                idle = len(IDLE_WAIT_S) - 1
+            if taken:
+                idle = 0
+                continue
+            self._free.release()
+            self._stop.wait(IDLE_WAIT_S[idle])
+            idle = min(idle + 1, len(IDLE_WAIT_S) - 1)
+
+    def _take_one(self) -> int:
+        messages = self._queue.receive(self._topic, count=1, lease_s=LEASE_S)
+        for message in messages:
+            with self._lock:
+                self._running[message.receipt] = message
+            self._pool.submit(self._run, message)
+        return len(messages)
+
+    def _run(self, message: Message) -> None:
+        result = "done"
+        try:
+            self._handle(message)
+            self._queue.done(message)
+        except Exception as error:
+            result = "failed"
+            detail = error.detail if isinstance(error, PaymentServerError) else type(error).__name__
+            log.exception("message failed", extra={"fields": {"topic": message.topic, "detail": detail}})
+            self._give_back(message)
+        finally:
+            with self._lock:
+                self._running.pop(message.receipt, None)
+            self._free.release()
+            telemetry.count("queue_messages_total", queue=message.topic, result=result)
+
+    def _give_back(self, message: Message) -> None:
+        try:
+            self._queue.release(message, delay_s=min(2.0 ** (message.receives - 1), RETRY_DELAY_MAX_S))
+        except PaymentServerError:
+            log.warning("message comes back after its lease", extra={"fields": {"topic": message.topic}})
+
+    def _renew(self) -> None:
+        while not self._stop.wait(RENEW_EVERY_S):
+            with self._lock:
+                running = list(self._running.values())
+            for message in running:
+                try:
+                    self._queue.extend(message, lease_s=LEASE_S)
+                except PaymentServerError as error:
+                    log.error("lease not renewed", extra={"fields": {"detail": error.detail}})
+
+
+class Worker:
+    def __init__(self, wired: Wiring) -> None:
+        self._wired = wired
+        self._stop = threading.Event()
+        self._consumers = [
+            Consumer(wired.queue, topic, wired.work.handle, threads) for topic, threads in THREADS.items()
+        ]
+
+    def run(self) -> None:
+        """Returns once `stop` was called and what ran is finished."""
+        for consumer in self._consumers:
+            consumer.start()
+        while not self._stop.is_set():
+            self._round()
+            self._stop.wait(SWEEP_EVERY_S)
+        for consumer in self._consumers:
+            consumer.stop()
+        ends = time.monotonic() + STOP_WAIT_S
+        for consumer in self._consumers:
+            consumer.join(max(ends - time.monotonic(), 0))
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def _round(self) -> None:
+        try:
+            sweep(self._wired.ports)
+            sweep_audit(self._wired.ports)
+            for topic in Topic:
+                waiting, oldest_s = self._wired.queue.depth(topic)
+                telemetry.gauge("queue_depth", waiting, queue=topic)
+                telemetry.gauge("queue_oldest_age_seconds", oldest_s, queue=topic)
+        except PaymentServerError as error:
+            log.error("sweep failed", extra={"fields": {"detail": error.detail}})
+        except Exception:
+            log.exception("unexpected sweep error")
+
+
+def main() -> None:
+    """`python -m server.worker`"""
+    wired = wiring()
+    telemetry.configure_logging(wired.settings.log_level)
+    wired.store.migrate()
+    worker = Worker(wired)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: worker.stop())
+    worker.run()
+    wired.queue.close()
+    wired.store.close()
+
+
+if __name__ == "__main__":
+    main()
