@@ -1,9 +1,9 @@
 """The audit log: one chain of hashes for each merchant account, append-only, each entry exactly once.
 
-A change and its audit entry can not be one write, because the chain is shared. So the change carries a draft of its entry
-in its own put; then the draft is appended to the chain, and then it is cleared. Whoever finds a draft may append it: the
-draft's id names the head of the chain at the time it was drafted, so its entry can only stand behind that, and looking
-there, entry by entry up to the free place, tells for certain whether it is there already.
+A change and its audit entry can not be one write, because the chain is shared. So the change carries a draft of its
+entry in its own put; then the draft is appended to the chain, and then it is cleared. Whoever finds a draft may append
+it: the draft's id names the head of the chain at the time it was drafted, so its entry can only stand behind that, and
+looking there, entry by entry up to the free place, tells for certain whether it is there already.
 
 The installation has a chain of its own, `INSTALLATION`. It names the merchant accounts, each before its first entry.
 """
@@ -106,7 +106,7 @@ def _start_of(store: Store, merchant_id: str, draft: Draft) -> tuple[int, str]:
 
 
 def _enrol(ports: Ports, merchant_id: str, draft: Draft) -> None:
-    """Names a merchant account in the installation's chain. Its draft's id is always the same, so it stands there once."""
+    """Names a merchant account in the installation's chain, once: its draft's id is always the same."""
     enrolment = Draft(
         change_id=f"0-{merchant_id}",
         at=draft.at,
@@ -123,13 +123,11 @@ def _enrol(ports: Ports, merchant_id: str, draft: Draft) -> None:
 
 
 def entry_of(merchant_id: str, sequence: int, draft: Draft, previous_hash: str) -> AuditEntry:
-    return AuditEntry(
-        merchant_id, sequence, draft, previous_hash, hash_of(merchant_id, sequence, draft, previous_hash)
-    )
+    return AuditEntry(merchant_id, sequence, draft, previous_hash, hash_of(merchant_id, sequence, draft, previous_hash))
 
 
 def hash_of(merchant_id: str, sequence: int, draft: Draft, previous_hash: str) -> str:
-    """SHA-256, in hex, over the entry as JSON with sorted keys and no spaces, times as text, all but the hash itself."""
+    """SHA-256 in hex over the whole entry but the hash itself: JSON with sorted keys, no spaces, times as text."""
     covered: dict[str, Any] = {
         "merchant_id": merchant_id,
         "sequence": sequence,

@@ -1,8 +1,8 @@
 """Which settings are secrets, how they are sealed, masked and opened again.
 
-A settings model says it by type: a field of `SecretStr` (or that or None) is a secret, and so are the values of a mapping
-from names to `SecretStr`. A secret is known by its place: ``api_key``, or ``headers/Authorization`` inside a mapping. It
-never leaves the process as text, and an update that sends the mask back keeps what is stored.
+A settings model says it by type: a field of `SecretStr` (or that or None) is a secret, and so are the values of a
+mapping from names to `SecretStr`. A secret is known by its place: ``api_key``, or ``headers/Authorization`` inside a
+mapping. It never leaves the process as text, and an update that sends the mask back keeps what is stored.
 """
 
 from __future__ import annotations

@@ -1,0 +1,65 @@
+# `make run` and `make demo` need Python 3.11 and make, and nothing else; `make test` installs what tests need besides.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check check-all lint types imports bench lock clean
+
+help:
+	@echo "make run        serve everything on this machine, on loopback"
+	@echo "make demo       three payments end to end, with their timelines"
+	@echo "make test       the test suite"
+	@echo "make check      lint, types, import rules and tests: what CI runs"
+	@echo "make check-all  the long tests too"
+	@echo "make bench      speed as ratios to a floor"
+
+$(BIN)/python:
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements/run.txt | $(BIN)/python
+	@echo "Installing what PaymentServer needs (once) ..."
+	@$(INSTALL) -r requirements/run.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt | $(BIN)/python
+	@echo "Installing what developing needs (once) ..."
+	@$(INSTALL) -r requirements/dev.txt
+	@touch $@ $(VENV)/.run
+
+run: $(VENV)/.run
+	@exec $(BIN)/python -m dev.launcher
+
+demo: $(VENV)/.run
+	@exec $(BIN)/python -m dev.demo
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest -q -n auto -m "not long"
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	@$(BIN)/mypy
+
+imports: $(VENV)/.dev
+	@$(BIN)/lint-imports
+
+check: lint types imports test
+
+check-all: lint types imports
+	@$(BIN)/python -m pytest -q -n auto
+
+bench: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks
+
+# Pins every requirement anew.
+COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-header --no-emit-options --no-annotate --allow-unsafe
+lock: $(VENV)/.dev
+	@$(COMPILE) requirements.in -o requirements.txt
+	@for name in server dev run; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt; done
+
+clean:
+	@rm -rf $(VENV) var build

@@ -1,0 +1,92 @@
+"""Seals stored secrets again with the vault's newest key.
+
+The audit chains name every object that was ever made, deleted ones too, whose credentials stay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from chalicelib.contracts.store import Stored
+from chalicelib.contracts.vault import Vault
+from chalicelib.domain.configuration import Connection, SigningSecret, Subscription
+from chalicelib.domain.errors import NotFound, StaleVersion
+from chalicelib.services.audit import INSTALLATION, Actor, Change, append, draft_of, entries_of, merchants_of
+from chalicelib.services.change import CONNECTIONS, SUBSCRIPTIONS, TRIES, Noun, O, put_audited, sweep_audit
+from chalicelib.services.configure_subscriptions import signing_field
+from chalicelib.services.kinds import connection_key, subscription_key
+from chalicelib.services.ports import Ports
+from chalicelib.services.secrets import context_of
+
+
+@dataclass(frozen=True, slots=True)
+class Resealed:
+    """How many objects were looked at, and how many secrets were sealed again."""
+
+    objects: int
+    secrets: int
+
+
+def reseal_all(ports: Ports, actor: Actor, key_id: str) -> Resealed:
+    """Seals again whatever the newest key, `key_id`, did not seal. Safe to run twice and beside other changes.
+
+    The objects' versions stay: operators see no change. Raises VaultFault for a secret that no key opens.
+    """
+    sweep_audit(ports, grace_s=0)  # an object whose creation is not in the chain yet would be missed
+    rotation = Change("rotate", "vault_key", key_id, None, {"id": key_id})
+    append(ports, INSTALLATION, draft_of(ports, actor, INSTALLATION, rotation))
+    objects = secrets = 0
+    for merchant_id in merchants_of(ports.store):
+        for kind, object_id in _objects_of(ports, merchant_id):
+            if kind == CONNECTIONS.name:
+                secrets += _reseal(ports, actor, CONNECTIONS, connection_key(merchant_id, object_id))
+            else:
+                secrets += _reseal(ports, actor, SUBSCRIPTIONS, subscription_key(merchant_id, object_id))
+            objects += 1
+    return Resealed(objects, secrets)
+
+
+def _objects_of(ports: Ports, merchant_id: str) -> list[tuple[str, str]]:
+    """(kind, id) of every connection and subscription there ever was."""
+    named = ((entry.draft.object_kind, entry.draft.object_id) for entry in entries_of(ports.store, merchant_id))
+    return list(dict.fromkeys(one for one in named if one[0] in (CONNECTIONS.name, SUBSCRIPTIONS.name)))
+
+
+def _reseal(ports: Ports, actor: Actor, noun: Noun[O], key: str) -> int:
+    """How many of one object's secrets were sealed again."""
+    for _ in range(TRIES):
+        try:
+            stored: Stored[O] = ports.store.get(noun.kind, key)
+        except NotFound:
+            return 0
+        changed, count = _resealed(ports.vault, stored.value)
+        if not count:
+            return 0
+        try:
+            put_audited(ports, noun, stored, changed, actor, "reseal")
+        except StaleVersion:
+            continue
+        return count
+    raise StaleVersion(f"The {noun.name} {key} is changed by too many calls at once; run the rotation again.")
+
+
+def _resealed(vault: Vault, value: O) -> tuple[O, int]:
+    assert isinstance(value, (Connection, Subscription)), "routes hold no secrets"
+    count = 0
+
+    def again(token: str, field: str) -> str:
+        nonlocal count
+        if vault.is_current(token):
+            return token
+        count += 1
+        context = context_of(value.merchant_id, value.id, field)
+        return vault.seal(vault.open(token, context=context), context=context)
+
+    secrets = {place: again(token, place) for place, token in value.secrets.items()}
+    value = replace(value, secrets=secrets)
+    if isinstance(value, Subscription):
+        signing: tuple[SigningSecret, ...] = tuple(
+            replace(one, sealed=again(one.sealed, signing_field(one.id))) for one in value.signing
+        )
+        value = replace(value, signing=signing)
+    return value, count

@@ -1,0 +1,127 @@
+"""`make demo`: three orders end to end, each with its timeline. Exits non-zero when anything is not as promised."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+import requests
+
+from dev.launcher import Places, places
+from dev.shop import Failed, Json, Listener, Shop, expect, verified
+
+
+def is_up(at: Places) -> bool:
+    try:
+        with urllib.request.urlopen(f"{at.api}/health/ready", timeout=3) as answer:  # noqa: S310
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def tell(shop: Shop, title: str, payment_id: str) -> None:
+    payment = shop.payment(payment_id)
+    print(f"\n{title}\n  {payment_id} is {payment['status']}")
+    for entry in shop.timeline(payment_id):
+        print(f"    {entry['at'][11:23]}  {entry['kind']:<9} {entry['summary']}")
+
+
+def first_order(shop: Shop, listener: Listener, secret: str) -> str:
+    """The shopper pays, the shop is told by a signed webhook, and the money goes back from the PSP's dashboard."""
+    answer = shop.checkout("order-1")
+    expect(answer.status_code == 201, f"a page to pay on, not {answer.status_code} {answer.text}")
+    payment = answer.json()
+    shop.pay(payment, "paid")
+    shop.wait_until(payment["id"], lambda now: bool(now["status"] == "captured"), "the payment is captured")
+    headers, body = listener.wait_for(payment["id"], "payment.captured")
+    expect(verified(secret, headers, body), "the notification carries a good signature")
+    refund_at_psp(payment)
+    shop.wait_until(payment["id"], lambda now: bool(now["status"] == "refunded"), "the payment is refunded")
+    listener.wait_for(payment["id"], "payment.refunded")
+    return str(payment["id"])
+
+
+def refund_at_psp(payment: Json) -> None:
+    page = payment["next_action"]["url"]
+    account, session = page.rsplit("/pay/", 1)
+    answer = requests.post(f"{account}/dashboard/sessions/{session}/refunds", json={}, timeout=10)
+    expect(answer.status_code in (200, 201, 303), f"a refund in the PSP's dashboard, not {answer.status_code}")
+
+
+def second_order(shop: Shop) -> str:
+    """The first PSP declines; the shopper pays at the next one."""
+    answer = shop.checkout("order-2", metadata={"sandbox-a": "decline_soft"})
+    expect(answer.status_code == 201, f"a page at the next PSP, not {answer.status_code} {answer.text}")
+    payment = answer.json()
+    tried = [(attempt["connection_id"], attempt["status"]) for attempt in payment["attempts"]]
+    expect(tried == [("sandbox-a", "declined"), ("sandbox-b", "pending")], f"sandbox-a declined, sandbox-b open: {tried}")
+    shop.pay(payment, "authenticated")
+    shop.wait_until(payment["id"], lambda now: bool(now["status"] == "captured"), "the payment is captured")
+    return str(payment["id"])
+
+
+def third_order(shop: Shop) -> str:
+    """The first PSP opens a page and never answers: it is sealed, the shopper pays elsewhere, and the page is closed."""
+    print("\nThe third order meets a PSP that never answers; this takes a while ...", flush=True)
+    answer = shop.checkout("order-3", metadata={"sandbox-a": "timeout_after"})
+    expect(answer.status_code == 201, f"a page at the next PSP, not {answer.status_code} {answer.text}")
+    payment = answer.json()
+    tried = [(attempt["connection_id"], attempt["status"]) for attempt in payment["attempts"]]
+    expect(tried == [("sandbox-a", "sealed"), ("sandbox-b", "pending")], f"sandbox-a sealed, sandbox-b open: {tried}")
+    shop.pay(payment, "paid")
+    shop.wait_until(payment["id"], lambda now: bool(now["status"] == "captured"), "the payment is captured")
+    closed = "checkout expired"
+    ends = time.monotonic() + 30
+    while not any(closed in entry["summary"] for entry in shop.timeline(payment["id"])):
+        expect(time.monotonic() < ends, "the sealed page is closed at the first PSP")
+        time.sleep(0.2)
+    return str(payment["id"])
+
+
+def run(at: Places) -> None:
+    shop, listener = Shop(at.api, at.identity), Listener()
+    subscription_id, secret = shop.subscribe(listener.url)
+    try:
+        tell(shop, "Order 1: paid, told, refunded", first_order(shop, listener, secret))
+        tell(shop, "Order 2: declined at one PSP, paid at the next", second_order(shop))
+        tell(shop, "Order 3: a PSP that never answers", third_order(shop))
+    finally:
+        shop.unsubscribe(subscription_id)
+        listener.close()
+
+
+def main() -> None:
+    at = places()
+    started: subprocess.Popen[bytes] | None = None
+    with tempfile.TemporaryDirectory(prefix="paymentserver-demo-") as var:
+        if not is_up(at):
+            environment = {**os.environ, "PORT": str(at.port)}
+            environment.setdefault("PAYMENTSERVER_VAR", var)
+            print("Starting PaymentServer for the demo ...", flush=True)
+            started = subprocess.Popen(
+                [sys.executable, "-m", "dev.launcher"], env=environment, stdout=subprocess.DEVNULL
+            )
+        try:
+            ends = time.monotonic() + 60
+            while not is_up(at):
+                if started is not None and started.poll() is not None:
+                    raise Failed("PaymentServer starts")
+                expect(time.monotonic() < ends, "PaymentServer is ready within 60 s")
+                time.sleep(0.1)
+            run(at)
+            print("\nEverything was as promised.")
+        except Failed as promise:
+            sys.exit(f"\nNOT AS PROMISED: {promise}")
+        finally:
+            if started is not None and started.poll() is None:
+                started.send_signal(signal.SIGTERM)
+                started.wait(40)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""`make run`: PaymentServer, its worker, the identity server and the sandbox PSPs, all on loopback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from dev.children import Child, stop
+
+READY_WITHIN_S = 60
+SEED_VERSION = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where everything listens and keeps its data."""
+
+    port: int
+    var: Path
+
+    @property
+    def api(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    @property
+    def identity(self) -> str:
+        return f"http://localhost:{self.port + 1}"
+
+    @property
+    def sandbox(self) -> str:
+        return f"http://localhost:{self.port + 2}"
+
+    @property
+    def metrics_port(self) -> int:
+        return self.port + 3
+
+    def environment(self) -> dict[str, str]:
+        """The settings of PaymentServer's own processes; what is set outside wins."""
+        made = {
+            "PAYMENTSERVER_ENV": "development",
+            "PAYMENTSERVER_VAR": str(self.var),
+            "PAYMENTSERVER_PUBLIC_URL": self.api,
+            "PAYMENTSERVER_ISSUER": self.identity,
+            "PAYMENTSERVER_DEPENDENCIES": (
+                f'["{self.identity}/.well-known/openid-configuration","{self.sandbox}/healthz"]'
+            ),
+            "PROMETHEUS_MULTIPROC_DIR": str(self.var / "metrics"),
+        }
+        return {name: os.environ.get(name, value) for name, value in made.items()}
+
+
+def places() -> Places:
+    port = os.environ.get("PORT", "8000")
+    if not port.isdigit() or not 1024 <= int(port) <= 65_000:
+        sys.exit(f"PORT must be a number from 1024 to 65000, not {port!r}.")
+    return Places(int(port), Path(os.environ.get("PAYMENTSERVER_VAR", "var")).absolute())
+
+
+def children_of(at: Places) -> list[Child]:
+    here = at.environment()
+    return [
+        Child(
+            "identity",
+            "dev.identity",
+            ["--port", str(at.port + 1), "--issuer", at.identity, "--state", str(at.var / "identity")],
+            here,
+        ),
+        Child(
+            "sandbox",
+            "dev.sandbox",
+            ["--port", str(at.port + 2), "--state", str(at.var / "sandbox"), "--webhook-base", at.api],
+            here,
+        ),
+        Child("gateway", "server.serve", ["--port", str(at.port)], here),
+        Child("worker", "server.worker", ["--metrics-port", str(at.metrics_port)], here),
+    ]
+
+
+def refuse_taken_ports(at: Places) -> None:
+    for port in range(at.port, at.port + 4):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                sys.exit(f"Port {port} is taken. Stop what uses it, or choose others: PORT=9000 make run")
+
+
+def prepare(at: Places) -> None:
+    """Folders, schema and the first start's seed; a later start finds the mark and does nothing."""
+    at.var.mkdir(parents=True, exist_ok=True)
+    metrics = at.var / "metrics"
+    metrics.mkdir(exist_ok=True)
+    for stale in metrics.glob("*.db"):
+        stale.unlink()
+    mark = at.var / "seeded"
+    if mark.exists() and mark.read_text() == SEED_VERSION:
+        return
+    os.environ.update(at.environment())
+    from dev.seed import seed
+
+    seed(at.sandbox)
+    mark.write_text(SEED_VERSION)
+
+
+def wait_until_ready(at: Places, children: list[Child]) -> None:
+    ends = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < ends:
+        try:
+            with urllib.request.urlopen(f"{at.api}/health/ready", timeout=2) as answer:  # noqa: S310
+                if answer.status == 200:
+                    return
+        except (OSError, urllib.error.URLError):
+            pass
+        if not all(child.revive() for child in children):
+            break
+        time.sleep(0.05)
+    stop(children)
+    sys.exit("PaymentServer did not become ready; what its parts printed above says why.")
+
+
+def greet(at: Places) -> None:
+    print(
+        f"""
+PaymentServer is ready.
+
+  API             {at.api}            what there is: {at.api}/docs
+  identity        {at.identity}/.well-known/openid-configuration
+  sandbox PSPs    {at.sandbox}/sandbox-a/dashboard (also sandbox-b, sandbox-c)
+  metrics         http://127.0.0.1:{at.metrics_port}/metrics
+  data            {at.var}
+
+A token with every scope:
+
+  TOKEN=$(curl -s -u demo:demo-secret -d grant_type=client_credentials {at.identity}/token | \\
+          python3 -c 'import json,sys; print(json.load(sys.stdin)["access_token"])')
+
+A first checkout:
+
+  curl -s {at.api}/v1/checkouts -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: first" \\
+       -d '{{"amount": {{"value": 1050, "currency": "EUR"}}, "order_reference": "order-1001", "return_url": "https://shop.example/return"}}'
+
+Or three payments with their timelines, from another terminal:  make demo
+Ctrl-C stops everything; nothing is lost.
+""",
+        flush=True,
+    )
+
+
+def main() -> None:
+    at = places()
+    refuse_taken_ports(at)
+    asked = False
+
+    def ask_to_stop(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        asked = True  # twice is the same as once
+
+    signal.signal(signal.SIGINT, ask_to_stop)
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    prepare(at)
+    children = children_of(at)
+    for child in children:
+        child.start()
+    wait_until_ready(at, children)
+    greet(at)
+    while not asked and all(child.revive() for child in children):
+        time.sleep(0.2)
+    stop(children)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Chores for whoever runs PaymentServer: ``python -m server.admin audit-verify`` and ``rotate-keys``.
+
+It works on the same database and files as the server, which may keep running.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+from collections.abc import Sequence
+
+from chalicelib.domain.errors import PaymentServerError
+from chalicelib.services.audit import INSTALLATION, Actor, merchants_of, verify
+from chalicelib.services.reseal import reseal_all
+from chalicelib.wiring import Wiring, wiring
+
+
+def main(arguments: Sequence[str] | None = None, wired: Wiring | None = None) -> int:
+    """0 when all is well, 1 when a chain is broken or a chore failed; 2 for a wrong call."""
+    options = _parser().parse_args(arguments)
+    wired = wired or wiring()
+    try:
+        if options.chore == "rotate-keys":
+            wired.store.migrate()
+            return _rotate_keys(wired)
+        return _verify_audit(wired, options.merchant, options.expect_head)
+    except PaymentServerError as error:
+        print(f"{type(error).__name__}: {error.detail}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m server.admin", description=__doc__)
+    chores = parser.add_subparsers(dest="chore", required=True)
+    audit = chores.add_parser("audit-verify", help="walk the audit log's chain of hashes and say where it breaks")
+    audit.add_argument("--merchant", help="one merchant account; by default all of them, and the installation's chain")
+    audit.add_argument(
+        "--expect-head", metavar="HASH", help="a head noted earlier, which must still be in the chain; needs --merchant"
+    )
+    chores.add_parser("rotate-keys", help="add a key to the key ring, and seal every stored secret with it")
+    return parser
+
+
+def _verify_audit(wired: Wiring, merchant: str | None, expect_head: str | None) -> int:
+    if expect_head is not None and merchant is None:
+        print("--expect-head needs --merchant: each merchant account has a chain of its own.", file=sys.stderr)
+        return 2
+    chains = [merchant] if merchant else [INSTALLATION, *merchants_of(wired.store)]
+    broken = 0
+    for merchant_id in chains:
+        found = verify(wired.store, merchant_id, expect_head)
+        name = "the installation" if merchant_id == INSTALLATION else f"merchant account {merchant_id}"
+        state = "holds" if found.problem is None else f"BROKEN: {found.problem}"
+        print(f"{name}: {found.entries} entries, head {found.head}: {state}")
+        broken += found.problem is not None
+    return 1 if broken else 0
+
+
+def _rotate_keys(wired: Wiring) -> int:
+    key_id = wired.vault.rotate()
+    done = reseal_all(wired.ports, Actor(getpass.getuser(), "server.admin"), key_id)
+    print(f"key {key_id} seals from now on; {done.secrets} secrets of {done.objects} objects were sealed again")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
