@@ -148,23 +148,29 @@ def _enter_wal(connection: sqlite3.Connection) -> None:
 
 
 _FILES: WeakSet[QueueFile] = WeakSet()
-_SHUT = threading.local()  # the files that this thread shut for its fork
+_SHUT: list[QueueFile] = []
+_FORKING = [threading.Lock()]  # threads that fork at once take turns
 
 
 def _before() -> None:
-    _SHUT.files = list(_FILES)
-    for file in _SHUT.files:
+    _FORKING[0].acquire()
+    _SHUT[:] = list(_FILES)
+    for file in _SHUT:
         file.shut()
 
 
 def _in_parent() -> None:
-    for file in _SHUT.files:
+    for file in _SHUT:
         file.reopen()
+    _SHUT.clear()
+    _FORKING[0].release()
 
 
 def _in_child() -> None:
-    for file in _SHUT.files:
+    for file in _SHUT:
         file.renew()
+    _SHUT.clear()
+    _FORKING[0] = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):  # Windows has no fork

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 SLUG = r"^[a-z0-9][a-z0-9-]{0,39}$"
 CHAIN_MAX = 10
@@ -20,20 +20,22 @@ Scalar = str | int | bool
 Op = Literal["eq", "ne", "in", "not_in", "lt", "lte", "gt", "gte", "between", "starts_with", "exists"]
 
 
+def _unique(value: list[str]) -> list[str]:
+    if len(set(value)) != len(value):
+        raise ValueError("names a connection twice")
+    return value
+
+
+Uses = Annotated[list[Slug], Field(min_length=1, max_length=CHAIN_MAX), AfterValidator(_unique)]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Chain(_Part):
-    use: list[Slug] = Field(min_length=1, max_length=CHAIN_MAX)
+    use: Uses
     """Connections, tried in this order."""
-
-    @field_validator("use")
-    @classmethod
-    def _unique(cls, value: list[str]) -> list[str]:
-        if len(set(value)) != len(value):
-            raise ValueError("names a connection twice")
-        return value
 
 
 class Condition(_Part):
@@ -81,9 +83,7 @@ def _check_value(op: Op, value: Any) -> None:
 class Arm(_Part):
     arm: str = Field(min_length=1, max_length=40)
     weight: int = Field(ge=0, le=10_000)
-    use: list[Slug] = Field(min_length=1, max_length=CHAIN_MAX)
-
-    _unique = field_validator("use")(Chain._unique)
+    use: Uses
 
 
 class Split(_Part):
@@ -103,15 +103,13 @@ class Split(_Part):
 class Outcome(_Part):
     """Either a chain, or a split between several."""
 
-    use: list[Slug] | None = Field(None, min_length=1, max_length=CHAIN_MAX)
+    use: Uses | None = None
     split: Split | None = None
 
     @model_validator(mode="after")
     def _one_form(self) -> Outcome:
         if (self.use is None) == (self.split is None):
             raise ValueError("must be either use or split")
-        if self.use is not None and len(set(self.use)) != len(self.use):
-            raise ValueError("names a connection twice")
         return self
 
 

@@ -23,8 +23,12 @@ class Attend:
         self._ports = ports
         self._configuration = configuration
 
+    def sync(self, payment_id: str) -> Payment:
+        """Asks about every unsettled attempt now, due or not. Raises NotFound."""
+        return self.payment(payment_id, now_too=True)
+
     def payment(self, payment_id: str, *, now_too: bool = False) -> Payment:
-        """Does what is due; with `now_too` every unsettled attempt is asked about, due or not. Raises NotFound."""
+        """Does what is due; with `now_too` the open questions that are not due yet, too. Raises NotFound."""
         stored = self._ports.store.get(PAYMENT, payment_id)
         now = self._ports.clock.now()
         if any(event.due_at <= now for event in stored.value.outbox):

@@ -97,7 +97,7 @@ def update(
 
 def put_audited(ports: Ports, noun: Noun[O], stored: Stored[O], changed: O, actor: Actor, action: str) -> O:
     """Writes `changed` over `stored` with its draft. Raises StaleVersion when somebody else wrote first."""
-    former = stored.value
+    former: O = stored.value
     keep_version(ports, former)
     change = Change(
         action,

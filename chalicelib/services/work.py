@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from chalicelib.contracts.queue import Message, Topic
 from chalicelib.domain.errors import NotFound
@@ -14,11 +15,11 @@ from chalicelib.services.notify import Notify
 class Work:
     def __init__(self, apply: Apply, attend: Attend, notify: Notify) -> None:
         self._apply, self._notify = apply, notify
-        self._chores = {
-            "attend": lambda id: attend.payment(id),
-            "sync": lambda id: attend.payment(id, now_too=True),
-            "deliver": lambda id: notify.redeliver(id),
-            "inbox": lambda id: apply.again(id),
+        self._chores: dict[str, Callable[[str], object]] = {
+            "attend": attend.payment,
+            "sync": attend.sync,
+            "deliver": notify.redeliver,
+            "inbox": apply.again,
         }
 
     def handle(self, message: Message) -> None:

@@ -19,12 +19,13 @@ class ForkGate:
 
     def __init__(self, close: Callable[[], None]) -> None:
         self._close = close
-        self._idle = threading.Condition()
-        self._inside = 0
+        self.renew()
         _GATES.add(self)
 
     def __enter__(self) -> None:
         with self._idle:
+            while self._shut:
+                self._idle.wait()
             self._inside += 1
 
     def __exit__(
@@ -36,39 +37,49 @@ class ForkGate:
                 self._idle.notify_all()
 
     def shut(self) -> None:
-        """Keeps the condition's lock, and with it everybody out, until the fork is over."""
-        self._idle.acquire()
-        while self._inside:
-            self._idle.wait()
+        """Lets nobody in any more (or busy threads would keep a fork waiting for ever), and waits for the rest."""
+        with self._idle:
+            self._shut = True
+            while self._inside:
+                self._idle.wait()
         self._close()
 
     def reopen(self) -> None:
-        self._idle.release()
+        with self._idle:
+            self._shut = False
+            self._idle.notify_all()
 
     def renew(self) -> None:
-        """In the child other threads are gone; a lock they were waiting for is replaced rather than trusted."""
+        """In the child other threads are gone; a lock they may have held is replaced rather than trusted."""
         self._idle = threading.Condition()
         self._inside = 0
+        self._shut = False
 
 
 _GATES: WeakSet[ForkGate] = WeakSet()
-_SHUT = threading.local()  # the gates that this thread shut for its fork
+_SHUT: list[ForkGate] = []
+_FORKING = [threading.Lock()]  # threads that fork at once take turns
 
 
 def _before() -> None:
-    _SHUT.gates = list(_GATES)
-    for gate in _SHUT.gates:
+    _FORKING[0].acquire()
+    _SHUT[:] = list(_GATES)
+    for gate in _SHUT:
         gate.shut()
 
 
 def _in_parent() -> None:
-    for gate in _SHUT.gates:
+    for gate in _SHUT:
         gate.reopen()
+    _SHUT.clear()
+    _FORKING[0].release()
 
 
 def _in_child() -> None:
-    for gate in _SHUT.gates:
+    for gate in _SHUT:
         gate.renew()
+    _SHUT.clear()
+    _FORKING[0] = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):  # Windows has no fork

@@ -20,7 +20,27 @@ from tests.conformance.stores import NOTE, OTHER, SHARED_STORES, STORES, Note, O
 from tests.storage.children import exit_code, fork, in_children
 
 WRITERS = 16
-AWKWARD = ["", "A", "Z", "a", "aa", "b", "%", "_", "'", '"; --', "é", "e\u0301", "ß", "ﬀ", "中", "\uffff", "😀", " ", "a "]
+AWKWARD = [
+    "",
+    "A",
+    "Z",
+    "a",
+    "aa",
+    "b",
+    "%",
+    "_",
+    "'",
+    '"; --',
+    "é",
+    "e\u0301",
+    "ß",
+    "ﬀ",
+    "中",
+    "\uffff",
+    "😀",
+    " ",
+    "a ",
+]
 
 
 @pytest.fixture(params=STORES, ids=str)

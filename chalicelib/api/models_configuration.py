@@ -1,0 +1,153 @@
+"""What the operations on the configuration answer, for the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from chalicelib.routing.rules import Chain, Rule
+
+
+class _Shown(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class _Versioned(_Shown):
+    version: int
+    """Counts changes; the ETag."""
+    created_at: str
+    updated_at: str
+
+
+class _List(_Shown):
+    next_cursor: str | None
+    """For the next page; null on the last one."""
+
+
+class ConnectionModel(_Versioned):
+    id: str
+    connector: str
+    enabled: bool
+    settings: dict[str, Any]
+    """Secrets read `********`."""
+
+
+class ConnectionList(_List):
+    items: list[ConnectionModel]
+
+
+class ConnectionTestModel(_Shown):
+    ok: bool
+    problem: Literal["credentials", "outage"] | None
+    detail: str
+
+
+class _RouteShown(_Shown):
+    name: str
+    rules: list[Rule]
+    otherwise: Chain
+    unanswered: Literal["next", "hold"]
+    late: Literal["accept", "refund", "review"]
+
+
+class RouteModel(_RouteShown, _Versioned):
+    pass
+
+
+class RouteList(_List):
+    items: list[RouteModel]
+
+
+class RouteVersionModel(_RouteShown):
+    version: int
+    created_at: str
+    created_by: str
+
+
+class RouteVersionList(_List):
+    items: list[RouteVersionModel]
+
+
+class SigningSecretModel(_Shown):
+    id: str
+    created_at: str
+
+
+class NewSigningSecretModel(SigningSecretModel):
+    signing_secret: str
+    """`whsec_` and base64. It is never shown again."""
+
+
+class SubscriptionModel(_Versioned):
+    id: str
+    name: str
+    channel: str
+    target: dict[str, Any]
+    """Secrets read `********`."""
+    events: list[str]
+    enabled: bool
+    secrets: list[SigningSecretModel]
+
+
+class NewSubscriptionModel(SubscriptionModel):
+    signing_secret: str | None = None
+    """Where the channel signs: `whsec_` and base64. It is never shown again."""
+
+
+class SubscriptionList(_List):
+    items: list[SubscriptionModel]
+
+
+class SubscriptionTestModel(_Shown):
+    ok: bool
+    status: int | None
+    """The target's HTTP status, null where it gave none."""
+    latency_ms: int
+    detail: str
+
+
+class CapabilitiesModel(_Shown):
+    operations: list[str]
+    capture_modes: list[str]
+    partial_capture: bool
+    multiple_captures: bool
+    partial_refund: bool
+    inert_until_visited: bool
+    """Opening a page moves nothing, so that an unanswered attempt may be sealed and the next PSP tried."""
+
+
+class ConnectorModel(_Shown):
+    name: str
+    title: str
+    capabilities: CapabilitiesModel
+    payment_methods: list[str]
+    currencies: list[str]
+    settings: dict[str, Any] = Field(description="The JSON Schema of a connection's settings.")
+
+
+class ConnectorList(_List):
+    items: list[ConnectorModel]
+
+
+class AuditModel(_Shown):
+    sequence: int
+    at: str
+    actor: str
+    client: str
+    action: str
+    object_kind: str
+    object_id: str
+    before: Any
+    """The object as the API showed it; null before it was created."""
+    after: Any
+    """The object as the API shows it; null after it was deleted."""
+    request_id: str | None
+    change_id: str
+    previous_hash: str
+    hash: str
+    """SHA-256 over the entry and the hash before it."""
+
+
+class AuditList(_List):
+    items: list[AuditModel]

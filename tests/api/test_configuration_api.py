@@ -1,0 +1,195 @@
+"""The configuration over HTTP: scopes, ETags, pages, and the answers that clients are promised."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from chalice.test import Client
+
+import chalicelib.api.audit
+import chalicelib.api.catalogue
+import chalicelib.api.connections
+import chalicelib.api.routes
+import chalicelib.api.subscriptions  # noqa: F401  # importing them fills the table of operations
+from chalicelib.api.application import create_app
+from chalicelib.api.operation import OPERATIONS
+from chalicelib.domain.errors import Forbidden
+from chalicelib.services.configuration import Configuration
+from chalicelib.wiring import Wiring
+from tests.services.configured import connection_body, ports_at
+
+EVERYTHING = "config:read config:write audit:read"
+CONNECTION = connection_body().model_dump()
+ROUTE = {"name": "default", "otherwise": {"use": ["toy-nl"]}}
+SUBSCRIPTION = {"name": "Orders", "channel": "webhook", "target": {"url": "http://127.0.0.1:9/"}, "events": ["*"]}
+WRITES = [
+    ("PUT", "/v1/connections/toy-nl", {"enabled": False}),
+    ("DELETE", "/v1/connections/toy-nl", None),
+    ("PUT", "/v1/routes/default", {"otherwise": {"use": ["toy-nl"]}}),
+    ("DELETE", "/v1/routes/default", None),
+]
+OURS = [one for one in OPERATIONS if (one.scope or "").startswith(("config:", "audit:")) and "deliver" not in one.path]
+
+
+@dataclass(frozen=True)
+class Bearer:
+    """What a token would say; the verification of tokens has tests of its own."""
+
+    merchant_id: str
+    scopes: frozenset[str]
+    subject: str = "operator"
+    client: str = "studio"
+
+    def require(self, scope: str) -> None:
+        if scope not in self.scopes:
+            raise Forbidden(f"The token has no scope {scope}.")
+
+
+class Bearers:
+    def verify(self, header: str | None) -> Bearer:
+        merchant_id, *scopes = (header or "").split()
+        return Bearer(merchant_id, frozenset(scopes))
+
+
+class Api:
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        match: int | None = None,
+        token: str = f"default {EVERYTHING}",
+    ) -> Any:
+        headers = {"Content-Type": "application/json", "Authorization": token}
+        if match is not None:
+            headers["If-Match"] = f'"{match}"'
+        return self._client.http.request(method, path, headers, b"" if body is None else json.dumps(body).encode())
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Api]:
+    ports = ports_at(tmp_path)
+    wired = SimpleNamespace(ports=ports, store=ports.store, configuration=Configuration(ports), verifier=Bearers())
+    with Client(create_app(lambda: cast(Wiring, wired))) as client:
+        made = Api(client)
+        assert made.call("POST", "/v1/connections", CONNECTION).status_code == 201
+        assert made.call("POST", "/v1/routes", ROUTE).status_code == 201
+        yield made
+
+
+@pytest.mark.parametrize("operation", OURS, ids=lambda one: one.name)
+def test_no_operation_answers_without_its_scope(api: Api, operation: Any) -> None:
+    others = " ".join(scope for scope in EVERYTHING.split() if scope != operation.scope)
+    path = operation.path.replace("{", "").replace("}", "")
+    assert api.call(operation.method, path, {}, token=f"default {others}").status_code == 403
+
+
+@pytest.mark.parametrize(("method", "path", "body"), WRITES)
+def test_a_change_asks_for_if_match(api: Api, method: str, path: str, body: Any) -> None:
+    assert api.call(method, path, body).status_code == 428
+
+
+@pytest.mark.parametrize(("method", "path", "body"), WRITES)
+def test_a_stale_change_is_refused(api: Api, method: str, path: str, body: Any) -> None:
+    assert api.call(method, path, body, match=7).status_code == 412
+
+
+@pytest.mark.parametrize("path", ["/v1/connections/toy-nl", "/v1/routes/default"])
+def test_a_read_gives_the_version_as_etag(api: Api, path: str) -> None:
+    answer = api.call("GET", path)
+    assert (answer.status_code, answer.headers["ETag"], answer.json_body["version"]) == (200, '"1"', 1)
+
+
+def test_an_update_answers_with_the_next_etag(api: Api) -> None:
+    answer = api.call("PUT", "/v1/connections/toy-nl", {"enabled": False}, match=1)
+    assert (answer.status_code, answer.headers["ETag"], answer.json_body["enabled"]) == (200, '"2"', False)
+
+
+def test_what_was_deleted_is_not_found(api: Api) -> None:
+    assert api.call("DELETE", "/v1/routes/default", match=1).status_code == 204
+    assert api.call("GET", "/v1/routes/default").status_code == 404
+
+
+@pytest.mark.parametrize(("path", "body"), [("/v1/connections", CONNECTION), ("/v1/routes", ROUTE)])
+def test_a_name_that_is_taken_is_a_conflict(api: Api, path: str, body: Any) -> None:
+    assert api.call("POST", path, body).status_code == 409
+
+
+def test_a_mask_in_a_new_connection_is_pointed_at(api: Api) -> None:
+    body = {**CONNECTION, "id": "toy-be", "settings": {**CONNECTION["settings"], "api_key": "********"}}
+    answer = api.call("POST", "/v1/connections", body)
+    assert (answer.status_code, answer.json_body["errors"][0]["pointer"]) == (422, "/settings/api_key")
+
+
+def test_rules_are_refused_until_they_are_offered(api: Api) -> None:
+    rule = {"name": "r", "when": {"field": "country", "op": "eq", "value": "NL"}, "then": {"use": ["toy-nl"]}}
+    answer = api.call("PUT", "/v1/routes/default", {**ROUTE, "rules": [rule]}, match=1)
+    assert (answer.status_code, answer.json_body["errors"][0]["pointer"]) == (422, "/rules")
+
+
+@pytest.mark.parametrize("path", ["/v1/connections/toy-nl", "/v1/routes/default", "/v1/routes/default/versions"])
+def test_another_merchant_accounts_objects_are_not_found(api: Api, path: str) -> None:
+    assert api.call("GET", path, token=f"other {EVERYTHING}").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/v1/connections", "/v1/routes", "/v1/subscriptions", "/v1/audit"])
+def test_another_merchant_accounts_objects_are_absent_from_lists(api: Api, path: str) -> None:
+    answer = api.call("GET", path, token=f"other {EVERYTHING}")
+    assert answer.json_body == {"items": [], "next_cursor": None}
+
+
+def test_a_list_goes_on_where_its_cursor_says(api: Api) -> None:
+    api.call("POST", "/v1/connections", {**CONNECTION, "id": "toy-be"})
+    first = api.call("GET", "/v1/connections?limit=1").json_body
+    rest = api.call("GET", f"/v1/connections?limit=1&cursor={first['next_cursor']}").json_body
+    assert {page["items"][0]["id"] for page in (first, rest)} == {"toy-nl", "toy-be"}
+    assert rest["next_cursor"] is None
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "page=2"])
+def test_a_bad_query_is_refused(api: Api, query: str) -> None:
+    assert api.call("GET", f"/v1/connections?{query}").status_code == 422
+
+
+def test_the_catalogue_tells_what_a_connector_takes(api: Api) -> None:
+    item = api.call("GET", "/v1/connectors").json_body["items"][0]
+    assert (item["name"], item["payment_methods"], "api_key" in item["settings"]["properties"]) == (
+        "toy",
+        ["card"],
+        True,
+    )
+
+
+def test_a_signing_secret_is_answered_once(api: Api) -> None:
+    made = api.call("POST", "/v1/subscriptions", SUBSCRIPTION).json_body
+    assert made["signing_secret"].startswith("whsec_")
+    assert "whsec_" not in api.call("GET", f"/v1/subscriptions/{made['id']}").body.decode()
+
+
+def test_signing_secrets_rotate(api: Api) -> None:
+    made = api.call("POST", "/v1/subscriptions", SUBSCRIPTION).json_body
+    path = f"/v1/subscriptions/{made['id']}/secrets"
+    second = api.call("POST", path).json_body
+    former = f"{path}/{made['secrets'][0]['id']}"
+    answers = [api.call("DELETE", former), api.call("DELETE", former), api.call("DELETE", f"{path}/{second['id']}")]
+    assert [answer.status_code for answer in answers] == [204, 404, 409]
+
+
+def test_the_audit_log_tells_who_did_what_newest_first(api: Api) -> None:
+    api.call("PUT", "/v1/connections/toy-nl", {"enabled": False}, match=1)
+    told = api.call("GET", "/v1/audit").json_body["items"]
+    assert [(one["actor"], one["action"], one["object_id"]) for one in told] == [
+        ("operator", "update", "toy-nl"),
+        ("operator", "create", "default"),
+        ("operator", "create", "toy-nl"),
+    ]

@@ -1,0 +1,198 @@
+"""Subscriptions: checked targets, known events, and signing secrets that are shown once."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.errors import Conflict, Invalid, NotFound, PreconditionFailed
+from chalicelib.publishers.webhook import signature_of
+from chalicelib.services.check_subscription import check_subscription
+from chalicelib.services.configuration import Configuration
+from chalicelib.services.configure_subscriptions import (
+    EVENT_TYPES,
+    SubscriptionChange,
+    add_signing_secret,
+    create_subscription,
+    delete_subscription,
+    end_signing_secret,
+    list_subscriptions,
+    read_subscription,
+    update_subscription,
+)
+from chalicelib.services.configured_view import subscription_view
+from chalicelib.services.ports import Ports
+from tests.services.configured import ACTOR, SHOP, answering, ports_at, subscription_body
+
+
+@pytest.fixture
+def ports(tmp_path: Path) -> Ports:
+    return ports_at(tmp_path)
+
+
+def created(ports: Ports, **more: Any) -> tuple[str, str]:
+    """The subscription's id and its signing secret."""
+    made, secret = create_subscription(ports, ACTOR, SHOP, subscription_body(**more))
+    assert secret is not None
+    return made.id, secret
+
+
+def change(**fields: object) -> SubscriptionChange:
+    return SubscriptionChange.model_validate(fields)
+
+
+def test_a_webhook_subscription_answers_with_a_standard_signing_secret(ports: Ports) -> None:
+    _, secret = created(ports)
+    assert secret.startswith("whsec_")
+    assert 24 <= len(base64.b64decode(secret[6:], validate=True)) <= 64
+
+
+def test_a_signing_secret_is_never_shown_or_stored_in_clear(ports: Ports) -> None:
+    id, secret = created(ports)
+    found = read_subscription(ports, SHOP, id)
+    assert secret not in repr((found, subscription_view(found)))
+
+
+def test_a_subscription_shows_which_secrets_it_has(ports: Ports) -> None:
+    id, _ = created(ports)
+    shown = subscription_view(read_subscription(ports, SHOP, id))
+    assert [sorted(one) for one in shown["secrets"]] == [["created_at", "id"]]
+
+
+@pytest.mark.parametrize("pattern", ["*", "payment.*", "operation.*", *EVENT_TYPES])
+def test_known_events_can_be_subscribed_to(ports: Ports, pattern: str) -> None:
+    id, _ = created(ports, events=[pattern])
+    assert read_subscription(ports, SHOP, id).events == (pattern,)
+
+
+@pytest.mark.parametrize("pattern", ["payment", "payment.paid", "pay*", ".*", "*.captured", ""])
+def test_unknown_events_are_refused_where_they_stand(ports: Ports, pattern: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        created(ports, events=["payment.*", pattern])
+    assert refused.value.errors[0].pointer == "/events/1"
+
+
+def test_a_channel_that_is_not_offered_is_refused_in_words(ports: Ports) -> None:
+    with pytest.raises(Invalid, match="there are: webhook") as refused:
+        created(ports, channel="kafka")
+    assert refused.value.errors[0].pointer == "/channel"
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://shop.example/", "shop.example", "https://user:secret@shop.example/", "https://"]
+)
+def test_a_target_is_a_plain_address(ports: Ports, url: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        created(ports, url=url)
+    assert refused.value.errors[0].pointer == "/target/url"
+
+
+def test_notification_sees_enabled_subscriptions_alone(ports: Ports) -> None:
+    id, _ = created(ports)
+    created(ports, enabled=False)
+    assert [one.id for one in Configuration(ports).subscriptions(SHOP)] == [id]
+
+
+def test_what_was_read_can_be_sent_back_whole(ports: Ports) -> None:
+    id, _ = created(ports)
+    shown = subscription_view(read_subscription(ports, SHOP, id))
+    again = update_subscription(ports, ACTOR, SHOP, id, change(**shown), 1)
+    assert subscription_view(again) == {**shown, "version": 2}
+
+
+def test_a_change_leaves_the_rest_alone(ports: Ports) -> None:
+    id, _ = created(ports)
+    again = update_subscription(ports, ACTOR, SHOP, id, change(events=["*"]), 1)
+    assert (again.events, again.name, again.enabled, len(again.signing)) == (("*",), "Orders", True, 1)
+
+
+@pytest.mark.parametrize(("fields", "pointer"), [({"id": "sub_x"}, "/id"), ({"channel": "sqs"}, "/channel")])
+def test_id_and_channel_never_change(ports: Ports, fields: dict[str, str], pointer: str) -> None:
+    id, _ = created(ports)
+    with pytest.raises(Invalid) as refused:
+        update_subscription(ports, ACTOR, SHOP, id, change(**fields), 1)
+    assert refused.value.errors[0].pointer == pointer
+
+
+def test_a_stale_version_changes_nothing(ports: Ports) -> None:
+    id, _ = created(ports)
+    add_signing_secret(ports, ACTOR, SHOP, id)
+    with pytest.raises(PreconditionFailed):
+        delete_subscription(ports, ACTOR, SHOP, id, 1)
+
+
+def test_a_deleted_subscription_is_gone_with_its_secrets(ports: Ports) -> None:
+    id, _ = created(ports)
+    delete_subscription(ports, ACTOR, SHOP, id, 1)
+    assert not list_subscriptions(ports, SHOP, after=None, limit=50).items
+    with pytest.raises(NotFound):
+        read_subscription(ports, SHOP, id)
+
+
+def test_another_merchant_accounts_subscription_is_not_found(ports: Ports) -> None:
+    id, _ = created(ports)
+    with pytest.raises(NotFound):
+        read_subscription(ports, "other", id)
+
+
+def test_two_signing_secrets_may_be_live(ports: Ports) -> None:
+    id, _ = created(ports)
+    add_signing_secret(ports, ACTOR, SHOP, id)
+    with pytest.raises(Conflict):
+        add_signing_secret(ports, ACTOR, SHOP, id)
+
+
+def test_the_first_signing_secret_can_be_ended_once_there_is_a_second(ports: Ports) -> None:
+    id, _ = created(ports)
+    first = read_subscription(ports, SHOP, id).signing[0].id
+    second, _ = add_signing_secret(ports, ACTOR, SHOP, id)
+    end_signing_secret(ports, ACTOR, SHOP, id, first)
+    assert [one.id for one in read_subscription(ports, SHOP, id).signing] == [second.id]
+
+
+def test_the_last_signing_secret_stays(ports: Ports) -> None:
+    id, _ = created(ports)
+    with pytest.raises(Conflict):
+        end_signing_secret(ports, ACTOR, SHOP, id, read_subscription(ports, SHOP, id).signing[0].id)
+
+
+def test_an_unknown_signing_secret_is_not_found(ports: Ports) -> None:
+    id, _ = created(ports)
+    with pytest.raises(NotFound):
+        end_signing_secret(ports, ACTOR, SHOP, id, "sec_nobody")
+
+
+def test_a_test_event_is_signed_with_every_live_secret_the_newest_first(ports: Ports) -> None:
+    with answering(204) as (url, taken):
+        id, first = created(ports, url=url)
+        _, second = add_signing_secret(ports, ACTOR, SHOP, id)
+        found = check_subscription(ports, SHOP, id)
+    headers, body = taken[0]
+    signed = [
+        signature_of(one, headers["webhook-id"], int(headers["webhook-timestamp"]), body) for one in (second, first)
+    ]
+    assert (found.ok, found.status, headers["webhook-signature"].split()) == (True, 204, signed)
+
+
+def test_a_test_event_has_no_sequence_and_no_payment(ports: Ports) -> None:
+    with answering(200) as (url, taken):
+        id, _ = created(ports, url=url)
+        check_subscription(ports, SHOP, id)
+    event = json.loads(taken[0][1])
+    assert (event["type"], "sequence" in event, "payment" in event["data"]) == ("test", False, False)
+
+
+def test_a_failed_test_says_what_the_target_answered(ports: Ports) -> None:
+    with answering(500) as (url, _):
+        id, _ = created(ports, url=url)
+        found = check_subscription(ports, SHOP, id)
+    assert (found.ok, found.status, found.detail) == (False, 500, "the target answered 500")
+
+
+def test_a_target_that_may_not_be_dialled_fails_its_test(ports: Ports) -> None:
+    id, _ = created(ports, url="https://169.254.169.254/")
+    assert check_subscription(ports, SHOP, id).ok is False

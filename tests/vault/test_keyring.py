@@ -1,0 +1,237 @@
+"""What the key ring promises: see `contracts.vault`."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from chalicelib.contracts.vault import Vault
+from chalicelib.domain.errors import VaultFault
+from chalicelib.vault import keyring
+from chalicelib.vault.keyring import SETTLE_S, KeyRing, key_id_of
+from tests.storage.children import in_children
+
+SECRET = "sk_live_é😀"
+CONTEXT = "shop/connection/api_key"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "keys.json"
+
+
+@pytest.fixture
+def ring(path: Path) -> KeyRing:
+    return KeyRing(path)
+
+
+def damaged(token: str) -> list[str]:
+    """The token with one character changed, at each place."""
+    return [token[:place] + ("A" if token[place] != "A" else "B") + token[place + 1 :] for place in range(len(token))]
+
+
+@pytest.mark.parametrize("secret", ["", "x", SECRET, "long " * 2000])
+def test_a_sealed_secret_opens_again(ring: KeyRing, secret: str) -> None:
+    vault: Vault = ring
+    assert vault.open(vault.seal(secret, context=CONTEXT), context=CONTEXT) == secret
+
+
+def test_a_secret_opens_after_a_restart(ring: KeyRing, path: Path) -> None:
+    token = ring.seal(SECRET, context=CONTEXT)
+    assert KeyRing(path).open(token, context=CONTEXT) == SECRET
+
+
+def test_a_token_names_its_version_and_key_and_hides_the_secret(ring: KeyRing) -> None:
+    token = ring.seal(SECRET, context=CONTEXT)
+    version, key_id, sealed = token.split(".")
+    assert (version, (key_id,)) == ("v1", tuple(ring.key_ids()))
+    assert SECRET.encode() not in base64.urlsafe_b64decode(sealed + "==")
+
+
+def test_one_secret_never_seals_to_the_same_token(ring: KeyRing) -> None:
+    assert len({ring.seal(SECRET, context=CONTEXT) for _ in range(50)}) == 50
+
+
+@pytest.mark.parametrize("context", ["", "shop/connection/other", CONTEXT + "\0", "\0" + CONTEXT, "\ud800"])
+def test_a_token_does_not_open_in_another_context(ring: KeyRing, context: str) -> None:
+    token = ring.seal(SECRET, context=CONTEXT)
+    with pytest.raises(VaultFault):
+        ring.open(token, context=context)
+
+
+def test_a_damaged_token_does_not_open_and_the_error_keeps_the_secret(ring: KeyRing) -> None:
+    token = ring.seal(SECRET, context=CONTEXT)
+    for each in [*damaged(token), token[:-4], token + "AAAA", token[:20]]:
+        with pytest.raises(VaultFault) as refused:
+            ring.open(each, context=CONTEXT)
+        assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "token", ["", "v1", "v1..", "v1.x", "v2.a.AAAA", "v1.k.%%%%", "v1.k.é", "\ud800", "plain text"]
+)
+def test_what_is_no_token_does_not_open(ring: KeyRing, token: str) -> None:
+    ring.seal(SECRET, context=CONTEXT)
+    with pytest.raises(VaultFault):
+        ring.open(token, context=CONTEXT)
+    assert not ring.is_current(token)
+
+
+def test_a_token_can_not_claim_another_key(ring: KeyRing) -> None:
+    token = ring.seal(SECRET, context=CONTEXT)
+    newer = ring.rotate()
+    with pytest.raises(VaultFault):
+        ring.open(f"v1.{newer}.{token.split('.')[2]}", context=CONTEXT)
+
+
+def test_text_that_is_no_unicode_is_refused_without_showing_it(ring: KeyRing) -> None:
+    with pytest.raises(VaultFault) as refused:
+        ring.seal("sk_live\ud800", context=CONTEXT)
+    assert "sk_live" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+# The file
+
+
+def test_the_file_is_private_to_its_user(ring: KeyRing, path: Path) -> None:
+    former = os.umask(0)
+    try:
+        ring.seal(SECRET, context=CONTEXT)
+        ring.rotate()
+    finally:
+        os.umask(former)
+    assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o666])
+def test_a_file_that_others_can_use_is_refused_with_the_cure(ring: KeyRing, path: Path, mode: int) -> None:
+    token = ring.seal(SECRET, context=CONTEXT)
+    path.chmod(mode)
+    with pytest.raises(VaultFault, match=f"chmod 600 {path}"):
+        KeyRing(path).open(token, context=CONTEXT)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[]", '{"format": 1, "keys": []}', '{"format": 1, "keys": [{"id": "a"}]}']
+)
+def test_a_file_that_is_no_key_ring_is_refused(ring: KeyRing, path: Path, content: str) -> None:
+    path.write_text(content)
+    path.chmod(0o600)
+    with pytest.raises(VaultFault, match="restore it from a backup"):
+        ring.seal(SECRET, context=CONTEXT)
+    assert path.read_text() == content
+
+
+def test_a_key_ring_of_a_newer_version_is_refused(ring: KeyRing, path: Path) -> None:
+    ring.seal(SECRET, context=CONTEXT)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 2}))
+    with pytest.raises(VaultFault, match="newer PaymentServer"):
+        KeyRing(path).rotate()
+
+
+def test_a_missing_directory_is_told(tmp_path: Path) -> None:
+    with pytest.raises(VaultFault, match="Create its directory"):
+        KeyRing(tmp_path / "absent" / "keys.json").seal(SECRET, context=CONTEXT)
+
+
+def test_opening_alone_makes_no_key_ring(ring: KeyRing, path: Path) -> None:
+    token = KeyRing(path.with_name("other.json")).seal(SECRET, context=CONTEXT)
+    with pytest.raises(VaultFault, match="Restore the key ring"):
+        ring.open(token, context=CONTEXT)
+    assert not path.exists()
+
+
+def test_of_processes_that_start_together_exactly_one_makes_the_ring(ring: KeyRing, path: Path) -> None:
+    def start(number: int) -> int:
+        path.with_name(f"token{number}").write_text(ring.seal(SECRET, context=CONTEXT))
+        return 0
+
+    in_children(8, start)
+    tokens = [path.with_name(f"token{number}").read_text() for number in range(8)]
+    assert len({key_id_of(token) for token in tokens}) == 1
+    assert [ring.open(token, context=CONTEXT) for token in tokens] == [SECRET] * 8
+
+
+# Rotation
+
+
+def test_after_a_rotation_old_secrets_open_and_new_ones_use_the_new_key(ring: KeyRing) -> None:
+    old = ring.seal(SECRET, context=CONTEXT)
+    newest = ring.rotate()
+    new = ring.seal(SECRET, context=CONTEXT)
+    assert ring.open(old, context=CONTEXT) == SECRET
+    assert key_id_of(new) == newest
+    assert (ring.is_current(old), ring.is_current(new)) == (False, True)
+
+
+def test_another_process_opens_what_a_new_key_sealed_at_once(ring: KeyRing, path: Path) -> None:
+    ring.seal(SECRET, context=CONTEXT)
+    other = KeyRing(path)
+    other.rotate()
+    assert ring.open(other.seal("second", context=CONTEXT), context=CONTEXT) == "second"
+
+
+def test_a_rotation_elsewhere_is_seen_within_the_check_interval(
+    ring: KeyRing, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(keyring.time, "monotonic", lambda: now[0])
+    token = ring.seal(SECRET, context=CONTEXT)
+    ring.is_current(token)
+    KeyRing(path).rotate()
+    assert ring.is_current(token)
+    now[0] += keyring.CHECK_EVERY_S
+    assert not ring.is_current(token)
+
+
+def test_rotations_side_by_side_lose_no_key(ring: KeyRing, path: Path) -> None:
+    ring.rotate()
+
+    def rotate(number: int) -> int:
+        for _ in range(3):
+            ring.rotate()
+        return 0
+
+    threads = [threading.Thread(target=ring.rotate) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    in_children(4, rotate)
+    for thread in threads:
+        thread.join()
+    assert len(set(KeyRing(path).key_ids())) == 1 + 4 + 4 * 3
+
+
+def test_a_retired_key_is_gone_and_a_used_one_stays(path: Path) -> None:
+    now = [1_800_000_000.0]
+    ring = KeyRing(path, clock=lambda: now[0])
+    first, second, third = ring.rotate(), ring.rotate(), ring.rotate()
+    now[0] += SETTLE_S + 1
+    assert ring.retire(lambda key_id: key_id == second) == (first,)
+    assert tuple(KeyRing(path).key_ids()) == (second, third)
+
+
+def test_the_newest_key_is_never_retired(path: Path) -> None:
+    ring = KeyRing(path, clock=lambda: 1_800_000_000.0)
+    newest = ring.rotate()
+    assert ring.retire(lambda key_id: False) == ()
+    assert tuple(ring.key_ids()) == (newest,)
+
+
+def test_a_key_that_was_superseded_just_now_is_not_retired(path: Path) -> None:
+    ring = KeyRing(path, clock=lambda: 1_800_000_000.0)
+    both = (ring.rotate(), ring.rotate())
+    assert ring.retire(lambda key_id: False) == ()
+    assert tuple(ring.key_ids()) == both
+
+
+def test_keys_do_not_show_in_representations(ring: KeyRing, path: Path) -> None:
+    ring.rotate()
+    (key,) = json.loads(path.read_text())["keys"]
+    raw = base64.b64decode(key["key"])
+    assert repr(raw) not in repr(ring._file.read())
