@@ -37,6 +37,9 @@ _EXPIRY_STEP = 1  # the second question about an open page is asked when it has 
 
 
 def phase_of(attempt: Attempt, standing: Standing) -> Phase:
+    shown = attempt.closed is None or standing.captured or standing.held
+    if standing.opened and attempt.psp_reference is None and shown:
+        return Phase.UNANSWERED  # its webhooks tell of it, but without the PSP's reference it could not be refunded
     if standing.captured or standing.held or standing.ended is not None:
         return Phase.SETTLED
     if attempt.closed is not None:
