@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +12,7 @@ from chalicelib.connectors.registry import connectors
 from chalicelib.contracts.clock import SystemClock
 from chalicelib.contracts.connector import HttpRequest
 from chalicelib.contracts.store import Store
+from chalicelib.domain.errors import StorageFault
 from chalicelib.identity.verify import TokenVerifier
 from chalicelib.outbound.driver import Driver
 from chalicelib.publishers.registry import publishers
@@ -27,6 +29,8 @@ from chalicelib.services.work import Work
 from chalicelib.settings import Settings
 from chalicelib.storage.counted import CountedStore
 from chalicelib.vault.keyring import KeyRing
+
+log = logging.getLogger("paymentserver.wiring")
 
 
 @dataclass
@@ -106,12 +110,19 @@ class Wiring:
         )
 
     def assemble(self) -> None:
-        """Makes every part now: a cached property is not safe in two threads at once."""
+        """Makes every part now, since a cached property is not safe in two threads at once, and brings the schema up to
+        date. A database that is down now is no reason not to start: webhooks are queued without it."""
+        self.settings.var.mkdir(parents=True, exist_ok=True)
+        try:
+            self.store.migrate()
+        except StorageFault as error:
+            log.error("the schema could not be checked", extra={"fields": {"detail": error.detail}})
         for part in (self.ports, self.configuration, self.verifier, self.checkout, self.intake, self.work):
             assert part is not None
 
 
 def _observe(request: HttpRequest, result: str, seconds: float) -> None:
+    """The connector's name is bound by whoever has the conversation."""
     telemetry.count("psp_calls_total", operation=request.operation, certainty=result)
     telemetry.observe("psp_call_seconds", seconds, operation=request.operation)
 

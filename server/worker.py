@@ -6,6 +6,7 @@ again within 30 s.
 
 from __future__ import annotations
 
+import argparse
 import logging
 import signal
 import threading
@@ -16,9 +17,11 @@ from concurrent.futures import ThreadPoolExecutor
 from chalicelib import telemetry
 from chalicelib.contracts.queue import Message, Queue, Topic
 from chalicelib.domain.errors import PaymentServerError
-from chalicelib.services.audit import sweep_audit
+from chalicelib.services.change import sweep_audit
 from chalicelib.services.sweep import sweep
+from chalicelib.settings import Settings
 from chalicelib.wiring import Wiring, wiring
+from server.metrics import serve_metrics, share_metrics
 
 log = logging.getLogger("paymentserver.worker")
 LEASE_S = 25.0
@@ -159,14 +162,21 @@ class Worker:
 
 
 def main() -> None:
-    """`python -m server.worker`"""
+    """`python -m server.worker --metrics-port 8003`"""
+    parser = argparse.ArgumentParser(prog="python -m server.worker", description="Works the queues and schedules.")
+    parser.add_argument("--metrics-port", type=int, default=9464, help="where Prometheus finds metrics, on loopback")
+    options = parser.parse_args()
+    settings = Settings()
+    share_metrics(settings.var / "metrics")
+    telemetry.configure_logging(settings.log_level)
     wired = wiring()
-    telemetry.configure_logging(wired.settings.log_level)
     wired.store.migrate()
+    metrics = serve_metrics(options.metrics_port)
     worker = Worker(wired)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())
     worker.run()
+    metrics.close()
     wired.queue.close()
     wired.store.close()
 

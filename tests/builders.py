@@ -40,7 +40,9 @@ def payment(
     attempts: int = 1, asked: int = 1000, capture: CaptureMode = CaptureMode.AUTOMATIC, currency: str = "EUR"
 ) -> Payment:
     """A payment with so many attempts that have been started."""
-    order = Order(Money(asked, currency), "order-1", "https://shop.example/r", "https://shop.example/c", capture=capture)
+    order = Order(
+        Money(asked, currency), "order-1", "https://shop.example/r", "https://shop.example/c", capture=capture
+    )
     route = Decision("default", 1, tuple(f"psp-{number + 1}" for number in range(attempts)))
     bare = Payment(PAYMENT_ID, "default", order, route, Claim("f", None), NOW, NOW)
     return amend(

@@ -14,7 +14,21 @@ from chalice.app import Response
 from pydantic import ValidationError
 
 from chalicelib import telemetry
-from chalicelib.api import problem
+from chalicelib.api import (
+    audit,
+    catalogue,
+    checkouts,
+    connections,
+    deliveries,
+    inbox,
+    meta,
+    middleware,
+    payments,
+    problem,
+    routes,
+    subscriptions,
+    webhooks,
+)
 from chalicelib.api.body import invalid_of, json_of, parsed
 from chalicelib.api.operation import OPERATIONS, Answer, Call, Operation
 from chalicelib.api.threadlocal import ThreadSafeChalice
@@ -33,12 +47,29 @@ _KEY = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
 _BINARY = ["image/png", "application/octet-stream"]
 
 
+# Importing these fills the table of operations.
+BLUEPRINTS = (
+    checkouts,
+    payments,
+    connections,
+    routes,
+    subscriptions,
+    deliveries,
+    inbox,
+    catalogue,
+    audit,
+    webhooks,
+    meta,
+)
+
+
 def create_app(lookup: Callable[[], Wiring] = wiring) -> ThreadSafeChalice:
     """`lookup` gives the wiring at the first request, so that importing needs no setting, no secret and no network."""
     app = ThreadSafeChalice(app_name="paymentserver")
     app.api.binary_types = [*app.api.binary_types, *_BINARY]
     for operation in OPERATIONS:
         _register(app, operation, lookup)
+    middleware.install(app, lookup)
     return app
 
 
@@ -101,15 +132,15 @@ def _checked(
     if operation.query is not None:
         query = _query_of(operation, request.query_params)
     params = {name: unquote(value) for name, value in params.items()}
-    return Call(
-        wired, request_id, path, params, headers, raw, document, body, query, caller, key, if_match
-    )
+    return Call(wired, request_id, path, params, headers, raw, document, body, query, caller, key, if_match)
 
 
 def _idempotency_key(headers: Mapping[str, str]) -> str:
     key = headers.get("idempotency-key")
     if key is None:
-        raise Unreadable("The header Idempotency-Key is missing: send a value that is unique to this call, up to 255 long.")
+        raise Unreadable(
+            "The header Idempotency-Key is missing: send a value that is unique to this call, up to 255 long."
+        )
     if len(key) > 255 or not _KEY.fullmatch(key):
         raise Unreadable("The header Idempotency-Key must be 1 to 255 printable ASCII characters.")
     return key
@@ -151,9 +182,7 @@ def problem_answer(error: PaymentServerError, public_url: str, path: str, reques
 
 def _internal_error(public_url: str, path: str, request_id: str) -> Answer:
     detail = "This is a fault of PaymentServer's. Its log has the details under this request id."
-    body = problem.problem(
-        "internal-error", 500, detail, public_url=public_url, instance=path, request_id=request_id
-    )
+    body = problem.problem("internal-error", 500, detail, public_url=public_url, instance=path, request_id=request_id)
     return Answer(500, body, {}, problem.CONTENT_TYPE)
 
 
@@ -167,5 +196,3 @@ def _response(answer: Answer, request_id: str) -> Response:
         body = body.decode()
     headers = {"Content-Type": answer.content_type, "X-Request-Id": request_id, **answer.headers}
     return Response(body=body, status_code=answer.status, headers=headers)
-
-

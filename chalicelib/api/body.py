@@ -107,7 +107,8 @@ def parsed(model: type[M], raw: bytes) -> M:
 
 def invalid_of(error: ValidationError, at: str = "") -> Invalid:
     pointers = tuple(
-        Pointer(at + pointer_of(one["loc"]), one["msg"][:300]) for one in error.errors(include_input=False, include_url=False)
+        Pointer(at + pointer_of(one["loc"]), one["msg"][:300])
+        for one in error.errors(include_input=False, include_url=False)
     )
     shown = pointers[:ERRORS_SHOWN]
     first = shown[0]

@@ -26,8 +26,7 @@ _RANGES: tuple[tuple[int, int, range], ...] = (
     (360000, 369999, range(14, 15)),  # Diners Club
     (370000, 379999, range(15, 16)),  # American Express
     (380000, 399999, range(14, 15)),  # Diners Club
-    (400000, 499999, range(16, 17)),  # Visa
-    (400000, 499999, range(19, 20)),  # Visa
+    (400000, 499999, range(16, 20, 3)),  # Visa
     (501800, 501899, _LONG),  # Maestro
     (502000, 502099, _LONG),  # Maestro
     (503800, 503899, _LONG),  # Maestro
@@ -46,9 +45,12 @@ _RANGES: tuple[tuple[int, int, range], ...] = (
     (810000, 829999, _LONG),  # UnionPay 810 to 817, RuPay 81 and 82
 )
 _LENGTHS = range(14, 20)
+_BY_PREFIX = {
+    prefix: tuple(one for one in _RANGES if one[0] // 10_000 <= prefix <= one[1] // 10_000) for prefix in range(100)
+}
 _MAYBE = re.compile(r"[0-9](?:[ -]?[0-9]){13}")
 _CHAIN = re.compile(r"[0-9]+(?:[ -][0-9]+)*")
-_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+_DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")  # each digit's double, its digits added up
 
 
 def refuse_card_numbers(document: Any) -> None:
@@ -75,7 +77,10 @@ def is_card_number(digits: str) -> bool:
     if len(digits) not in _LENGTHS:
         return False
     issuer = int(digits[:6])
-    return any(low <= issuer <= high and len(digits) in lengths for low, high, lengths in _RANGES) and _luhn(digits)
+    for low, high, lengths in _BY_PREFIX[issuer // 10_000]:
+        if low <= issuer <= high and len(digits) in lengths:
+            return _luhn(digits)
+    return False
 
 
 def _runs_of(chain: str) -> Iterator[str]:
@@ -92,9 +97,10 @@ def _runs_of(chain: str) -> Iterator[str]:
 
 
 def _luhn(digits: str) -> bool:
-    """ISO/IEC 7812-1, annex B."""
-    backwards = [int(digit) for digit in reversed(digits)]
-    return (sum(backwards[::2]) + sum(_DOUBLED[digit] for digit in backwards[1::2])) % 10 == 0
+    """ISO/IEC 7812-1, annex B; on bytes, because a hostile body makes it run a hundred thousand times."""
+    backwards = digits.encode()[::-1]
+    total = sum(backwards[::2]) + sum(backwards[1::2].translate(_DOUBLED)) - len(digits) * ord("0")
+    return total % 10 == 0
 
 
 def _masked(pointer: str) -> str:

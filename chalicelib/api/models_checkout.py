@@ -20,7 +20,7 @@ URL_MAX = 2048
 _LINE = r"^[^\x00-\x1f\x7f]*$"
 _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"  # tabs and line ends are text, other control characters are not
 # ASCII alone, so that it can stand in a Location header; no `@` before the path, so no credentials.
-_URL = r'^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?#][!#-;=?-\[\]-~]*)?$'
+_URL = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?#][!#-;=?-\[\]-~]*)?$"
 _EMAIL = r"^[^@\x00-\x20\x7f]+@[^@\x00-\x20\x7f]+$"
 
 CHECKOUT_EXAMPLE: dict[str, Any] = {
@@ -42,9 +42,7 @@ CHECKOUT_EXAMPLE: dict[str, Any] = {
         "country": "NL",
     },
     "shipping_address": None,
-    "lines": [
-        {"name": "Book", "quantity": 2, "unit_amount": {"value": 525, "currency": "EUR"}, "reference": "sku-1"}
-    ],
+    "lines": [{"name": "Book", "quantity": 2, "unit_amount": {"value": 525, "currency": "EUR"}, "reference": "sku-1"}],
     "return_url": "https://shop.example/return",
     "cancel_url": "https://shop.example/cancel",
     "metadata": {"channel": "web"},

@@ -29,6 +29,7 @@ TITLE_OF = {
     "precondition-failed": "The object has changed since you read it",
     "precondition-required": "Say which version you are changing",
     "too-large": "The request is too large",
+    "unsupported-media-type": "The body's media type is not taken",
     "invalid": "The request breaks a rule",
     "key-reused": "The idempotency key belongs to another request",
     "card-number": "Card numbers are not accepted",

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from chalicelib.domain.facts import Decline, Fact
+from chalicelib.domain.facts import Fact
 from chalicelib.domain.money import Money
 
 ATTEMPTS_MAX = 10

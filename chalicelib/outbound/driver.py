@@ -158,6 +158,8 @@ class _TooSlowOrLarge(Exception):
 
 def _body_of(answer: requests.Response, ends: float) -> bytes:
     """The body, within its size and what is left of the call's time (a time-out of requests is per read alone)."""
+    if answer.is_redirect:
+        return answer.content  # requests has read it already, to know where it leads
     parts: list[bytes] = []
     size = 0
     while part := answer.raw.read1(65_536, decode_content=True):  # read1: no waiting for a full buffer

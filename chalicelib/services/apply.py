@@ -161,7 +161,7 @@ class Apply:
         else:
             unique = hashlib.sha256(delivery.body).hexdigest()
         item = InboxItem(
-            id=inbox_id_of(merchant_id, connection_id, reason.status == "rejected" and "rejected" or "kept", unique),
+            id=inbox_id_of(merchant_id, connection_id, (reason.status == "rejected" and "rejected") or "kept", unique),
             merchant_id=merchant_id,
             connection_id=connection_id,
             status=reason.status,

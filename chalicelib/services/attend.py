@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import PAGE_MAX, Stored
-from chalicelib.domain.amend import amend, without_events, with_events_due
+from chalicelib.domain.amend import amend, with_events_due, without_events
 from chalicelib.domain.ids import delivery_id_of
 from chalicelib.domain.payment import Payment
 from chalicelib.services.ask import ask

@@ -8,13 +8,13 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.contracts.publisher import DeliveryFailed, Publication, Target
+from chalicelib.contracts.publisher import DeliveryFailed, Publication
 from chalicelib.domain.configuration import Subscription
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.view import text_of
-from chalicelib.services.configure_subscriptions import read_subscription, signing_field
+from chalicelib.services.configure_subscriptions import read_subscription
 from chalicelib.services.ports import Ports
-from chalicelib.services.secrets import context_of, opened_settings
+from chalicelib.services.target import target_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def check_subscription(ports: Ports, merchant_id: str, subscription_id: str) -> 
     publisher = ports.publishers.get(subscription.channel)
     if publisher is None:
         raise Conflict(f"The channel {subscription.channel!r} is off here.")
-    target = Target(opened_settings(ports.vault, subscription, publisher.settings), _signing_of(ports, subscription))
+    target = target_of(ports, subscription)
     publication = _publication(subscription, ports.clock.now())
     began = time.monotonic()
     try:
@@ -41,16 +41,6 @@ def check_subscription(ports: Ports, merchant_id: str, subscription_id: str) -> 
     except DeliveryFailed as error:
         return SubscriptionTest(False, error.status, _ms_since(began), error.detail)
     return SubscriptionTest(True, receipt.status, _ms_since(began), "The target took the test event.")
-
-
-def _signing_of(ports: Ports, subscription: Subscription) -> tuple[str, ...]:
-    """The newest first."""
-    return tuple(
-        ports.vault.open(
-            one.sealed, context=context_of(subscription.merchant_id, subscription.id, signing_field(one.id))
-        )
-        for one in reversed(subscription.signing)
-    )
 
 
 def _publication(subscription: Subscription, now: datetime) -> Publication:

@@ -20,6 +20,7 @@ from chalicelib.services.kinds import SUBSCRIPTION, subscription_key
 from chalicelib.services.ports import Ports
 from chalicelib.services.seal_settings import Place, Sealed, seal_settings
 from chalicelib.services.secrets import context_of
+from chalicelib.services.target import signing_field
 
 SIGNING_SECRETS_MAX = 2
 SIGNING_SECRET_BYTES = 32  # Standard Webhooks: 24 to 64
@@ -190,11 +191,6 @@ def end_signing_secret(ports: Ports, actor: Actor, merchant_id: str, subscriptio
         return replace(present, signing=left)
 
     update(ports, SUBSCRIPTIONS, subscription_key(merchant_id, subscription_id), None, decide, actor, "end_secret")
-
-
-def signing_field(secret_id: str) -> str:
-    """Where a signing secret belongs, for the vault's context."""
-    return f"signing/{secret_id}"
 
 
 def _new_secret(ports: Ports, merchant_id: str, subscription_id: str) -> tuple[SigningSecret, str]:

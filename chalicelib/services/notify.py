@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chalicelib import telemetry
-from chalicelib.contracts.publisher import DeliveryFailed, Publication, Rejected, Retry, Target
+from chalicelib.contracts.publisher import DeliveryFailed, Publication, Rejected, Retry
 from chalicelib.contracts.queue import DELAY_MAX_S, Topic
 from chalicelib.contracts.store import NEW
 from chalicelib.domain.configuration import DeliveryRecord, DeliveryTry, Subscription
@@ -25,7 +25,7 @@ from chalicelib.services.commit import chore
 from chalicelib.services.configuration import Configuration
 from chalicelib.services.kinds import DELIVERY, SUBSCRIPTION, subscription_key
 from chalicelib.services.ports import Ports
-from chalicelib.services.secrets import context_of, opened_settings
+from chalicelib.services.target import target_of
 
 RETRY_AFTER_S = (5, 60, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 JITTER = 0.1
@@ -118,7 +118,7 @@ class Notify:
         status, answer, detail = None, "", "delivered"
         try:
             receipt = self._ports.publishers[subscription.channel].publish(
-                _publication(record), self._target(subscription)
+                _publication(record), target_of(self._ports, subscription)
             )
             status, answer = receipt.status, receipt.answer
         except DeliveryFailed as error:
@@ -135,14 +135,6 @@ class Notify:
         if isinstance(outcome, Rejected) or record.tried > len(RETRY_AFTER_S):
             return replace(record, status="dead", due_at=None)
         return replace(record, status="retrying", due_at=now + timedelta(seconds=_wait_s(record, outcome)))
-
-    def _target(self, subscription: Subscription) -> Target:
-        publisher, vault = self._ports.publishers[subscription.channel], self._ports.vault
-        secrets = tuple(
-            vault.open(one.sealed, context=context_of(subscription.merchant_id, subscription.id, f"signing/{one.id}"))
-            for one in reversed(subscription.signing)
-        )
-        return Target(opened_settings(vault, subscription, publisher.settings), secrets)
 
     def _remind(self, record: DeliveryRecord) -> None:
         """A short wait is a delayed message; a long one is the due index alone."""

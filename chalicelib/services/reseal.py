@@ -13,10 +13,10 @@ from chalicelib.domain.configuration import Connection, SigningSecret, Subscript
 from chalicelib.domain.errors import NotFound, StaleVersion
 from chalicelib.services.audit import INSTALLATION, Actor, Change, append, draft_of, entries_of, merchants_of
 from chalicelib.services.change import CONNECTIONS, SUBSCRIPTIONS, TRIES, Noun, O, put_audited, sweep_audit
-from chalicelib.services.configure_subscriptions import signing_field
 from chalicelib.services.kinds import connection_key, subscription_key
 from chalicelib.services.ports import Ports
 from chalicelib.services.secrets import context_of
+from chalicelib.services.target import signing_field
 
 
 @dataclass(frozen=True, slots=True)

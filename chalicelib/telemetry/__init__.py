@@ -1,9 +1,9 @@
 """Logs and metrics, for every layer above domain.
 
-    log = logging.getLogger("paymentserver.checkout")
-    with telemetry.bind(payment_id=payment.id):
-        log.info("checkout opened", extra={"fields": {"connector": "stripe"}})
-    telemetry.count("checkouts_total", outcome="opened")
+log = logging.getLogger("paymentserver.checkout")
+with telemetry.bind(payment_id=payment.id):
+    log.info("checkout opened", extra={"fields": {"connector": "stripe"}})
+telemetry.count("checkouts_total", outcome="opened")
 """
 
 from chalicelib.telemetry.logs import ALLOWED, bind, bound, configure_logging, note

@@ -6,6 +6,7 @@ The first line is the allow-list of field names in `logs`; these patterns catch 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 VALUE_LIMIT = 200  # characters; prose such as an error's detail gets PROSE_LIMIT
 PROSE_LIMIT = 500
@@ -28,8 +29,13 @@ _OPAQUE = re.compile(r"[A-Za-z0-9+/=]{48,}")
 
 def masked(text: str, limit: int = VALUE_LIMIT) -> str:
     """`text` with e-mail addresses, keys, tokens and long numbers replaced, cut to `limit` characters."""
-    text = _SECRET.sub("[secret]", text[:_SCANNED])
+    text = _masked(text[:_SCANNED])
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+@lru_cache(512)  # most of a line's text is the same on the next one
+def _masked(text: str) -> str:
+    text = _SECRET.sub("[secret]", text)
     text = _EMAIL.sub("[address]", text)
     text = _LONG_NUMBER.sub("[number]", text)
-    text = _OPAQUE.sub("[opaque]", text)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return _OPAQUE.sub("[opaque]", text)

@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from chalicelib.domain.errors import VaultFault
 from chalicelib.vault.ring_file import Ring, RingFile, RingKey
@@ -63,6 +65,11 @@ class KeyRing:
             raise VaultFault(
                 "A secret does not open: it was changed, or moved here from another place. Enter it again."
             ) from None
+
+    def derive(self, purpose: str) -> bytes:
+        """32 bytes for one purpose alone (HKDF-SHA256, RFC 5869) from the oldest key, so that a rotation keeps them."""
+        oldest = (self._known() or self._created()).keys[0]
+        return HKDF(hashes.SHA256(), 32, salt=None, info=purpose.encode()).derive(oldest.secret)
 
     def is_current(self, token: str) -> bool:
         """False for anything but a token of the newest key; whether it opens is another question."""

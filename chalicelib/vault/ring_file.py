@@ -103,6 +103,7 @@ class RingFile:
                 fcntl.flock(handle, fcntl.LOCK_EX)
             yield
         finally:
+            fcntl.flock(handle, fcntl.LOCK_UN)  # closing is not enough: a child forked meanwhile has the file open too
             os.close(handle)
 
     def _ring_of(self, text: bytes, mark: Mark) -> Ring:

@@ -17,17 +17,18 @@ class Account:
     webhook_url: str
 
 
-def accounts_at(webhook_base: str = WEBHOOK_BASE) -> tuple[Account, ...]:
+def accounts_at(webhook_base: str = WEBHOOK_BASE) -> dict[str, Account]:
+    """The accounts by name, their webhooks going below `webhook_base`."""
     base = webhook_base.rstrip("/")
-    return tuple(
-        Account(
+    return {
+        f"sandbox-{letter}": Account(
             name=f"sandbox-{letter}",
             api_key=f"sk_sandbox_{letter}_development",
             webhook_secret=f"whs_sandbox_{letter}_development",
             webhook_url=f"{base}/webhooks/default/sandbox-{letter}",
         )
         for letter in "abc"
-    )
+    }
 
 
 ACCOUNTS = accounts_at()

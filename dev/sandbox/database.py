@@ -18,6 +18,7 @@ CREATE INDEX IF NOT EXISTS sessions_open ON sessions (expires_ms) WHERE status =
 CREATE TABLE IF NOT EXISTS answers (
     account TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL,
     created_ms INTEGER NOT NULL, PRIMARY KEY (account, key));
+CREATE INDEX IF NOT EXISTS answers_by_age ON answers (account, created_ms);
 CREATE TABLE IF NOT EXISTS deliveries (
     id INTEGER PRIMARY KEY, account TEXT NOT NULL, event_id TEXT NOT NULL, type TEXT NOT NULL, body TEXT NOT NULL,
     signed INTEGER NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL, due_ms INTEGER NOT NULL);

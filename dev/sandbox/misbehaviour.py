@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from dev.sandbox.errors import Refused
@@ -14,7 +16,7 @@ Json = dict[str, Any]
 class Misbehaviour:
     """A row says what differs from an account that behaves; see README.md for each in words."""
 
-    refuses: Refused | None = None
+    refuses: Callable[[], Refused] | None = None
     hangs_before: bool = False
     hangs_after: bool = False
     webhook_first: bool = False
@@ -31,13 +33,15 @@ class Misbehaviour:
 NONE = Misbehaviour()
 MISBEHAVIOURS = {
     "decline_hard": Misbehaviour(
-        refuses=Refused(402, "declined", "The card was declined.", decline_code="stolen_card")
+        refuses=partial(Refused, 402, "declined", "The card was declined.", decline_code="stolen_card")
     ),
     "decline_soft": Misbehaviour(
-        refuses=Refused(402, "declined", "The card was declined.", decline_code="insufficient_funds")
+        refuses=partial(Refused, 402, "declined", "The card was declined.", decline_code="insufficient_funds")
     ),
-    "error_500": Misbehaviour(refuses=Refused(500, "internal_error", "Something went wrong on our side.")),
-    "rate_limited": Misbehaviour(refuses=Refused(429, "rate_limited", "Too many calls; wait a little.", retry_after_s=1)),
+    "error_500": Misbehaviour(refuses=partial(Refused, 500, "internal_error", "Something went wrong on our side.")),
+    "rate_limited": Misbehaviour(
+        refuses=partial(Refused, 429, "rate_limited", "Too many calls; wait a little.", retry_after_s=1)
+    ),
     "timeout_before": Misbehaviour(hangs_before=True),
     "timeout_after": Misbehaviour(hangs_after=True),
     "webhook_first": Misbehaviour(webhook_first=True),

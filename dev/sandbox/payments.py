@@ -90,7 +90,9 @@ def dispute(session: Json, state: str, amount: Json | None) -> str:
         raise invalid(f"state is one of {', '.join(DISPUTE_BEFORE)}.")
     now = payment["dispute"]
     if DISPUTE_BEFORE[state] != (now and now["state"]):
-        raise Refused(409, "dispute_state", f"A dispute that is {now['state'] if now else 'not there'} can not be {state}.")
+        raise Refused(
+            409, "dispute_state", f"A dispute that is {now['state'] if now else 'not there'} can not be {state}."
+        )
     if now is None:
         disputed = _within(amount, payment["amount_captured"]["value"], payment, "captured")
         payment["dispute"] = {"id": new_id("dsp"), "state": state, "amount": disputed, "reason": "fraudulent"}

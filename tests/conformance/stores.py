@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from chalicelib.contracts.store import Index, IndexKey, Kind, Store
+from chalicelib.contracts.store import NEW, Index, IndexKey, Kind, Store
 from chalicelib.storage.memory import MemoryStore
 from chalicelib.storage.sql import SqlStore
 
@@ -60,6 +61,23 @@ OTHER: Kind[Note] = Kind(
     _decoded,
     indexes=(Index("by_merchant", lambda note: IndexKey(note.partition, note.at)),),
 )
+
+
+def fill(store: Store, *notes: Note) -> None:
+    for note in notes:
+        store.put(NOTE, note, expect=NEW)
+
+
+def listed(store: Store, index: str = "by_time", partition: str = "shop", **asked: Any) -> list[str]:
+    """The ids of all pages."""
+    ids: list[str] = []
+    after = None
+    while True:
+        page = store.find(NOTE, index, partition, after=after, **asked)
+        ids += [item.value.id for item in page.items]
+        after = page.after
+        if after is None:
+            return ids
 
 
 @dataclass(frozen=True, slots=True)

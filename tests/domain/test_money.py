@@ -32,6 +32,8 @@ def test_more_decimals_than_the_currency_has_are_refused() -> None:
         Money.from_major(Decimal("10.001"), "EUR")
 
 
-@pytest.mark.parametrize(("value", "currency", "text"), [(1050, "EUR", "10.50 EUR"), (5, "JPY", "5 JPY"), (1, "KWD", "0.001 KWD")])
+@pytest.mark.parametrize(
+    ("value", "currency", "text"), [(1050, "EUR", "10.50 EUR"), (5, "JPY", "5 JPY"), (1, "KWD", "0.001 KWD")]
+)
 def test_an_amount_is_written_with_its_currencys_decimals(value: int, currency: str, text: str) -> None:
     assert str(Money(value, currency)) == text

@@ -140,7 +140,9 @@ def check(world: World, folder: Path) -> None:
     for psp in world.psps.values():
         assert len(psp.sessions) == len(set(psp.opened)) <= 1, "one session for each PSP"
     assert "psp-1.example" not in (folder / "answer").read_text(), "a sealed address was released"
-    assert all(one["status"] == "expired" for one in world.psps["psp-1"].sessions.values()), "a sealed page was left open"
+    assert all(one["status"] == "expired" for one in world.psps["psp-1"].sessions.values()), (
+        "a sealed page was left open"
+    )
     told = set((folder / "told").read_text().split())
     assert {entry.id for entry in payment.journal} <= told, "somebody was not told"
     assert payment.outbox == ()

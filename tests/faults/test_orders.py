@@ -71,7 +71,11 @@ def test_every_order_ends_in_one_state(answered: bool, more: int) -> None:
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.lists(st.sampled_from(SAYINGS), max_size=6), st.lists(st.sampled_from(SAYINGS), min_size=1, max_size=6), st.booleans())
+@given(
+    st.lists(st.sampled_from(SAYINGS), max_size=6),
+    st.lists(st.sampled_from(SAYINGS), min_size=1, max_size=6),
+    st.booleans(),
+)
 def test_repeats_in_any_order_end_in_that_state(before: list[str], after: list[str], answered: bool) -> None:
     wanted = end_of(["answer", "webhook"], answered=answered)
     assert end_of([*before, "answer", *after], answered=answered) == wanted

@@ -111,9 +111,12 @@ def slow(name: str) -> Response:
 SERVE = """
 import sys
 from chalicelib import telemetry
+from server import gunicorn_worker
 from server.serve import GatewayServer, Serving
 telemetry.configure_logging("INFO")
-GatewayServer(Serving("https://pay.example", port=int(sys.argv[1]), workers=int(sys.argv[2]), app="shop:app")).run()
+port, workers = map(int, sys.argv[1:3])
+gunicorn_worker.ARRIVE_WITHIN_S = float(sys.argv[3])
+GatewayServer(Serving("https://pay.example", port=port, workers=workers, app="tests.server.shop:app")).run()
 """
 
 
@@ -161,18 +164,23 @@ def _listens(port: int) -> bool:
 
 
 @contextmanager
-def serving(folder: Path, workers: int = 1) -> Iterator[Server]:
+def serving(folder: Path, workers: int = 1, arrive_within_s: float = 20) -> Iterator[Server]:
     """The shop under gunicorn in a process group of its own, ended by its id."""
     port, log = free_port(), folder / "server.log"
-    paths = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
     environment = {
-        **os.environ, "PYTHONPATH": paths, "SHOP_SIGNS": str(folder), "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics")
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "SHOP_SIGNS": str(folder),
+        "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
     }
     (folder / "metrics").mkdir()
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-c", SERVE, str(port), str(workers)],
-            env=environment, stdout=out, stderr=out, start_new_session=True,
+            [sys.executable, "-c", SERVE, str(port), str(workers), str(arrive_within_s)],
+            env=environment,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
         )
     try:
         wait_for(lambda: _listens(port) and process.poll() is None)

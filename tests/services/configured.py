@@ -22,6 +22,7 @@ from chalicelib.contracts.connector import (
     RefusalKind,
 )
 from chalicelib.contracts.store import Kind, Store, Version
+from chalicelib.domain.errors import StorageFault
 from chalicelib.domain.payment import CaptureMode
 from chalicelib.outbound.driver import Driver
 from chalicelib.publishers.registry import publishers
@@ -101,18 +102,21 @@ class Killed(BaseException):
 
 
 class MortalStore(MemoryStore):
-    """Ends the process at its n-th put, before or after it is committed."""
+    """Ends the process at its n-th put, before or after it is committed; `sick` refuses audit entries."""
 
     def __init__(self) -> None:
         super().__init__()
         self.dies_before: int | None = None
         self.dies_after: int | None = None
         self.puts = 0
+        self.sick = False
 
     def put(self, kind: Kind[T], value: T, *, expect: Version) -> Version:
         self.puts += 1
         if self.puts == self.dies_before:
             raise Killed
+        if self.sick and kind.name == "audit":
+            raise StorageFault("The database did not answer.")
         version = super().put(kind, value, expect=expect)
         if self.puts == self.dies_after:
             raise Killed

@@ -25,8 +25,9 @@ from chalicelib.services.audit import (
 from chalicelib.services.change import sweep_audit
 from chalicelib.services.configure_connections import create_connection, delete_connection
 from chalicelib.services.configure_routes import create_route, list_versions, update_route
-from chalicelib.services.kinds import AUDIT, CONNECTION, DUE, ROUTE, audit_key
+from chalicelib.services.kinds import AUDIT, CONNECTION, DUE, KINDS, ROUTE, audit_key
 from chalicelib.services.ports import Ports
+from chalicelib.storage.sql import SqlStore
 from tests.services.configured import (
     ACTOR,
     SHOP,
@@ -217,6 +218,16 @@ def test_the_sweep_leaves_fresh_drafts_to_whoever_made_them(ports: Ports) -> Non
     assert sweep_audit(ports) == 0
 
 
+def test_a_change_stands_while_its_audit_entry_can_not_be_written(ports: Ports) -> None:
+    store = ports.store
+    assert isinstance(store, MortalStore)
+    store.sick = True
+    assert create_connection(ports, ACTOR, SHOP, connection_body()).version == 1
+    store.sick = False
+    _recover(ports, store)
+    assert told(ports) == [("create", "connection", "toy-nl")]
+
+
 def test_a_process_that_wakes_after_the_sweep_appends_nothing_twice(ports: Ports) -> None:
     store = _die(ports, "dies_after", 1)
     with pytest.raises(Killed):
@@ -228,9 +239,6 @@ def test_a_process_that_wakes_after_the_sweep_appends_nothing_twice(ports: Ports
 
 
 def test_the_chain_survives_a_database_file(tmp_path: Path) -> None:
-    from chalicelib.services.kinds import KINDS
-    from chalicelib.storage.sql import SqlStore
-
     store = SqlStore(f"sqlite:///{tmp_path / 'payments.db'}", KINDS)
     try:
         store.migrate()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
-from chalicelib.domain.errors import Conflict, Invalid, NotFound, PreconditionFailed
-from chalicelib.publishers.webhook import signature_of
+from chalicelib.domain.errors import Conflict, Invalid, NotFound, Pointer, PreconditionFailed
+from chalicelib.publishers.webhook import WebhookPublisher, signature_of
 from chalicelib.services.check_subscription import check_subscription
 from chalicelib.services.configuration import Configuration
 from chalicelib.services.configure_subscriptions import (
@@ -89,6 +91,16 @@ def test_a_target_is_a_plain_address(ports: Ports, url: str) -> None:
     with pytest.raises(Invalid) as refused:
         created(ports, url=url)
     assert refused.value.errors[0].pointer == "/target/url"
+
+
+class Picky(WebhookPublisher):
+    def objection(self, settings: BaseModel) -> Pointer:
+        return Pointer("/url", "must be https")
+
+
+def test_a_publisher_may_object_to_a_target(ports: Ports) -> None:
+    with pytest.raises(Invalid, match="/target/url: must be https"):
+        created(replace(ports, publishers={"webhook": Picky()}))
 
 
 def test_notification_sees_enabled_subscriptions_alone(ports: Ports) -> None:

@@ -1,7 +1,7 @@
 """Writes tests/storage/schemas/<number>.db with the newest schema and some documents.
 
-Run once when a migration is added (``python -m tests.storage.make_schema_fixture``), and never again for that number: the
-file stands for the databases that people have.
+Run once when a migration is added (``python -m tests.storage.make_schema_fixture``), and never again for that number:
+the file stands for the databases that people have.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from chalicelib.contracts.store import NEW, Version
 from chalicelib.domain.errors import NotFound, StorageFault, StorageFull, StorageReadOnly
 from chalicelib.storage import sql_sqlite
 from chalicelib.storage.sql import SqlStore
-from tests.conformance.stores import NOTE, Note, sqlite_url
+from tests.conformance.stores import NOTE, Note, fill, sqlite_url
 from tests.storage.children import exit_code, fork
 
 LARGE = "x" * 50_000
@@ -62,8 +62,7 @@ def test_a_full_disk_is_told_and_the_refused_documents_are_not_there(store: SqlS
     full = limited(path, spare_pages=40)
     full.put(NOTE, Note("fits", due="1", text=LARGE), expect=NEW)
     with pytest.raises(StorageFull, match=r"store\.db .*Nothing was written\. Free space"):
-        for number in range(10):
-            full.put(NOTE, Note(f"n{number}", due="2", text=LARGE), expect=NEW)
+        fill(full, *(Note(f"n{number}", due="2", text=LARGE) for number in range(10)))
     full.close()
     due = [item.value.id for item in store.find(NOTE, "due", "due", newest_first=False).items]
     assert due == [item.value.id for item in store.find(NOTE, "by_time", "shop", newest_first=False).items]
@@ -133,7 +132,7 @@ def test_a_damaged_database_is_told(store: SqlStore, path: Path) -> None:
 
 def test_a_database_without_tables_is_told(path: Path) -> None:
     store = SqlStore(sqlite_url(path), (NOTE,))
-    with pytest.raises(StorageFault, match="no such table.*migrations"):
+    with pytest.raises(StorageFault, match=r"no such table.*migrations"):
         store.get(NOTE, "n")
     store.close()
 

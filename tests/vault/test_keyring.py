@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -181,7 +182,7 @@ def test_a_rotation_elsewhere_is_seen_within_the_check_interval(
     ring: KeyRing, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr(keyring.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     token = ring.seal(SECRET, context=CONTEXT)
     ring.is_current(token)
     KeyRing(path).rotate()

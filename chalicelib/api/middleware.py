@@ -1,0 +1,73 @@
+"""Chalice's own error answers (405, 415, 500, …) as problem documents: a caller meets one kind of error only."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from chalice.app import Chalice, ChaliceUnhandledError, Response
+
+from chalicelib.api import problem
+from chalicelib.wiring import Wiring
+
+log = logging.getLogger("paymentserver.api")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_KNOWN: dict[int, tuple[str, str]] = {
+    400: ("unreadable", "The request can not be read."),
+    404: ("not-found", "There is no such address."),
+    405: ("method-not-allowed", "The address does not take this method; the header Allow names those it takes."),
+    415: ("unsupported-media-type", "The body's media type is not taken here; send application/json."),
+    500: ("internal-error", "This is a fault of PaymentServer's. Its log has the details under this request id."),
+}
+
+
+def install(app: Chalice, lookup: Callable[[], Wiring]) -> None:
+    """Adds the middleware. Answers that the operations gave pass untouched: theirs have an X-Request-Id already."""
+
+    @app.middleware("http")
+    def problems_of_chalice(event: Any, get_response: Callable[[Any], Response]) -> Response:
+        try:
+            response = get_response(event)
+        except ChaliceUnhandledError:
+            log.exception("unexpected error")
+            response = Response(body=None, status_code=500)
+        if "X-Request-Id" in response.headers:
+            return response
+        return _problem_of(response, event, lookup)
+
+
+def _problem_of(response: Response, event: Any, lookup: Callable[[], Wiring]) -> Response:
+    request_id = request_id_of(dict(event.headers) if event is not None else {})
+    headers = {**response.headers, "X-Request-Id": request_id}
+    if response.status_code < 400:
+        return Response(body=response.body, status_code=response.status_code, headers=headers)
+    status = response.status_code if response.status_code in _KNOWN else (400 if response.status_code < 500 else 500)
+    slug, detail = _KNOWN[status]
+    body = problem.problem(
+        slug,
+        status,
+        detail,
+        public_url=_public_url(lookup),
+        instance=(event.context.get("path") or event.path or "/") if event is not None else "/",
+        request_id=request_id,
+    )
+    headers = {name: value for name, value in headers.items() if name.lower() != "content-type"}
+    return Response(body=body.decode(), status_code=status, headers={**headers, "Content-Type": problem.CONTENT_TYPE})
+
+
+def request_id_of(headers: dict[str, str]) -> str:
+    """The caller's own, where it is well formed; otherwise a new one."""
+    given = next((str(value) for name, value in headers.items() if name.lower() == "x-request-id"), "")
+    return given if _REQUEST_ID.fullmatch(given) else "req_" + secrets.token_hex(12)
+
+
+def _public_url(lookup: Callable[[], Wiring]) -> str:
+    """A server that can not be wired still has to say what is wrong; its links are then relative."""
+    try:
+        return lookup().ports.public_url
+    except Exception:
+        log.exception("the server can not be wired")
+        return ""

@@ -1,0 +1,146 @@
+"""Certainty: what proves that nothing was sent, and what leaves the outcome unknown."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from chalicelib.contracts.connector import Conversation, HttpRequest, HttpResponse, NotSent, OutcomeUnknown, ReadFailed
+from chalicelib.domain.errors import SignatureInvalid
+from chalicelib.outbound.driver import Deadline, Driver
+
+Behaviour = Callable[[socket.socket], None]
+
+
+@contextmanager
+def server(behave: Behaviour, connections: int = 5) -> Iterator[str]:
+    """A TCP server that treats each connection as `behave` says, after it has read the request."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    listening.settimeout(10)
+
+    def serve() -> None:
+        for _ in range(connections):
+            try:
+                accepted, _ = listening.accept()
+            except OSError:
+                return
+            with accepted:
+                try:
+                    accepted.recv(65_536)
+                    behave(accepted)
+                except OSError:
+                    continue
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    listening.close()
+    thread.join(0.1)
+
+
+def answering(status: str, body: bytes) -> Behaviour:
+    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
+    return lambda accepted: accepted.sendall(head + body)
+
+
+def one_call(url: str, *, moves_money: bool = True) -> Conversation[dict[str, object]]:
+    response: HttpResponse = yield HttpRequest("POST", url, body=b"{}", moves_money=moves_money)
+    document: dict[str, object] = response.json()
+    return document
+
+
+def converse(url: str, *, moves_money: bool = True, budget_s: float = 5) -> dict[str, object]:
+    return Driver(call_timeout_s=0.5).converse(one_call(url, moves_money=moves_money), Deadline(budget_s))
+
+
+def test_an_answer_is_the_conversations_result() -> None:
+    with server(answering("200 OK", b'{"a": 1}')) as url:
+        assert converse(url) == {"a": 1}
+
+
+def test_a_closed_port_proves_that_nothing_was_sent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(NotSent):
+        converse(f"http://127.0.0.1:{port}")
+
+
+def test_a_name_without_an_address_proves_that_nothing_was_sent() -> None:
+    with pytest.raises(NotSent):
+        converse("http://psp.invalid/")
+
+
+def test_no_time_left_proves_that_nothing_was_sent() -> None:
+    with pytest.raises(NotSent, match="no time"):
+        converse("http://127.0.0.1:1", budget_s=0)
+
+
+def reset(accepted: socket.socket) -> None:
+    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+
+
+def silent(accepted: socket.socket) -> None:
+    threading.Event().wait(1)
+
+
+def dripping(accepted: socket.socket) -> None:
+    accepted.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    for _ in range(12):
+        accepted.sendall(b" ")
+        threading.Event().wait(0.1)
+
+
+UNCERTAIN: dict[str, Behaviour] = {
+    "a reset after connecting": reset,
+    "a close without an answer": lambda accepted: None,
+    "no answer in time": silent,
+    "an answer that drips": dripping,
+    "a server error": answering("503 Unavailable", b"{}"),
+    "half an answer": lambda accepted: accepted.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"),
+    "an answer that is no JSON": answering("200 OK", b"<html>"),
+    "no HTTP": lambda accepted: accepted.sendall(b"hello\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("name", UNCERTAIN)
+def test_anything_else_after_a_money_call_is_unknown(name: str) -> None:
+    with server(UNCERTAIN[name]) as url, pytest.raises(OutcomeUnknown):
+        converse(url)
+
+
+@pytest.mark.parametrize("name", UNCERTAIN)
+def test_the_same_on_a_read_is_only_a_failed_read(name: str) -> None:
+    with server(UNCERTAIN[name]) as url, pytest.raises(ReadFailed):
+        converse(url, moves_money=False)
+
+
+def test_an_answer_over_a_megabyte_is_not_read() -> None:
+    with server(answering("200 OK", b" " * 1_100_000)) as url, pytest.raises(OutcomeUnknown, match="bytes"):
+        converse(url)
+
+
+def test_redirects_are_not_followed() -> None:
+    with server(answering("302 Found\r\nLocation: http://127.0.0.1:1/", b"{}")) as url:
+        assert converse(url) == {}
+
+
+def test_a_connector_may_raise_the_projects_own_errors() -> None:
+    def verifying() -> Conversation[None]:
+        raise SignatureInvalid("forged")
+        yield
+
+    with pytest.raises(SignatureInvalid):
+        Driver().converse(verifying(), Deadline(1))
+
+
+def test_a_conversation_has_an_end() -> None:
+    def endless(url: str) -> Conversation[None]:
+        while True:
+            yield HttpRequest("GET", url)
+
+    with server(answering("200 OK", b"{}"), connections=20) as url, pytest.raises(ReadFailed, match="calls"):
+        Driver().converse(endless(url), Deadline(5))
