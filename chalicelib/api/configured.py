@@ -9,7 +9,7 @@ from chalicelib.services.audit import Actor
 
 def actor_of(call: Call) -> Actor:
     assert call.caller is not None, "changes need a token"
-    return Actor(call.caller.subject, call.caller.client, call.request_id)
+    return Actor(call.caller.subject, call.caller.client_id, call.request_id)
 
 
 def expected_of(call: Call) -> int:

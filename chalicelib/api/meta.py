@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import BaseModel
 
 from chalicelib.api import docs, health
 from chalicelib.api.models import Shown
@@ -15,6 +17,15 @@ from chalicelib.domain.errors import NotFound
 
 TAG = "Server"
 _LOOPBACK_HOST = re.compile(r"(localhost|127\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}|\[::1\])(:[0-9]{1,5})?", re.ASCII)
+
+
+class OpenApiModel(BaseModel):
+    """An OpenAPI 3.1 document."""
+
+    openapi: Literal["3.1.0"]
+    info: dict[str, Any]
+    paths: dict[str, Any]
+    components: dict[str, Any]
 
 
 class LiveModel(Shown):
@@ -36,15 +47,22 @@ class ReadyModel(Shown):
     "/openapi.json",
     summary="Read this document",
     tag=TAG,
-    answers={200: None},
-    media_type="application/json",
-    documented=False,
+    answers={200: OpenApiModel},
 )
 def read_openapi(call: Call) -> Answer:
     return Answer(200, document_bytes(call.wiring.ports.public_url, call.wiring.settings.issuer))
 
 
-@operation("GET", "/docs", summary="Try the API in a browser", tag=TAG, documented=False)
+@operation(
+    "GET",
+    "/docs",
+    summary="Try the API in a browser",
+    description="In development from the machine itself; elsewhere where it is switched on.",
+    tag=TAG,
+    answers={200: None},
+    problems=(404,),
+    media_type="text/html",
+)
 def read_docs(call: Call) -> Answer:
     _allow_docs(call)
     return docs.answer_of("index.html", call.wiring.settings.issuer)
@@ -64,7 +82,15 @@ def _allow_docs(call: Call) -> None:
         raise NotFound("There is no such page.")
 
 
-@operation("GET", "/problems/{slug}", summary="Read what a problem means", tag=TAG, documented=False)
+@operation(
+    "GET",
+    "/problems/{slug}",
+    summary="Read what a problem means",
+    description="The page that the `type` of a problem document names.",
+    tag=TAG,
+    answers={200: None},
+    media_type="text/html",
+)
 def read_problem(call: Call) -> Answer:
     slug = call.params["slug"]
     if slug not in TITLE_OF:  # the table, not the folder, says what there is: no path can be made up

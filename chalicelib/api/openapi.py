@@ -11,7 +11,13 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from chalicelib.api.models import EventModel, PaymentProblemModel, ProblemModel
-from chalicelib.api.openapi_answers import HEADERS, problem_answer, problem_statuses, success_headers
+from chalicelib.api.openapi_answers import (
+    HEADERS,
+    problem_answer,
+    problem_answer_name,
+    problem_statuses,
+    success_headers,
+)
 from chalicelib.api.operation import OPERATIONS, Operation
 from chalicelib.domain.payment import Json
 
@@ -82,6 +88,7 @@ def document(operations: Iterable[Operation], public_url: str, issuer: str) -> d
         "webhooks": {"event": _event_object()},
         "components": {
             "schemas": _schemas(documented),
+            "responses": _problem_answers(documented, public_url),
             "headers": HEADERS,
             "securitySchemes": schemes,
         },
@@ -103,13 +110,13 @@ def _security_schemes(issuer: str) -> dict[str, Json]:
     return schemes
 
 
-def _operation_object(operation: Operation, public_url: str, schemes: Iterable[str]) -> dict[str, Json]:
+def _operation_object(operation: Operation, schemes: Iterable[str]) -> dict[str, Json]:
     shown: dict[str, Json] = {
         "operationId": operation.name,
         "summary": operation.summary,
         "tags": [operation.tag],
         "parameters": _parameters(operation),
-        "responses": _responses(operation, public_url),
+        "responses": _responses(operation),
     }
     described = [operation.description] if operation.description else []
     if operation.scope is not None:
@@ -124,6 +131,8 @@ def _operation_object(operation: Operation, public_url: str, schemes: Iterable[s
         if operation.example is not None:
             content["example"] = operation.example
         shown["requestBody"] = {"required": True, "content": {"application/json": content}}
+    elif operation.method == "POST" and operation.scope is None:  # a webhook: its PSP alone knows what it says
+        shown["requestBody"] = {"required": False, "content": {"application/json": {"schema": {}}}}
     return shown
 
 
@@ -163,7 +172,7 @@ def _query_parameter(name: str, schema: dict[str, Json], required: bool, definit
     return {**parameter, "description": description} if description else parameter
 
 
-def _responses(operation: Operation, public_url: str) -> dict[str, Json]:
+def _responses(operation: Operation) -> dict[str, Json]:
     responses: dict[str, Json] = {}
     for status, model in operation.answers.items():
         answer: dict[str, Json] = {
@@ -176,8 +185,16 @@ def _responses(operation: Operation, public_url: str) -> dict[str, Json]:
             answer["content"] = {operation.media_type: {"schema": {"type": "string"}}}
         responses[str(status)] = answer
     for status in sorted(problem_statuses(operation) - operation.answers.keys()):
-        responses[str(status)] = problem_answer(operation, status, public_url)
+        responses[str(status)] = {"$ref": f"#/components/responses/{problem_answer_name(operation, status)}"}
     return responses
+
+
+def _problem_answers(documented: Iterable[Operation], public_url: str) -> dict[str, Json]:
+    return {
+        problem_answer_name(operation, status): problem_answer(operation, status, public_url)
+        for operation in documented
+        for status in sorted(problem_statuses(operation) - operation.answers.keys())
+    }
 
 
 def _event_object() -> Json:

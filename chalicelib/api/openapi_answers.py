@@ -27,6 +27,7 @@ _EXAMPLE_OF: dict[int, tuple[str, str]] = {
     507: ("storage-full", "The database is full."),
 }
 _CARRY_PAYMENT = (402, 502)
+_OF_KEYS = (402, 409, 502)
 
 HEADERS: dict[str, Json] = {
     "X-Request-Id": {"description": "Names this call in the log.", "schema": {"type": "string"}},
@@ -77,6 +78,11 @@ def success_headers(operation: Operation, status: int) -> dict[str, Json]:
     return _refs(names)
 
 
+def problem_answer_name(operation: Operation, status: int) -> str:
+    """Calls with a key have headers of their own; everything else is one answer for all operations."""
+    return f"Problem{status}" + ("WithKey" if operation.idempotency_key and status in _OF_KEYS else "")
+
+
 def problem_answer(operation: Operation, status: int, public_url: str) -> Json:
     slug, detail = _EXAMPLE_OF[status]
     names = ["X-Request-Id"]
@@ -89,16 +95,16 @@ def problem_answer(operation: Operation, status: int, public_url: str) -> Json:
     return {
         "description": problem.TITLE_OF[slug],
         "headers": _refs(names),
-        "content": {problem.CONTENT_TYPE: _content(operation, status, slug, detail, public_url)},
+        "content": {problem.CONTENT_TYPE: _content(status, slug, detail, public_url)},
     }
 
 
-def _content(operation: Operation, status: int, slug: str, detail: str, public_url: str) -> Json:
+def _content(status: int, slug: str, detail: str, public_url: str) -> Json:
     if status in _CARRY_PAYMENT:  # its example would be a whole payment, which the schema shows better
         return {"schema": {"$ref": "#/components/schemas/PaymentProblem"}}
     errors = {"errors": [{"pointer": "/amount/value", "detail": detail.partition(": ")[2]}]} if status == 422 else {}
     example = problem.problem(
-        slug, status, detail, public_url=public_url, instance=operation.path, request_id="req_5d1c0e9f", **errors
+        slug, status, detail, public_url=public_url, instance="/v1/…", request_id="req_5d1c0e9f7a2b", **errors
     )
     return {"schema": {"$ref": "#/components/schemas/Problem"}, "example": json.loads(example)}
 

@@ -1,0 +1,1 @@
+"""Who calls: access tokens of any OpenID Connect issuer, verified."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from chalicelib import telemetry
 from chalicelib.contracts.connector import CallFailed, Opened, Refusal
 from chalicelib.domain.amend import Change
 from chalicelib.domain.errors import NotFound, PaymentServerError
@@ -27,18 +28,27 @@ def ask(ports: Ports, configuration: Configuration, payment: Payment, attempt: A
     now = ports.clock.now()
     try:
         live = configuration.connection(payment.merchant_id, attempt.connection_id)
-        deadline = Deadline(BUDGET_S)
-        if attempt.psp_reference is None:
-            attempt, facts = _recovered(ports, live, payment, attempt, deadline)
-        else:
-            facts = tuple(ports.driver.converse(live.connector.fetch(ref_of(payment, attempt)), deadline))
-        if attempt.psp_reference is not None and _must_close(payment, attempt, facts, now):
-            facts += tuple(ports.driver.converse(live.connector.expire(ref_of(payment, attempt)), deadline))
+        with telemetry.bind(connector=live.connector.name, payment_id=payment.id):
+            attempt, facts = _asked(ports, live, payment, attempt, now)
     except (CallFailed, NotFound, PaymentServerError) as error:
         started = Fact(attempt.id, Kind.OPEN, attempt.id, State.UNANSWERED)
         facts = (started,) if attempt.psp_reference is None else ()
         return Change(facts=facts, asked=attempt.id, entries=(_told(now, attempt, (), error.detail),))
     return Change(facts=facts, attempts=(attempt,), asked=attempt.id, entries=(_told(now, attempt, facts, ""),))
+
+
+def _asked(
+    ports: Ports, live: LiveConnection, payment: Payment, attempt: Attempt, now: datetime
+) -> tuple[Attempt, tuple[Fact, ...]]:
+    """The attempt with its reference where it is known now, and the facts; a page that must be closed is closed."""
+    deadline = Deadline(BUDGET_S)
+    if attempt.psp_reference is None:
+        attempt, facts = _recovered(ports, live, payment, attempt, deadline)
+    else:
+        facts = tuple(ports.driver.converse(live.connector.fetch(ref_of(payment, attempt)), deadline))
+    if attempt.psp_reference is not None and _must_close(payment, attempt, facts, now):
+        facts += tuple(ports.driver.converse(live.connector.expire(ref_of(payment, attempt)), deadline))
+    return attempt, facts
 
 
 def _recovered(

@@ -135,7 +135,7 @@ def settled(ports: Ports, kind: Kind[O], stored: Stored[O]) -> O:
     try:
         return _settle(ports, kind, stored)
     except Fault as error:
-        log.warning("an audit entry waits for the sweep: %s", error.detail)
+        log.warning("an audit entry waits for the sweep", extra={"fields": {"detail": error.detail}})
         return stored.value
 
 

@@ -3,10 +3,10 @@ change set off. The queue comes after the commit: the outbox and the due index f
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable
 
+from chalicelib import telemetry
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import Stored, Version
 from chalicelib.domain.errors import QueueFault, StaleVersion
@@ -45,6 +45,8 @@ def announce(ports: Ports, before: Payment, after: Payment) -> None:
 
     A queue that fails now delays them until the sweeper comes by; it does not undo what is committed.
     """
+    if after.status is not before.status:
+        telemetry.count("payments_status_total", status=after.status)
     known = {event.id for event in before.outbox}
     try:
         for event in after.outbox:
@@ -73,7 +75,3 @@ def event_message(payment: Payment, event: Event, *, again: bool = False) -> byt
 def chore(do: str, id: str) -> bytes:
     """A job for the worker: `do` names it, `id` what it is about."""
     return json.dumps({"do": do, "id": id}, separators=(",", ":")).encode()
-
-
-def text_of_bytes(body: bytes) -> str:
-    return base64.b64encode(body).decode()

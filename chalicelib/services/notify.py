@@ -130,6 +130,7 @@ class Notify:
         record = replace(record, tries=(*record.tries, tried)[-TRIES_KEPT:], tried=record.tried + 1)
         result = "succeeded" if outcome is None else "failed"
         telemetry.count("deliveries_total", channel=subscription.channel, result=result)
+        telemetry.observe("delivery_seconds", latency_ms / 1000, channel=subscription.channel)
         if outcome is None:
             return replace(record, status="succeeded", due_at=None)
         if isinstance(outcome, Rejected) or record.tried > len(RETRY_AFTER_S):

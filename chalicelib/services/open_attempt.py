@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from chalicelib import telemetry
 from chalicelib.contracts.connector import (
     CallFailed,
     CheckoutOrder,
@@ -67,7 +68,8 @@ def repeatable(live: LiveConnection, attempt: Attempt, now: datetime) -> bool:
 def _say(
     ports: Ports, live: LiveConnection, order: CheckoutOrder, deadline: Deadline, *, fresh: bool
 ) -> Opened | Refusal:
-    return ports.driver.converse(live.connector.open_checkout(order), deadline, fresh=fresh)
+    with telemetry.bind(connector=live.connector.name):
+        return ports.driver.converse(live.connector.open_checkout(order), deadline, fresh=fresh)
 
 
 def tried_of(now: datetime, attempt: Attempt, said: Opened | Refusal) -> Tried:

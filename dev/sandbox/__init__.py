@@ -1,1 +1,1 @@
-"""Three sandbox PSPs on loopback, behaving as real ones would. They know nothing of PaymentServer; README.md is their manual."""
+"""Three sandbox PSPs on loopback, behaving as real ones would, who never heard of PaymentServer. README.md is the manual."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from dev.sandbox.accounts import WEBHOOK_BASE
-from dev.sandbox.app import close_app, create_app
+from dev.sandbox.app import create_app
+from dev.sandbox.runtime import sandbox_in
 
 THREADS = 32  # a caller that is never answered holds one
 
@@ -32,9 +35,10 @@ class Program(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "workers": 1,
             "threads": THREADS,
             "keepalive": 30,
-            "graceful_timeout": 1,
+            "graceful_timeout": 5,
             "loglevel": "warning",
             "control_socket_disable": True,
+            "post_worker_init": self._worker_ready,
             "worker_exit": self._worker_exit,
         }
         for name, value in settings.items():
@@ -45,9 +49,21 @@ class Program(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._app = create_app(self._state_dir, webhook_base=self._webhook_base)
         return self._app
 
+    def _worker_ready(self, worker: object) -> None:
+        """Callers that are held on purpose are let go as soon as the worker is asked to stop."""
+        graceful = signal.getsignal(signal.SIGTERM)
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            if self._app is not None:
+                sandbox_in(self._app).let_go()
+            if callable(graceful):
+                graceful(number, frame)
+
+        signal.signal(signal.SIGTERM, stop)
+
     def _worker_exit(self, server: object, worker: object) -> None:
         if self._app is not None:
-            close_app(self._app)
+            sandbox_in(self._app).close()
 
 
 def main() -> None:

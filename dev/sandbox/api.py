@@ -132,7 +132,7 @@ def _moved(account: str, session_id: str, body: Json, event: str, change: Callab
 
 
 def _body(*known: str) -> Json:
-    """The JSON object that was sent; nothing at all is an empty one. Unknown fields are refused where `known` is given."""
+    """The JSON object that was sent, or an empty one for nothing. Where `known` is given, other fields are refused."""
     raw = request.get_data()
     try:
         body: Any = json.loads(raw) if raw else {}

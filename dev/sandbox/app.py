@@ -22,7 +22,7 @@ LOOPBACK_PEERS = ("127.", "::1", "::ffff:127.")
 
 
 def create_app(state_dir: Path, *, webhook_base: str = WEBHOOK_BASE, timing: Timing | None = None) -> Flask:
-    """Opens the state in `state_dir` and starts delivering; end it with `close_app`."""
+    """Opens the state in `state_dir` and starts delivering; `sandbox_in(app).close()` ends it."""
     app = Flask("dev.sandbox")
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it, its base class does not
@@ -33,11 +33,6 @@ def create_app(state_dir: Path, *, webhook_base: str = WEBHOOK_BASE, timing: Tim
     for blueprint in (controls, api, page, dashboard):
         app.register_blueprint(blueprint)
     return app
-
-
-def close_app(app: Flask) -> None:
-    running: Sandbox = app.extensions[EXTENSION]
-    running.close()
 
 
 def refused(error: Refused) -> Response:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Mapping
@@ -22,7 +24,7 @@ LOOK_AGAIN_S = 60.0
 
 
 class Courier:
-    """A delivery is claimed in memory alone: what a killed sandbox was delivering is delivered again after the restart."""
+    """Deliveries are claimed in memory alone: what a killed sandbox was delivering is sent again after the restart."""
 
     def __init__(self, database: Database, accounts: Mapping[str, Account], timing: Timing) -> None:
         self._database, self._accounts, self._timing = database, accounts, timing
@@ -58,15 +60,24 @@ class Courier:
     def _dispatch(self) -> None:
         while not self._stopping.is_set():
             self._wake.clear()
-            busy = frozenset(self._in_flight)
-            with self._database.transaction() as tx:
-                due, later_ms = outbox.next_due(tx, busy, AT_ONCE_MAX - len(busy))
-            for one in due:
-                self._in_flight.add(one.id)
-                self._pool.submit(self._deliver, one)
-            full = len(busy) + len(due) >= AT_ONCE_MAX
-            wait_s = LOOK_AGAIN_S if full or later_ms is None else (later_ms - now_ms()) / 1000
-            self._wake.wait(max(wait_s, 0))
+            try:
+                wait_s = self._hand_out()
+            except sqlite3.Error:
+                logging.getLogger(__name__).exception("the outbox could not be read")
+                wait_s = 1.0
+            self._wake.wait(wait_s)
+
+    def _hand_out(self) -> float:
+        """Gives what is due to the threads that are free; how long nothing more is due, unless something changes."""
+        busy = self._in_flight.copy()
+        with self._database.transaction() as tx:
+            due, later_ms = outbox.next_due(tx, busy, AT_ONCE_MAX - len(busy))
+        for one in due:
+            self._in_flight.add(one.id)
+            self._pool.submit(self._deliver, one)
+        if later_ms is None or len(busy) + len(due) >= AT_ONCE_MAX:
+            return LOOK_AGAIN_S
+        return max((later_ms - now_ms()) / 1000, 0)
 
     def _deliver(self, due: Due) -> None:
         try:
@@ -80,7 +91,7 @@ class Courier:
                 self._settled.notify_all()
 
     def _send(self, due: Due) -> bool:
-        """Whether the merchant answered 2xx. It is looked up now where and how, so that a change counts for old events."""
+        """Whether the merchant answered 2xx. Address and secrets are those of now, for events of long ago too."""
         account = self._accounts[due.account]
         with self._database.transaction() as tx:
             switches = switches_of(tx, due.account)

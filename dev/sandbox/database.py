@@ -25,7 +25,8 @@ CREATE TABLE IF NOT EXISTS deliveries (
 CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (due_ms) WHERE state = 'pending';
 CREATE INDEX IF NOT EXISTS deliveries_by_event ON deliveries (event_id);
 CREATE TABLE IF NOT EXISTS chores (
-    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, session_id TEXT NOT NULL, subject TEXT NOT NULL, due_ms INTEGER NOT NULL);
+    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, session_id TEXT NOT NULL, subject TEXT NOT NULL,
+    due_ms INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS chores_due ON chores (due_ms);
 CREATE TABLE IF NOT EXISTS calls (
     account TEXT NOT NULL, operation TEXT NOT NULL, key TEXT NOT NULL, count INTEGER NOT NULL,

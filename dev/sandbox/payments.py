@@ -1,6 +1,7 @@
 """The payment inside a session: what the shopper, the merchant and the PSP's own staff can do with it.
 
-Pure functions that change the session's document and say which event that is; each raises Refused and then changed nothing.
+Pure functions that change the session's document and say which event that is; where one raises Refused,
+nothing was changed.
 A sale (captured at once) is one movement and has no captures of its own; an authorization has one for each capture.
 """
 
@@ -90,9 +91,8 @@ def dispute(session: Json, state: str, amount: Json | None) -> str:
         raise invalid(f"state is one of {', '.join(DISPUTE_BEFORE)}.")
     now = payment["dispute"]
     if DISPUTE_BEFORE[state] != (now and now["state"]):
-        raise Refused(
-            409, "dispute_state", f"A dispute that is {now['state'] if now else 'not there'} can not be {state}."
-        )
+        was = now["state"] if now else "not there"
+        raise Refused(409, "dispute_state", f"A dispute that is {was} can not be {state}.")
     if now is None:
         disputed = _within(amount, payment["amount_captured"]["value"], payment, "captured")
         payment["dispute"] = {"id": new_id("dsp"), "state": state, "amount": disputed, "reason": "fraudulent"}

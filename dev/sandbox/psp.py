@@ -139,7 +139,7 @@ class Psp:
         return made | {"session": session["id"]}
 
     def _plan_dispute(self, tx: sqlite3.Connection, session: Json) -> None:
-        """For an account that is asked to dispute, once money was captured; a dispute that is there already is enough."""
+        """For an account that is asked to dispute, once money was captured; one dispute is enough."""
         payment = session["payment"]
         odd = misbehaviour_of(session["account"], session["metadata"])
         if odd.disputes and payment["amount_captured"]["value"] and payment["dispute"] is None:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from flask import current_app
+from flask import Flask, current_app
 
 from dev.sandbox.accounts import Account
 from dev.sandbox.courier import Courier
@@ -31,6 +31,7 @@ class Sandbox:
         self.courier = Courier(self.database, accounts, timing)
         self.psp = Psp(self.database, timing, self.courier.wake)
         self.stopping = threading.Event()
+        self._closed = False
         self._ticker = threading.Thread(target=self._tick, name="ticker", daemon=True)
         self.courier.start()
         self._ticker.start()
@@ -40,11 +41,16 @@ class Sandbox:
             raise not_found("account")
         return self.accounts[name]
 
+    def let_go(self) -> None:
+        """Ends every wait, so that no caller delays the stop; safe in a signal handler."""
+        self.stopping.set()
+
     def close(self) -> None:
         """Safe to call twice."""
-        if self.stopping.is_set():
+        if self._closed:
             return
-        self.stopping.set()
+        self._closed = True
+        self.let_go()
         self._ticker.join()
         self.courier.close()
         self.database.close()
@@ -59,5 +65,9 @@ class Sandbox:
 
 def sandbox() -> Sandbox:
     """The one that the running request belongs to."""
-    found: Sandbox = current_app.extensions[EXTENSION]
+    return sandbox_in(current_app)
+
+
+def sandbox_in(app: Flask) -> Sandbox:
+    found: Sandbox = app.extensions[EXTENSION]
     return found

@@ -1,4 +1,4 @@
-"""What can be set for an account from outside the API: how it behaves, where its webhooks go, which secrets are live."""
+"""What is set for an account from outside the API: how it behaves, where its webhooks go, which secrets are live."""
 
 from __future__ import annotations
 

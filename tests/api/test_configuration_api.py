@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -19,7 +18,7 @@ import chalicelib.api.routes
 import chalicelib.api.subscriptions  # noqa: F401  # importing them fills the table of operations
 from chalicelib.api.application import create_app
 from chalicelib.api.operation import OPERATIONS
-from chalicelib.domain.errors import Forbidden
+from chalicelib.identity.caller import Caller
 from chalicelib.services.configuration import Configuration
 from chalicelib.wiring import Wiring
 from tests.services.configured import connection_body, ports_at
@@ -37,24 +36,12 @@ WRITES = [
 OURS = [one for one in OPERATIONS if (one.scope or "").startswith(("config:", "audit:")) and "deliver" not in one.path]
 
 
-@dataclass(frozen=True)
-class Bearer:
-    """What a token would say; the verification of tokens has tests of its own."""
+class PlainTokens:
+    """Tokens that read as what they say; the verification of real ones has tests of its own."""
 
-    merchant_id: str
-    scopes: frozenset[str]
-    subject: str = "operator"
-    client: str = "studio"
-
-    def require(self, scope: str) -> None:
-        if scope not in self.scopes:
-            raise Forbidden(f"The token has no scope {scope}.")
-
-
-class Bearers:
-    def verify(self, header: str | None) -> Bearer:
+    def verify(self, header: str | None) -> Caller:
         merchant_id, *scopes = (header or "").split()
-        return Bearer(merchant_id, frozenset(scopes))
+        return Caller("operator", "studio", merchant_id, frozenset(scopes))
 
 
 class Api:
@@ -79,7 +66,7 @@ class Api:
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[Api]:
     ports = ports_at(tmp_path)
-    wired = SimpleNamespace(ports=ports, store=ports.store, configuration=Configuration(ports), verifier=Bearers())
+    wired = SimpleNamespace(ports=ports, store=ports.store, configuration=Configuration(ports), verifier=PlainTokens())
     with Client(create_app(lambda: cast(Wiring, wired))) as client:
         made = Api(client)
         assert made.call("POST", "/v1/connections", CONNECTION).status_code == 201

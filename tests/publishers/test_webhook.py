@@ -1,0 +1,158 @@
+"""The webhook channel against a real HTTP server, verified by somebody else's library."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+import standardwebhooks
+from pydantic import ValidationError
+
+from chalicelib.contracts.publisher import Publication, Rejected, Retry, Target
+from chalicelib.publishers.webhook import WebhookPublisher, WebhookTarget
+
+SECRET, OLDER = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz", "whsec_b2xkZXJvbGRlcm9sZGVyb2xkZXJvbGRlcg=="
+BODY = '{"id": "evt_1", "text": "ä"}'.encode()
+PUBLICATION = Publication("evt_1", "payment.captured", "pay_1", BODY)
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+
+
+class Receiver(ThreadingHTTPServer):
+    """Keeps what it receives and answers as it is told."""
+
+    def __init__(self) -> None:
+        self.received: list[tuple[dict[str, str], bytes]] = []
+        self.status, self.headers, self.answer = 200, {}, b"thank you"  # type: ignore[var-annotated]
+        self.connections = 0
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                receiver.connections += 1
+                super().setup()
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.received.append(({name.lower(): value for name, value in self.headers.items()}, body))
+                self.send_response(receiver.status)
+                for name, value in receiver.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(receiver.answer)))
+                self.end_headers()
+                self.wfile.write(receiver.answer)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Quiet."""
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://localhost:{self.server_address[1]}/hook"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    serving = Receiver()
+    thread = threading.Thread(target=serving.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield serving
+    serving.shutdown()
+    serving.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def publisher() -> Iterator[WebhookPublisher]:
+    made = WebhookPublisher(allowed_networks=LOOPBACK)
+    yield made
+    made.close()
+
+
+def target(url: str, **headers: str) -> Target:
+    return Target(WebhookTarget(url=url, headers=headers), (SECRET, OLDER))
+
+
+@pytest.mark.parametrize("secret", [SECRET, OLDER])
+def test_an_independent_library_verifies_it_with_either_live_secret(
+    receiver: Receiver, publisher: WebhookPublisher, secret: str
+) -> None:
+    publisher.publish(PUBLICATION, target(receiver.url))
+    headers, body = receiver.received[0]
+    assert standardwebhooks.Webhook(secret).verify(body, headers) == json.loads(BODY)
+    assert body == BODY
+
+
+def test_headers_of_the_subscription_are_sent(receiver: Receiver, publisher: WebhookPublisher) -> None:
+    publisher.publish(PUBLICATION, target(receiver.url, **{"X-Tenant": "shop-7"}))
+    headers, _ = receiver.received[0]
+    assert headers["x-tenant"] == "shop-7"
+    assert headers["content-type"].startswith("application/cloudevents+json")
+
+
+@pytest.mark.parametrize("name", ["webhook-signature", "Webhook-Id", "Content-Length", "Host", "a b", "é", "a\r\nb"])
+def test_headers_that_could_replace_ours_are_refused(name: str) -> None:
+    with pytest.raises(ValidationError):
+        WebhookTarget(url="https://shop.example/hook", headers={name: "x"})
+
+
+@pytest.mark.parametrize("url", ["ftp://a/b", "https://u:p@a/b", "/hook", "https://a/b c", "https://a/#f", "https://"])
+def test_an_odd_address_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError):
+        WebhookTarget(url=url)
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 400, 404, 500])
+def test_anything_but_2xx_is_tried_again(receiver: Receiver, publisher: WebhookPublisher, status: int) -> None:
+    receiver.status, receiver.headers = status, {"Location": receiver.url}
+    with pytest.raises(Retry) as failed:
+        publisher.publish(PUBLICATION, target(receiver.url))
+    assert failed.value.status == status
+    assert len(receiver.received) == 1
+
+
+def test_gone_is_never_tried_again(receiver: Receiver, publisher: WebhookPublisher) -> None:
+    receiver.status = 410
+    with pytest.raises(Rejected):
+        publisher.publish(PUBLICATION, target(receiver.url))
+
+
+@pytest.mark.parametrize(("status", "header", "seconds"), [(429, "17", 17.0), (503, "x", None), (500, "17", None)])
+def test_retry_after_counts_where_it_may_be_sent(
+    receiver: Receiver, publisher: WebhookPublisher, status: int, header: str, seconds: float | None
+) -> None:
+    receiver.status, receiver.headers = status, {"Retry-After": header}
+    with pytest.raises(Retry) as failed:
+        publisher.publish(PUBLICATION, target(receiver.url))
+    assert failed.value.after_s == seconds
+
+
+def test_one_kilobyte_of_the_answer_is_kept(receiver: Receiver, publisher: WebhookPublisher) -> None:
+    receiver.answer = b"x" * 5000
+    assert publisher.publish(PUBLICATION, target(receiver.url)).answer == "x" * 1024
+
+
+def test_a_connection_is_used_again(receiver: Receiver, publisher: WebhookPublisher) -> None:
+    for _ in range(3):
+        publisher.publish(PUBLICATION, target(receiver.url))
+    assert receiver.connections == 1
+
+
+def test_loopback_is_refused_unless_allowed(receiver: Receiver) -> None:
+    strict = WebhookPublisher(allowed_networks=("10.0.0.0/8",))
+    with pytest.raises(Rejected, match="private, loopback or reserved"):
+        strict.publish(PUBLICATION, target(receiver.url))
+    assert receiver.received == []
+
+
+def test_http_is_refused_where_nothing_private_is_allowed() -> None:
+    with pytest.raises(Rejected, match="https"):
+        WebhookPublisher().publish(PUBLICATION, target("http://shop.example/hook"))
+
+
+def test_nobody_there_is_tried_again(publisher: WebhookPublisher) -> None:
+    with pytest.raises(Retry):
+        publisher.publish(PUBLICATION, target("http://127.0.0.1:9/hook"))
