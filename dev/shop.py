@@ -91,7 +91,9 @@ class Shop:
         expect(answer.status_code == 200, "a token for the client demo")
         self.http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
-    def call(self, method: str, path: str, body: Json | None = None, **headers: str) -> requests.Response:
+    def call(
+        self, method: str, path: str, body: Json | None = None, headers: dict[str, str] | None = None
+    ) -> requests.Response:
         return self.http.request(method, self._api + path, json=body, headers=headers, timeout=35)
 
     def subscribe(self, url: str) -> tuple[str, str]:
@@ -103,7 +105,7 @@ class Shop:
 
     def unsubscribe(self, subscription_id: str) -> None:
         etag = self.call("GET", f"/v1/subscriptions/{subscription_id}").headers["ETag"]
-        self.call("DELETE", f"/v1/subscriptions/{subscription_id}", **{"If-Match": etag})
+        self.call("DELETE", f"/v1/subscriptions/{subscription_id}", headers={"If-Match": etag})
 
     def checkout(self, order: str, **more: Any) -> requests.Response:
         body = {
@@ -115,7 +117,7 @@ class Shop:
             "cancel_url": "https://shop.example/cancel",
             **more,
         }
-        return self.call("POST", "/v1/checkouts", body, **{"Idempotency-Key": f"demo-{uuid.uuid4()}"})
+        return self.call("POST", "/v1/checkouts", body, {"Idempotency-Key": f"demo-{uuid.uuid4()}"})
 
     def pay(self, payment: Json, outcome: str) -> None:
         """What the shopper does on the PSP's page."""

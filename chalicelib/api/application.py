@@ -89,6 +89,7 @@ def _respond(
     app: ThreadSafeChalice, operation: Operation, lookup: Callable[[], Wiring], params: Mapping[str, str]
 ) -> Response:
     request = app.current_request
+    assert request is not None, "Chalice sets the request before it calls a view"
     headers = {str(name).lower(): str(value) for name, value in request.headers.items()}
     request_id = headers.get("x-request-id", "")
     if not _REQUEST_ID.fullmatch(request_id):
@@ -194,5 +195,6 @@ def _response(answer: Answer, request_id: str) -> Response:
         body = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     if isinstance(body, bytes) and answer.content_type not in _BINARY:
         body = body.decode()
-    headers = {"Content-Type": answer.content_type, "X-Request-Id": request_id, **answer.headers}
+    headers: dict[str, str | list[str]] = {"Content-Type": answer.content_type, "X-Request-Id": request_id}
+    headers.update(answer.headers)
     return Response(body=body, status_code=answer.status, headers=headers)

@@ -71,9 +71,7 @@ def document(operations: Iterable[Operation], public_url: str, issuer: str) -> d
     schemes = _security_schemes(issuer)
     paths: dict[str, dict[str, Json]] = {}
     for operation in documented:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation_object(
-            operation, public_url, schemes
-        )
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation_object(operation, schemes)
     return {
         "openapi": "3.1.0",
         "info": {

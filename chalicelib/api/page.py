@@ -39,16 +39,20 @@ def page_of(text: str) -> str:
 
 
 def _blocks(text: str) -> Iterator[list[str]]:
-    """Lines that belong together: parted by empty lines, but a fenced block is one."""
+    """Lines that belong together: parted by empty lines, but a fenced block is one, and a heading stands alone."""
     block: list[str] = []
+    fenced = False
     for line in text.splitlines():
-        fenced = bool(block) and block[0].startswith("```")
-        if fenced and line.startswith("```"):
+        fence = line.startswith("```")
+        ends = fence if fenced else fence or not line.strip() or line.startswith("#")
+        if ends and block:
             yield block
             block = []
-        elif fenced or line.strip():
+        if fence:
+            fenced = not fenced
+        if fenced or (line.strip() and not fence):
             block.append(line)
-        elif block:
+        if line.startswith("#") and not fenced:
             yield block
             block = []
     if block:

@@ -25,6 +25,7 @@ TITLE_OF = {
     "not-found": "There is no such thing",
     "method-not-allowed": "The address does not take this method",
     "conflict": "The object's state forbids this",
+    "attempt-still-payable": "The shopper could still pay an earlier attempt",
     "in-progress": "The same call is still running",
     "precondition-failed": "The object has changed since you read it",
     "precondition-required": "Say which version you are changing",

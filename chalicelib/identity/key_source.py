@@ -24,7 +24,7 @@ STALE_S = 4 * 3600.0  # without a word from the provider
 RETRY_S = 10.0  # after a failure, while old keys serve
 FIRST_RETRY_S = 1.0  # after a failure, while there is nothing to serve with
 REFETCH_S = 5.0  # between two fetches that unknown key ids may cause
-WAIT_S = 11.0  # for another thread's fetch: discovery and keys, each with its own limit
+WAIT_S = 4.0  # for another thread's fetch; longer would tie up every thread while the provider hangs
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +64,18 @@ class KeySource:
     def after(self, seen: KeySet) -> KeySet:
         """For a token whose key is not in `seen`: the keys now, fetched anew at most once in REFETCH_S.
 
-        Until that time is over every unknown key id is refused from memory, so that tokens with invented ones can not
-        make us flood the provider.
+        Until that time is over, or RETRY_S after a failure, every unknown key id is refused from memory, so that tokens
+        with invented ones can neither make us flood the provider nor wait for it.
         """
         held = self._held
         if held is None or held.keys is not seen:
             return held.keys if held else seen
         if not self._fetching.acquire(timeout=WAIT_S):
             return seen
-        if self._held is held and not self._since(self._refetched_s, self._clock(), REFETCH_S):
-            self._refetched_s = self._clock()
+        now = self._clock()
+        waiting = self._since(self._refetched_s, now, REFETCH_S) or self._since(self._failed_s, now, RETRY_S)
+        if self._held is held and not waiting:
+            self._refetched_s = now
             self._renew_and_release(held)
         else:
             self._fetching.release()

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 
 from chalicelib.domain.errors import IdentityFault
 from chalicelib.identity.keys import KeySet
@@ -17,7 +18,7 @@ WELL_KNOWN = "/.well-known/openid-configuration"
 TIMEOUT_S = 3.0  # to connect, and between two pieces of an answer
 ANSWER_WITHIN_S = 5.0  # for one whole answer
 ANSWER_LIMIT_BYTES = 256 * 1024
-_PIECE_BYTES = 16 * 1024
+_PIECE_BYTES = 4 * 1024
 
 
 class Provider:
@@ -74,7 +75,7 @@ def _document(http: requests.Session, url: str, what: str) -> Any:
                 if len(body) > ANSWER_LIMIT_BYTES or time.monotonic() > ends:
                     raise IdentityFault(f"The identity provider's {what} took too long or are too large.")
         return json.loads(body)
-    except (requests.RequestException, ValueError, RecursionError) as error:
+    except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError, RecursionError) as error:
         raise IdentityFault(f"The identity provider's {what} could not be had.") from error
 
 

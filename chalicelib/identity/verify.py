@@ -56,13 +56,11 @@ class TokenVerifier:
         token = bearer_of(authorization)
         if self._keys is None:
             raise IdentityFault("No identity provider is configured, so no access token can be verified.")
-        if not token.isascii():
-            raise Unauthenticated("The access token is not a signed JSON Web Token.")
+        unverified = unverified_of(token, self._algorithms, self._types)  # first: garbage must not cost a fetch
         keys = self._keys.current()
         known = self._verified.get(token, keys, self._clock())
         if known is not None:
             return known
-        unverified = unverified_of(token, self._algorithms, self._types)
         key, keys = self._key_of(self._keys, keys, unverified)
         if not key.verifies(unverified.signed, unverified.signature):
             raise Unauthenticated("The access token's signature is not the issuer's.")

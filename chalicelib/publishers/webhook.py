@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import ipaddress
 import threading
 import time
 from datetime import UTC, datetime
@@ -18,11 +19,13 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 import requests
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from urllib3.exceptions import HTTPError
 
 from chalicelib.contracts.publisher import Publication, Receipt, Rejected, Retry, Target
+from chalicelib.domain.errors import Pointer
 from chalicelib.outbound.dial import AddressRefused, guarded_session
+from chalicelib.outbound.guard import is_allowed
 
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5.0, 15.0
 ANSWER_KEPT = 1024
@@ -36,8 +39,8 @@ class WebhookTarget(BaseModel):
 
     url: str = Field(max_length=2048)
     """An absolute http(s) address without credentials; https outside development."""
-    headers: dict[str, str] = Field(default_factory=dict, max_length=10)
-    """Further headers, which may not replace those of the signature."""
+    headers: dict[str, SecretStr] = Field(default_factory=dict, max_length=10)
+    """Further headers, kept secret; they may not replace those of the signature."""
 
     @field_validator("url")
     @classmethod
@@ -53,8 +56,9 @@ class WebhookTarget(BaseModel):
 
     @field_validator("headers")
     @classmethod
-    def _harmless(cls, value: dict[str, str]) -> dict[str, str]:
-        for name, text in value.items():
+    def _harmless(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name, secret in value.items():
+            text = secret.get_secret_value()
             if not name.replace("-", "").isalnum() or not name.isascii() or len(name) > 64:
                 raise ValueError("names are letters, digits and hyphens")
             if name.lower().startswith(_RESERVED):
@@ -85,6 +89,19 @@ class WebhookPublisher:
         self._allowed = allowed_networks
         self._local = threading.local()
 
+    def objection(self, settings: BaseModel) -> Pointer | None:
+        """What is wrong with a target before it is ever called; an address is checked again whenever it is dialled."""
+        assert isinstance(settings, WebhookTarget)
+        parts = urlsplit(settings.url)
+        if parts.scheme != "https" and not self._allowed:
+            return Pointer("/url", "must be https")
+        host = parts.hostname or ""
+        if _is_address(host) and not is_allowed(host, self._allowed):
+            return Pointer(
+                "/url", "is a private, loopback or reserved address; PAYMENTSERVER_ALLOWED_TARGETS may allow it"
+            )
+        return None
+
     def publish(self, publication: Publication, target: Target) -> Receipt:
         settings = target.settings
         assert isinstance(settings, WebhookTarget)
@@ -92,7 +109,7 @@ class WebhookPublisher:
             raise Rejected("the target must be https")
         timestamp = int(time.time())
         headers = {
-            **settings.headers,
+            **{name: secret.get_secret_value() for name, secret in settings.headers.items()},
             "Content-Type": "application/cloudevents+json; charset=utf-8",
             "webhook-id": publication.event_id,
             "webhook-timestamp": str(timestamp),
@@ -129,6 +146,14 @@ class WebhookPublisher:
         except (requests.RequestException, HTTPError, OSError) as error:
             raise Retry(f"no answer from the target ({type(error).__name__})") from None
         return answer.status_code, kept.decode("utf-8", "replace"), answer.headers.get("Retry-After")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _judged(status: int, answer: str, retry_after: str | None) -> Receipt:

@@ -73,7 +73,7 @@ def publisher() -> Iterator[WebhookPublisher]:
 
 
 def target(url: str, **headers: str) -> Target:
-    return Target(WebhookTarget(url=url, headers=headers), (SECRET, OLDER))
+    return Target(WebhookTarget.model_validate({"url": url, "headers": headers}), (SECRET, OLDER))
 
 
 @pytest.mark.parametrize("secret", [SECRET, OLDER])
@@ -96,7 +96,7 @@ def test_headers_of_the_subscription_are_sent(receiver: Receiver, publisher: Web
 @pytest.mark.parametrize("name", ["webhook-signature", "Webhook-Id", "Content-Length", "Host", "a b", "é", "a\r\nb"])
 def test_headers_that_could_replace_ours_are_refused(name: str) -> None:
     with pytest.raises(ValidationError):
-        WebhookTarget(url="https://shop.example/hook", headers={name: "x"})
+        WebhookTarget.model_validate({"url": "https://shop.example/hook", "headers": {name: "x"}})
 
 
 @pytest.mark.parametrize("url", ["ftp://a/b", "https://u:p@a/b", "/hook", "https://a/b c", "https://a/#f", "https://"])
@@ -146,6 +146,19 @@ def test_loopback_is_refused_unless_allowed(receiver: Receiver) -> None:
     with pytest.raises(Rejected, match="private, loopback or reserved"):
         strict.publish(PUBLICATION, target(receiver.url))
     assert receiver.received == []
+
+
+@pytest.mark.parametrize(
+    "url", ["http://shop.example/", "https://127.0.0.1/", "https://[::1]/", "https://169.254.169.254/"]
+)
+def test_a_target_that_may_not_be_dialled_is_objected_to_at_once(url: str) -> None:
+    objection = WebhookPublisher().objection(WebhookTarget(url=url))
+    assert objection is not None
+    assert objection.pointer == "/url"
+
+
+def test_a_public_target_is_not_objected_to() -> None:
+    assert WebhookPublisher().objection(WebhookTarget(url="https://shop.example/hook")) is None
 
 
 def test_http_is_refused_where_nothing_private_is_allowed() -> None:
