@@ -44,6 +44,17 @@ log = logging.getLogger("paymentserver.api")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _ETAG = re.compile(r'"([0-9]{1,9})"')
 _KEY = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
+# What bodies may call themselves. They are read as JSON all the same; only a PSP's webhook may be anything.
+CONTENT_TYPES = [
+    "application/json",
+    "application/x-www-form-urlencoded",
+    "application/octet-stream",
+    "application/hal+json",
+    "application/cloudevents+json",
+    "application/xml",
+    "text/plain",
+    "text/xml",
+]
 _BINARY = ["image/png", "application/octet-stream"]
 
 
@@ -78,11 +89,10 @@ def _register(app: ThreadSafeChalice, operation: Operation, lookup: Callable[[],
         return _respond(app, operation, lookup, params)
 
     view.__name__ = operation.name
-    content_types = ["application/json", "application/x-www-form-urlencoded", "text/plain", "application/octet-stream"]
     if operation.method in ("GET", "DELETE"):
         app.route(operation.path, methods=[operation.method], name=operation.name)(view)
     else:
-        app.route(operation.path, methods=[operation.method], name=operation.name, content_types=content_types)(view)
+        app.route(operation.path, methods=[operation.method], name=operation.name, content_types=CONTENT_TYPES)(view)
 
 
 def _respond(

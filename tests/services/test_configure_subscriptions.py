@@ -205,6 +205,6 @@ def test_a_failed_test_says_what_the_target_answered(ports: Ports) -> None:
     assert (found.ok, found.status, found.detail) == (False, 500, "the target answered 500")
 
 
-def test_a_target_that_may_not_be_dialled_fails_its_test(ports: Ports) -> None:
-    id, _ = created(ports, url="https://169.254.169.254/")
-    assert check_subscription(ports, SHOP, id).ok is False
+def test_a_target_that_may_not_be_dialled_is_refused_at_once(ports: Ports) -> None:
+    with pytest.raises(Invalid, match="/target/url"):
+        created(ports, url="https://169.254.169.254/")
