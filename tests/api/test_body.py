@@ -106,10 +106,8 @@ def test_another_type_is_refused_where_it_stands(raw: bytes, pointer: str) -> No
 
 
 def test_a_lone_surrogate_is_refused() -> None:
-    with pytest.raises((Invalid, Unreadable)):
-        raw = b'{"value": 1, "note": "\\ud800"}'
-        json_of(raw)
-        parsed(Order, raw)
+    with pytest.raises(Invalid):
+        parsed(Order, b'{"value": 1, "note": "\\ud800"}')
 
 
 def test_of_many_errors_20_are_shown() -> None:

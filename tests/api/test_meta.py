@@ -15,19 +15,19 @@ from chalicelib.domain.errors import QueueFault, StorageFault
 from tests.api.served import ISSUER, Served, header, json_body, serving
 
 
-@pytest.fixture()
+@pytest.fixture
 def production(tmp_path: Path) -> Iterator[Served]:
     with serving(tmp_path) as served:
         yield served
 
 
-@pytest.fixture()
+@pytest.fixture
 def development(tmp_path: Path) -> Iterator[Served]:
     with serving(tmp_path, env="development") as served:
         yield served
 
 
-@pytest.fixture()
+@pytest.fixture
 def dependency() -> Iterator[tuple[str, dict[str, int]]]:
     """A server whose status can be set, and its address."""
     says = {"status": 200}
@@ -57,7 +57,9 @@ def test_every_problem_page_is_served(production: Served, slug: str) -> None:
     assert f"<h1>{TITLE_OF[slug]}</h1>".replace("'", "&#x27;") in response.body.decode()
 
 
-@pytest.mark.parametrize("slug", ["nonsense", "invalid.md", "..%2Fproblem.py", "%2e%2e%2fproblem", "%00", "Invalid", "."])
+@pytest.mark.parametrize(
+    "slug", ["nonsense", "invalid.md", "..%2Fproblem.py", "%2e%2e%2fproblem", "%00", "Invalid", "."]
+)
 def test_another_page_is_not(production: Served, slug: str) -> None:
     assert production.call("GET", f"/problems/{slug}").status_code == 404
 
@@ -69,7 +71,9 @@ def test_the_docs_answer_a_loopback_host_in_development(development: Served, hos
     assert header(response, "Content-Type") == "text/html; charset=utf-8"
 
 
-@pytest.mark.parametrize("host", ["payments.example", "localhost.evil.example", "evil.example:8000", "10.0.0.1", "", "x@localhost"])
+@pytest.mark.parametrize(
+    "host", ["payments.example", "localhost.evil.example", "evil.example:8000", "10.0.0.1", "", "x@localhost"]
+)
 @pytest.mark.parametrize("path", ["/docs", "/docs/swagger-ui.css"])
 def test_the_docs_answer_no_other_host_in_development(development: Served, host: str, path: str) -> None:
     assert development.call("GET", path, {"Host": host}).status_code == 404

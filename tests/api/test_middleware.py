@@ -58,9 +58,7 @@ def ask(method: str, path: str, **headers: str) -> HTTPResponse:
         ("GET", "/broken", "application/json", 500, "internal-error"),
     ],
 )
-def test_an_error_of_chalices_is_a_problem(
-    method: str, path: str, content_type: str, status: int, slug: str
-) -> None:
+def test_an_error_of_chalices_is_a_problem(method: str, path: str, content_type: str, status: int, slug: str) -> None:
     response = ask(method, path, Content_Type=content_type, X_Request_Id="mine-7")
     shown = json_body(response)
     assert response.status_code == status
