@@ -36,7 +36,7 @@ class Spread:
     most: float
 
     def shown(self, digits: int = 0) -> str:
-        return f"{self.median:,.{digits}f} ({self.least:,.{digits}f}–{self.most:,.{digits}f})"
+        return f"{self.median:,.{digits}f} ({self.least:,.{digits}f}-{self.most:,.{digits}f})"
 
 
 def spread_of(values: Sequence[float]) -> Spread:
@@ -82,7 +82,12 @@ def webhooks() -> Iterator[Request]:
 
 
 def compare(
-    floor: Gateway, product: Gateway, make: Callable[[], Iterator[Request]], connections: int, requests: int, rounds: int
+    floor: Gateway,
+    product: Gateway,
+    make: Callable[[], Iterator[Request]],
+    connections: int,
+    requests: int,
+    rounds: int,
 ) -> Comparison:
     """`requests` in each round, over all connections. A short round of each goes before and does not count."""
     sides: tuple[tuple[Gateway, list[Round]], ...] = ((floor, []), (product, []))

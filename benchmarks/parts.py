@@ -52,7 +52,7 @@ def running(folder: Path) -> Iterator[Parts]:
         issuer, token = stack.enter_context(_issuer())
         ports = {name: free_port() for name in ("floor", "product", "sandbox")}
         sandbox, var = f"http://localhost:{ports['sandbox']}", folder / "var"
-        var.mkdir()
+        (var / "metrics").mkdir(parents=True)
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("PAYMENTSERVER_")},
             "PAYMENTSERVER_ENV": "development",
@@ -81,7 +81,9 @@ def running(folder: Path) -> Iterator[Parts]:
 
 
 @contextmanager
-def _program(arguments: Sequence[str], environment: Mapping[str, str], log: object) -> Iterator[subprocess.Popen[bytes]]:
+def _program(
+    arguments: Sequence[str], environment: Mapping[str, str], log: object
+) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         [sys.executable, *arguments],
         cwd=ROOT,

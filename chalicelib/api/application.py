@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -41,7 +40,6 @@ from chalicelib.domain.errors import (
 from chalicelib.wiring import Wiring, wiring
 
 log = logging.getLogger("paymentserver.api")
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _ETAG = re.compile(r'"([0-9]{1,9})"')
 _KEY = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
 # What bodies may call themselves. They are read as JSON all the same; only a PSP's webhook may be anything.
@@ -89,10 +87,8 @@ def _register(app: ThreadSafeChalice, operation: Operation, lookup: Callable[[],
         return _respond(app, operation, lookup, params)
 
     view.__name__ = operation.name
-    if operation.method in ("GET", "DELETE"):
-        app.route(operation.path, methods=[operation.method], name=operation.name)(view)
-    else:
-        app.route(operation.path, methods=[operation.method], name=operation.name, content_types=CONTENT_TYPES)(view)
+    types = ["*/*"] if operation.method in ("GET", "DELETE") else CONTENT_TYPES
+    app.route(operation.path, methods=[operation.method], name=operation.name, content_types=types)(view)
 
 
 def _respond(
@@ -101,9 +97,7 @@ def _respond(
     request = app.current_request
     assert request is not None, "Chalice sets the request before it calls a view"
     headers = {str(name).lower(): str(value) for name, value in request.headers.items()}
-    request_id = headers.get("x-request-id", "")
-    if not _REQUEST_ID.fullmatch(request_id):
-        request_id = "req_" + secrets.token_hex(12)
+    request_id = middleware.request_id_of(headers)
     path = request.context.get("path") or operation.path
     with telemetry.bind(request_id=request_id, operation=operation.name):
         wired: Wiring | None = None

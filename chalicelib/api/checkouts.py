@@ -8,26 +8,10 @@ import json
 from chalicelib import telemetry
 from chalicelib.api.card_numbers import refuse_card_numbers
 from chalicelib.api.models import PaymentModel
-from chalicelib.api.models_checkout import CheckoutRequest, order_of
+from chalicelib.api.models_checkout import CHECKOUT_EXAMPLE, CheckoutRequest, order_of
 from chalicelib.api.operation import Answer, Call, operation
 from chalicelib.api.problem import CONTENT_TYPE
 from chalicelib.api.rendering import checkout_renderer
-
-CHECKOUT_EXAMPLE = {
-    "amount": {"value": 1050, "currency": "EUR"},
-    "order_reference": "order-1001",
-    "route": "default",
-    "payment_method": "card",
-    "capture": "automatic",
-    "description": "Two books",
-    "locale": "nl-NL",
-    "country": "NL",
-    "customer": {"id": "c-17", "email": "shopper@example.com"},
-    "lines": [{"name": "Book", "quantity": 2, "unit_amount": {"value": 525, "currency": "EUR"}, "reference": "sku-1"}],
-    "return_url": "https://shop.example/return",
-    "cancel_url": "https://shop.example/cancel",
-    "metadata": {"channel": "web"},
-}
 
 
 def fingerprint_of(method: str, path: str, document: object) -> str:

@@ -19,7 +19,7 @@ class PageQuery(BaseModel):
 
     limit: int = Field(50, ge=1, le=200)
     """How many items a page may hold."""
-    cursor: str | None = Field(None, max_length=1024)
+    cursor: str | None = Field(None, max_length=1024, json_schema_extra={"pattern": "^[A-Za-z0-9_-]*$"})
     """The `next_cursor` of the page before."""
 
 

@@ -55,9 +55,13 @@ _REQUEST_ID = {
     "name": "X-Request-Id",
     "in": "header",
     "required": False,
-    "description": "Your own name for the call; it comes back and stands in the log.",
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+    "description": "Your own name for the call; it comes back and stands in the log. One that is not 1 to 64 of "
+    "`A-Za-z0-9._-` is replaced.",
+    "schema": {"type": "string"},
+    "example": "order-1001.try-2",
 }
+# What no path may hold, anywhere: control characters.
+_PATH_VALUE = {"type": "string", "minLength": 1, "pattern": r"^[^\u0000-\u001f\u007f]+$"}
 
 
 @lru_cache(maxsize=4)
@@ -136,7 +140,7 @@ def _operation_object(operation: Operation, schemes: Iterable[str]) -> dict[str,
 
 def _parameters(operation: Operation) -> list[Json]:
     found: list[Json] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+        {"name": name, "in": "path", "required": True, "schema": _PATH_VALUE}
         for name in re.findall(r"{(\w+)}", operation.path)
     ]
     if operation.query is not None:

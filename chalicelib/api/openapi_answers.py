@@ -18,6 +18,7 @@ _EXAMPLE_OF: dict[int, tuple[str, str]] = {
     409: ("conflict", "The object's state forbids this."),
     412: ("precondition-failed", "The object is at version 4 by now."),
     413: ("too-large", "The body has 70000 bytes; 65536 are allowed."),
+    414: ("too-large", "This is not a request that PaymentServer can read."),
     415: ("unsupported-media-type", "Send application/json."),
     422: ("invalid", "/amount/value: Input should be greater than or equal to 1"),
     428: ("precondition-required", "The header If-Match is missing: send the ETag of the version you read."),
@@ -48,11 +49,11 @@ def problem_statuses(operation: Operation) -> set[int]:
     if operation.scope is not None:
         found |= {401, 403, 503}
     if "{" in operation.path:
-        found.add(404)
+        found |= {400, 404, 414}
     if operation.body is not None:
         found |= {400, 413, 422}
     if operation.query is not None:
-        found |= {400, 422}
+        found |= {400, 414, 422}
     if operation.idempotency_key:
         found |= {400, 409, 422}
     if operation.if_match:

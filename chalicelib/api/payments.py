@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Literal
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from chalicelib.api.listing import PageQuery
 from chalicelib.api.models import PaymentList, PaymentModel, TimelineList
@@ -13,7 +14,7 @@ from chalicelib.api.operation import Answer, Call, operation
 from chalicelib.api.rendering import payment_json
 from chalicelib.contracts.store import PAGE_MAX
 from chalicelib.domain.configuration import DeliveryRecord
-from chalicelib.domain.errors import NotFound
+from chalicelib.domain.errors import NotFound, Unreadable
 from chalicelib.domain.fold import fold
 from chalicelib.domain.payment import Json, Payment
 from chalicelib.domain.view import text_of, view_of
@@ -34,6 +35,28 @@ StatusName = Literal[
 ]
 
 
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)  # no payment is older
+
+
+def _no_number(value: Any) -> Any:
+    """Pydantic would take seconds since 1970 too."""
+    if isinstance(value, str) and not _DATE.match(value):
+        raise ValueError("must be a time of RFC 3339, such as 2026-01-31T09:00:00Z")
+    return value
+
+
+def _in_utc(at: datetime) -> datetime:
+    """A time without a zone is UTC."""
+    try:
+        return max(at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC), _FIRST)
+    except OverflowError:
+        raise ValueError("is outside the years that can be told in UTC") from None
+
+
+Instant = Annotated[datetime, BeforeValidator(_no_number), AfterValidator(_in_utc)]
+
+
 class PaymentQuery(PageQuery):
     order_reference: str | None = Field(None, min_length=1, max_length=64)
     """The shop's own reference."""
@@ -41,9 +64,9 @@ class PaymentQuery(PageQuery):
     connection_id: str | None = Field(None, min_length=1, max_length=40)
     """The connection of the newest attempt."""
     currency: str | None = Field(None, pattern=r"^[A-Z]{3}$")
-    created_from: datetime | None = None
+    created_from: Instant | None = None
     """The earliest time of creation, included."""
-    created_to: datetime | None = None
+    created_to: Instant | None = None
     """The latest time of creation, not included."""
 
 
@@ -87,23 +110,14 @@ def list_payments(call: Call) -> Answer:
         PAYMENT,
         "by_order" if by_order else "by_time",
         f"{call.merchant_id}/{query.order_reference}" if by_order else call.merchant_id,
-        since=_bound(query.created_from),
-        until=_bound(query.created_to),
+        since=text_of(query.created_from) if query.created_from else None,
+        until=text_of(query.created_to) if query.created_to else None,
         where={name: value for name, value in where.items() if value is not None},
         after=query.cursor,
         limit=query.limit,
     )
     items = [view_of(stored.value, fold(stored.value)) for stored in page.items]
     return Answer(200, {"items": items, "next_cursor": page.after})
-
-
-def _bound(at: datetime | None) -> str | None:
-    """A time without a zone is UTC."""
-    if at is None:
-        return None
-    from datetime import UTC
-
-    return text_of(at if at.tzinfo else at.replace(tzinfo=UTC))
 
 
 @operation(
@@ -127,10 +141,18 @@ def read_timeline(call: Call) -> Answer:
         entries += _tries_of(stored.value)
     entries.sort(key=lambda one: one[0])
     query: PageQuery = call.query
-    start = int(query.cursor) if query.cursor and query.cursor.isdigit() and len(query.cursor) < 9 else 0
+    start = _position_of(query.cursor)
     shown = [{"at": at, **entry} for at, entry in entries[start : start + query.limit]]
     end = start + query.limit
     return Answer(200, {"items": shown, "next_cursor": str(end) if end < len(entries) else None})
+
+
+def _position_of(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 9):
+        raise Unreadable("The cursor is none of this list's.")
+    return int(cursor)
 
 
 def _tries_of(record: DeliveryRecord) -> list[tuple[str, dict[str, Json]]]:

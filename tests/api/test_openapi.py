@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 import schemathesis
+from schemathesis.core.result import Ok
 
 from chalicelib.api import application
 from chalicelib.api.openapi import SCOPES, document, document_bytes
@@ -58,7 +59,9 @@ def test_the_document_is_valid_openapi() -> None:
 
 
 def test_every_operation_can_be_tested_from_the_document() -> None:
-    found = [one.ok().label for one in schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()]
+    read = list(schemathesis.openapi.from_dict(DOCUMENT).get_all_operations())
+    found = [one.ok().label for one in read if isinstance(one, Ok)]
+    assert len(found) == len(read)
     assert found == [f"{operation.method} {operation.path}" for operation in DOCUMENTED]
 
 

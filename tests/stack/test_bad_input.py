@@ -128,9 +128,21 @@ IF_MATCH = [
         for method, path, body in [("PUT", "/v1/routes/careful", ROUTE)]
     ),
     Bad("no If-Match", 428, "precondition-required", "If-Match", None, "PUT", "/v1/routes/careful", ROUTE, headers={}),
-    Bad("no If-Match on DELETE", 428, "precondition-required", "ETag", None, "DELETE", "/v1/routes/careful", headers={}),
+    Bad(
+        "no If-Match on DELETE", 428, "precondition-required", "ETag", None, "DELETE", "/v1/routes/careful", headers={}
+    ),
     *(
-        Bad(f"a stale {method}", 412, "precondition-failed", "version", None, method, path, body, headers={"If-Match": '"99"'})
+        Bad(
+            f"a stale {method}",
+            412,
+            "precondition-failed",
+            "version",
+            None,
+            method,
+            path,
+            body,
+            headers={"If-Match": '"99"'},
+        )
         for method, path, body in [
             ("PUT", "/v1/routes/careful", ROUTE),
             ("DELETE", "/v1/routes/careful", None),

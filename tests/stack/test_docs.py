@@ -65,7 +65,9 @@ def test_a_problem_that_is_none_has_no_page(stack: Stack, slug: str) -> None:
     problem_of(stack, stack.call("GET", f"/problems/{slug}", client=None), 404, "not-found")
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/nothing", "/v2/payments", "/v1/payments/a/b/c", "/.env", "/v1//payments"])
+@pytest.mark.parametrize(
+    "path", ["/", "/v1", "/v1/nothing", "/v2/payments", "/v1/payments/a/b/c", "/.env", "/v1//payments"]
+)
 @pytest.mark.parametrize("client", ["demo", None])
 def test_an_unknown_address_is_a_problem(stack: Stack, path: str, client: str | None) -> None:
     problem = problem_of(stack, stack.call("GET", path, client=client), 404, "not-found")

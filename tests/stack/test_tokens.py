@@ -122,7 +122,9 @@ def test_a_bad_token_is_refused(stack: Stack, forgery: str) -> None:
     assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
 
 
-@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic ZGVtbzpkZW1vLXNlY3JldA==", "bearer: x", "Bearer a b"])
+@pytest.mark.parametrize(
+    "header", ["", "Bearer", "Bearer ", "Basic ZGVtbzpkZW1vLXNlY3JldA==", "bearer: x", "Bearer a b"]
+)
 def test_a_header_without_a_token_is_refused(stack: Stack, header: str) -> None:
     answer = stack.call("GET", READ, client=None, headers={"Authorization": header})
     problem_of(stack, answer, 401, "unauthenticated")
