@@ -77,7 +77,7 @@ def third_order(shop: Shop) -> str:
     expect(tried == [("sandbox-a", "sealed"), ("sandbox-b", "pending")], f"sandbox-a sealed, sandbox-b open: {tried}")
     shop.pay(payment, "paid")
     shop.wait_until(payment["id"], lambda now: bool(now["status"] == "captured"), "the payment is captured")
-    closed = "checkout expired"
+    closed = "the page has expired"
     ends = time.monotonic() + 30
     while not any(closed in entry["summary"] for entry in shop.timeline(payment["id"])):
         expect(time.monotonic() < ends, "the sealed page is closed at the first PSP")

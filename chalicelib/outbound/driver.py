@@ -103,7 +103,7 @@ class Driver:
     def _exchange(self, request: HttpRequest, deadline: Deadline) -> HttpResponse:
         timeout_s = min(self._call_timeout_s, deadline.left_s())
         if timeout_s <= 0.05:
-            raise NotSent("no time was left to call the PSP")
+            raise NotSent("no time was left")
         ends = time.monotonic() + timeout_s
         try:
             answer = self._session().request(
@@ -119,13 +119,13 @@ class Driver:
         except (requests.RequestException, HTTPError) as error:
             self._local.session = None
             if not_sent(error):
-                raise NotSent(f"no connection to the PSP ({type(error).__name__})") from None
-            raise _failed(request, f"no usable answer from the PSP ({type(error).__name__})") from None
+                raise NotSent(f"no connection, {type(error).__name__}") from None
+            raise _failed(request, type(error).__name__) from None
         except _TooSlowOrLarge as error:
             self._local.session = None
             raise _failed(request, str(error)) from None
         if answer.status_code >= 500:
-            raise _failed(request, f"the PSP answered {answer.status_code}")
+            raise _failed(request, f"status {answer.status_code}")
         headers = {name.lower(): value for name, value in answer.headers.items()}
         return HttpResponse(answer.status_code, headers, body)
 
@@ -167,10 +167,10 @@ def _body_of(answer: requests.Response, ends: float) -> bytes:
         size += len(part)
         if size > ANSWER_BYTES_MAX:
             answer.close()
-            raise _TooSlowOrLarge(f"the PSP's answer is over {ANSWER_BYTES_MAX} bytes")
+            raise _TooSlowOrLarge(f"over {ANSWER_BYTES_MAX} bytes")
         if time.monotonic() > ends:
             answer.close()
-            raise _TooSlowOrLarge("the PSP's answer took too long")
+            raise _TooSlowOrLarge("it took too long")
     return b"".join(parts)
 
 
@@ -181,4 +181,4 @@ def _failed(request: HttpRequest, detail: str) -> CallFailed:
 def _unreadable(sent: HttpRequest | None, error: Exception) -> CallFailed | Exception:
     if sent is None:
         return error
-    return _failed(sent, f"the PSP's answer could not be read ({type(error).__name__})")
+    return _failed(sent, f"unreadable, {type(error).__name__}")

@@ -23,6 +23,7 @@ from chalicelib.domain.facts import Fact
 from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import inbox_id_of, payment_id_in
 from chalicelib.domain.payment import Entry, Payment
+from chalicelib.domain.telling import words_of
 from chalicelib.outbound.driver import Deadline
 from chalicelib.services.attempts import ref_of
 from chalicelib.services.commit import commit
@@ -115,8 +116,7 @@ class Apply:
         if any(isinstance(one, AskPsp) for one in sayings):
             facts += self._fetched(live, stored.value, attempt_id)
         now = self._ports.clock.now()
-        kinds = ", ".join(sorted({f"{fact.kind} {fact.state}" for fact in facts}))
-        summary = f"{live.connection.id} says by webhook: {kinds or 'nothing new'}."
+        summary = f"{live.connection.id} says by webhook: {words_of(facts)}."
         entry = Entry(now, "webhook", summary, {"attempt_id": attempt_id, "connection_id": live.connection.id})
         change = Change(facts=facts, entries=(entry,))
         stored = commit(self._ports, stored, lambda newest: amend(newest, change, now))

@@ -13,6 +13,7 @@ from chalicelib.domain.errors import NotFound, PaymentServerError
 from chalicelib.domain.facts import Fact, Kind, State
 from chalicelib.domain.fold import fold
 from chalicelib.domain.payment import Attempt, Entry, Payment
+from chalicelib.domain.telling import words_of
 from chalicelib.outbound.driver import Deadline
 from chalicelib.services.attempts import ref_of
 from chalicelib.services.configuration import Configuration, LiveConnection
@@ -77,7 +78,6 @@ def _must_close(payment: Payment, attempt: Attempt, facts: Sequence[Fact], now: 
 
 
 def _told(now: datetime, attempt: Attempt, facts: Sequence[Fact], problem: str) -> Entry:
-    kinds = ", ".join(sorted({f"{fact.kind} {fact.state}" for fact in facts}))
-    said = f"could not be asked ({problem})" if problem else f"says when asked: {kinds or 'nothing'}"
+    said = f"could not be asked ({problem})" if problem else f"says when asked: {words_of(facts)}"
     data = {"attempt_id": attempt.id, "connection_id": attempt.connection_id}
     return Entry(now, "psp_call", f"{attempt.connection_id} {said}.", data)

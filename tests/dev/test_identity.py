@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import stat
 import subprocess
 import sys
@@ -22,7 +23,7 @@ import requests
 from chalicelib.domain.errors import Unauthenticated
 from chalicelib.identity.verify import TokenVerifier
 from dev.identity import create_app
-from dev.identity.accounts import API_SCOPES, is_studio_address
+from dev.identity.accounts import API_SCOPES, USERS, is_studio_address
 from dev.identity.codes import CODE_LIVES_S, Codes, challenge_of
 from dev.identity.key_file import KEPT_S, KeyFile
 from tests.identity.issuing import served
@@ -276,8 +277,6 @@ def test_a_code_needs_its_verifier(server: Server, browser: requests.Session) ->
 
 
 def test_a_code_ends_after_a_minute() -> None:
-    from dev.identity.accounts import USERS
-
     now = 1000.0
     codes = Codes(lambda: now)
     code = codes.issue(
@@ -509,8 +508,6 @@ def test_it_serves_as_a_program_quietly_and_takes_a_rotation_from_the_command_li
 
 @pytest.fixture
 def free_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

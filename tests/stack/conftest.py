@@ -1,4 +1,4 @@
-"""One running stack for all tests here, which xdist therefore runs in one worker (`--dist loadgroup`)."""
+"""One running stack for the tests here that share it, which xdist therefore runs in one worker (`--dist loadgroup`)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ HERE = Path(__file__).parent
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.xdist_group("stack"))
+            shares = "stack" in getattr(item, "fixturenames", ())
+            item.add_marker(pytest.mark.xdist_group("stack" if shares else item.path.stem))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,68 @@
+"""The served OpenAPI document against the server behind it: generated calls, good and bad, and every check there is.
+
+A stack of its own, because generated calls delete routes too.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.stack.running import ROOT, Stack, running
+
+# Stored answers to 404 and 422 are most of what strangers see; without a token there is nothing but 401.
+NEVER_WITHOUT_TOKEN = ["positive_data_acceptance", "negative_data_rejection", "missing_required_header", "ignored_auth"]
+SHORT = ["--phases", "examples,fuzzing,stateful", "--seed", "1"]  # the same calls each time
+
+
+@pytest.fixture(scope="module")
+def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with running(tmp_path_factory.mktemp("schemathesis") / "var") as started:
+        assert started.checkout("one-to-find").status_code == 201
+        yield started
+
+
+def fuzz(stack: Stack, folder: Path, *options: str) -> int:
+    """How many calls were made; each of them was answered as the document says."""
+    report = folder / "report.json"
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(ROOT / "schemathesis.toml"), "run"]
+    command += [f"{stack.api}/openapi.json", "--checks", "all", "--no-shrink", "--warnings", "off"]
+    command += ["--report", "json", "--report-json-path", str(report), *options]
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900)
+    assert ended.returncode == 0, ended.stdout[-20_000:] + ended.stderr[-2_000:]
+    made: int = json.loads(report.read_text())["test_cases"]["generated"]
+    return made
+
+
+def with_token(stack: Stack) -> list[str]:
+    return ["--header", f"Authorization: Bearer {stack.token()}"]
+
+
+def without_token() -> list[str]:
+    return ["--exclude-checks", ",".join(NEVER_WITHOUT_TOKEN)]
+
+
+def test_generated_calls_are_answered_as_the_document_says(own_stack: Stack, tmp_path: Path) -> None:
+    assert fuzz(own_stack, tmp_path, *SHORT, "--max-examples", "4", *with_token(own_stack)) >= 250
+
+
+def test_generated_calls_without_a_token_are_answered_as_the_document_says(own_stack: Stack, tmp_path: Path) -> None:
+    assert fuzz(own_stack, tmp_path, *SHORT, "--max-examples", "1", *without_token()) >= 80
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1000)
+def test_two_thousand_generated_calls(own_stack: Stack, tmp_path: Path) -> None:
+    """Others each time: what fails is told with its seed."""
+    assert fuzz(own_stack, tmp_path, "--max-examples", "10", *with_token(own_stack)) >= 2_000
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1000)
+def test_five_hundred_generated_calls_without_a_token(own_stack: Stack, tmp_path: Path) -> None:
+    assert fuzz(own_stack, tmp_path, "--max-examples", "5", *without_token()) >= 500
