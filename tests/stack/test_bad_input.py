@@ -64,7 +64,15 @@ UNREADABLE = [
     Bad("17 levels", 400, "unreadable", "nested too deep", data=nested(17)),
     Bad("10,000 levels", 400, "unreadable", "nested too deep", data=nested(10_000)),
     Bad("64 KiB and a byte", 413, "too-large", "65536 bytes", data=GOOD + b" " * (65_537 - len(GOOD))),
-    Bad("XML", 415, "unsupported-media-type", "", data=b"<a/>", headers={**KEY, "Content-Type": "text/xml"}),
+    Bad("XML", 400, "unreadable", "not JSON", data=b"<a/>", headers={**KEY, "Content-Type": "text/xml"}),
+    Bad(
+        "a picture",
+        415,
+        "unsupported-media-type",
+        "application/json",
+        data=b"GIF89a",
+        headers={**KEY, "Content-Type": "image/gif"},
+    ),
 ]
 WRONG = [
     bad_order("no amount", "/amount", amount=None),
@@ -118,6 +126,8 @@ QUERIES = [
     bad_query("an unknown parameter", "colour=blue", "/query/colour"),
     bad_query("an unknown status", "status=paid", "/query/status"),
     bad_query("a time that is none", "created_from=yesterday", "/query/created_from"),
+    bad_query("a time in seconds", "created_to=1795443711", "/query/created_to"),
+    bad_query("a time before all time", "created_from=0001-01-01T00:00:00%2B14:00", "/query/created_from"),
     bad_query("an unknown inbox status", "status=lost", "/query/status", "/v1/inbox"),
     Bad("a foreign cursor", 400, "unreadable", "cursor", method="GET", path="/v1/payments?cursor=xyz", headers={}),
 ]
@@ -239,6 +249,13 @@ def test_the_limits_themselves_are_allowed(stack: Stack) -> None:
         metadata={f"{number:040}"[-40:].replace("0", "k"): "v" * 500 for number in range(11, 31)},
     )
     assert answer.status_code == 201, answer.text
+
+
+def test_a_timeline_takes_only_its_own_cursors(stack: Stack) -> None:
+    payment = stack.checkout("timeline").json()["id"]
+    for cursor in ("x", "-1", "\u00b2", "999999999", ""):
+        answer = stack.call("GET", f"/v1/payments/{payment}/timeline", params={"cursor": cursor})
+        assert "cursor" in problem_of(stack, answer, 400, "unreadable")["detail"]
 
 
 def test_nothing_refused_was_remembered_under_its_key(stack: Stack) -> None:

@@ -1,0 +1,153 @@
+"""Notification: recorded for each subscriber, tried again on schedule, and never lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from chalicelib.contracts.publisher import DeliveryFailed, Publication, Rejected, Retry
+from chalicelib.contracts.store import NEW
+from chalicelib.domain.configuration import DeliveryRecord, Subscription
+from chalicelib.services.kinds import DELIVERY, SUBSCRIPTION, subscription_key
+from chalicelib.services.notify import JITTER, RETRY_AFTER_S
+from tests.builders import NOW
+from tests.world import World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def failing(with_what: Callable[[], DeliveryFailed]) -> Callable[[Publication], None]:
+    def fail(publication: Publication) -> None:
+        raise with_what()
+
+    return fail
+
+
+def records(world: World) -> list[DeliveryRecord]:
+    return [one.value for one in world.store.find(DELIVERY, "by_time", "default").items]
+
+
+def test_each_try_is_recorded_with_its_answer(world: World) -> None:
+    world.open()
+    world.settle()
+    (record,) = records(world)
+    assert (record.status, record.tried, record.tries[0].status) == ("succeeded", 1, 200)
+
+
+def test_failures_follow_the_whole_schedule_and_then_stop(world: World) -> None:
+    world.recorder.fails = failing(lambda: Retry("no"))
+    world.open()
+    world.settle()
+    waits = []
+    while (record := records(world)[-1]).due_at is not None:
+        waits.append((record.due_at - record.tries[-1].at).total_seconds())
+        world.clock.at = record.due_at + timedelta(seconds=16)
+        world.settle()
+    assert len(waits) == len(RETRY_AFTER_S)
+    for wait, planned in zip(waits, RETRY_AFTER_S, strict=True):
+        assert planned * (1 - JITTER) <= wait <= planned * (1 + JITTER)
+    assert (record.status, record.tried) == ("dead", 1 + len(RETRY_AFTER_S))
+    assert sum(RETRY_AFTER_S) >= 75 * 3600
+
+
+def test_a_subscriber_that_comes_back_gets_it(world: World) -> None:
+    world.recorder.fails = failing(lambda: Retry("no"))
+    world.open()
+    world.settle()
+    world.recorder.fails = lambda publication: None
+    world.settle(7)
+    assert records(world)[0].status == "succeeded"
+    assert [one.event_type for one in world.recorder.published] == ["payment.pending"]
+
+
+def test_every_try_has_the_same_bytes(world: World) -> None:
+    bodies: list[bytes] = []
+
+    def fail(publication: Publication) -> None:
+        bodies.append(publication.body)
+        raise Retry("no")
+
+    world.recorder.fails = fail
+    world.open()
+    for seconds in (0, 7, 70):
+        world.settle(seconds)
+    assert len(bodies) == 3
+    assert len(set(bodies)) == 1
+
+
+def test_retry_after_is_waited_for(world: World) -> None:
+    world.recorder.fails = failing(lambda: Retry("busy", 429, after_s=600))
+    world.open()
+    world.settle()
+    record = records(world)[0]
+    assert record.due_at is not None
+    assert record.due_at - record.tries[-1].at >= timedelta(seconds=600)
+
+
+def test_a_target_that_is_gone_is_tried_once(world: World) -> None:
+    world.recorder.fails = failing(lambda: Rejected("gone", 410))
+    world.open()
+    for seconds in (0, 10, 70, 400):
+        world.settle(seconds)
+    record = records(world)[0]
+    assert (record.status, record.tried) == ("dead", 1)
+
+
+def test_an_operator_can_deliver_a_dead_one_again(world: World) -> None:
+    world.recorder.fails = failing(lambda: Rejected("gone", 410))
+    world.open()
+    world.settle()
+    world.recorder.fails = lambda publication: None
+    assert world.notify.redeliver(records(world)[0].id, at_once=True).status == "succeeded"
+
+
+def test_a_disabled_subscription_is_tried_no_more(world: World) -> None:
+    world.recorder.fails = failing(lambda: Retry("no"))
+    world.open()
+    world.settle()
+    stored = world.store.get(SUBSCRIPTION, subscription_key("default", "sub_1"))
+    world.store.put(SUBSCRIPTION, replace(stored.value, enabled=False), expect=stored.version)
+    world.settle(30)
+    assert records(world)[0].status == "dead"
+
+
+def test_a_dead_subscriber_keeps_no_other_waiting(world: World) -> None:
+    other = Subscription("default", "sub_2", "two", "recorder", {"url": "x"}, {}, ("*",), True, 1, NOW, NOW)
+    world.store.put(SUBSCRIPTION, other, expect=NEW)
+    failed: list[str] = []
+
+    def fail(publication: Publication) -> None:
+        if not failed:
+            failed.append(publication.event_id)
+            raise Retry("no")
+
+    world.recorder.fails = fail
+    world.open()
+    world.settle()
+    assert sorted(record.status for record in records(world)) == ["retrying", "succeeded"]
+
+
+def test_only_wanted_events_are_sent(world: World) -> None:
+    stored = world.store.get(SUBSCRIPTION, subscription_key("default", "sub_1"))
+    world.store.put(SUBSCRIPTION, replace(stored.value, events=("payment.captured",)), expect=stored.version)
+    answer = world.open()
+    world.psps["psp-1"].pay(answer.payment.attempts[0].id)
+    world.webhook("psp-1", answer.payment.attempts[0].id)
+    world.settle()
+    assert [one.event_type for one in world.recorder.published] == ["payment.captured"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "wanted"),
+    [("*", True), ("payment.*", True), ("payment.captured", True), ("operation.*", False), ("payment.cap", False)],
+)
+def test_patterns(pattern: str, wanted: bool) -> None:
+    one = Subscription("default", "sub_2", "two", "recorder", {}, {}, (pattern,), True, 1, NOW, NOW)
+    assert one.wants("payment.captured") is wanted

@@ -1,0 +1,177 @@
+"""Intake and apply: nothing a PSP said is lost, and nothing is applied where it does not belong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.contracts.connector import Conversation, Delivery
+from chalicelib.contracts.queue import Topic
+from chalicelib.contracts.store import NEW
+from chalicelib.domain.configuration import InboxItem
+from chalicelib.domain.errors import NotFound, SignatureInvalid, StorageFault, TooLarge
+from chalicelib.domain.payment import Payment, Status
+from chalicelib.services.kinds import CONNECTION, INBOX, PAYMENT, connection_key
+from tests.world import SimulatedConnector, World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def paid(world: World) -> tuple[Payment, str]:
+    payment = world.open().payment
+    attempt_id = payment.attempts[0].id
+    world.psps["psp-1"].pay(attempt_id)
+    return payment, attempt_id
+
+
+def status_of(world: World, payment: Payment) -> Status:
+    found: Payment = world.store.get(PAYMENT, payment.id).value
+    return found.status
+
+
+def inbox(world: World) -> list[InboxItem]:
+    return [one.value for one in world.store.find(INBOX, "by_time", "default").items]
+
+
+def test_an_unknown_connection_is_not_found(world: World) -> None:
+    with pytest.raises(NotFound):
+        world.webhook("psp-9", "x")
+
+
+def test_a_huge_body_is_refused(world: World) -> None:
+    with pytest.raises(TooLarge):
+        world.intake.take("default", "psp-1", {}, b"x" * 200_000)
+
+
+def test_a_forgery_is_refused_and_one_a_minute_is_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forged(self: Any, delivery: Delivery) -> Conversation[None]:
+        raise SignatureInvalid("forged")
+        yield
+
+    monkeypatch.setattr(SimulatedConnector, "verify", forged)
+    payment, attempt_id = paid(world)
+    for _ in range(5):
+        with pytest.raises(SignatureInvalid):
+            world.webhook("psp-1", attempt_id)
+    world.settle()
+    assert [item.status for item in inbox(world)] == ["rejected"]
+    assert status_of(world, payment) is Status.PENDING
+
+
+def test_with_the_database_down_a_webhook_is_queued_and_verified_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment, attempt_id = paid(world)
+    world.configuration.forget()
+    with monkeypatch.context() as broken:
+
+        def down(*arguments: Any) -> Any:
+            raise StorageFault("down")
+
+        broken.setattr(world.store, "get", down)
+        world.webhook("psp-1", attempt_id)
+    verified: list[bytes] = []
+
+    def verify(self: Any, delivery: Delivery) -> Conversation[None]:
+        verified.append(delivery.body)
+        return None
+        yield
+
+    monkeypatch.setattr(SimulatedConnector, "verify", verify)
+    world.settle()
+    assert verified == [attempt_id.encode()]
+    assert status_of(world, payment) is Status.CAPTURED
+
+
+def test_an_unverified_forgery_is_never_applied(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    payment, attempt_id = paid(world)
+
+    def forged(self: Any, delivery: Delivery) -> Conversation[None]:
+        raise SignatureInvalid("forged")
+        yield
+
+    world.configuration.forget()
+    with monkeypatch.context() as broken:
+
+        def down(*arguments: Any) -> Any:
+            raise StorageFault("down")
+
+        broken.setattr(world.store, "get", down)
+        world.webhook("psp-1", attempt_id)
+    monkeypatch.setattr(SimulatedConnector, "verify", forged)
+    world.settle()
+    assert status_of(world, payment) is Status.PENDING
+    assert [item.status for item in inbox(world)] == ["rejected"]
+
+
+def test_another_connections_attempt_is_unmatched(world: World) -> None:
+    payment, attempt_id = paid(world)
+    world.psps["psp-2"].sessions[attempt_id] = world.psps["psp-1"].sessions[attempt_id]
+    world.webhook("psp-2", attempt_id)
+    world.settle()
+    assert [item.status for item in inbox(world)] == ["unmatched"]
+    assert status_of(world, payment) is Status.PENDING
+
+
+def test_another_accounts_payment_is_unmatched(world: World) -> None:
+    payment, attempt_id = paid(world)
+    mine = world.store.get(CONNECTION, connection_key("default", "psp-1")).value
+    world.store.put(CONNECTION, replace(mine, merchant_id="other"), expect=NEW)
+    world.intake.take("other", "psp-1", {}, attempt_id.encode())
+    world.settle()
+    assert status_of(world, payment) is Status.PENDING
+    assert [one.value.status for one in world.store.find(INBOX, "by_time", "other").items] == ["unmatched"]
+
+
+def test_a_webhook_that_overtakes_its_payment_is_tried_again(world: World) -> None:
+    payment, attempt_id = paid(world)
+    world.webhook("psp-1", attempt_id)
+    hidden = world.store.get(PAYMENT, payment.id)
+    world.store.delete(PAYMENT, payment.id, expect=hidden.version)
+    world.settle()
+    assert [item.status for item in inbox(world)] == ["unmatched"]
+    world.store.put(PAYMENT, hidden.value, expect=NEW)
+    world.settle(3)
+    assert status_of(world, payment) is Status.CAPTURED
+    assert inbox(world) == []
+
+
+def test_what_never_matches_waits_for_an_operator(world: World) -> None:
+    payment, attempt_id = paid(world)
+    world.webhook("psp-1", attempt_id)
+    hidden = world.store.get(PAYMENT, payment.id)
+    world.store.delete(PAYMENT, payment.id, expect=hidden.version)
+    for seconds in (0, 3, 11, 61, 601, 3601, 10_000):
+        world.settle(seconds)
+    (item,) = inbox(world)
+    assert (item.status, item.due_at, item.tried) == ("unmatched", None, 5)
+    world.store.put(PAYMENT, hidden.value, expect=NEW)
+    assert world.apply.again(item.id).status == "applied"
+    assert status_of(world, payment) is Status.CAPTURED
+
+
+def test_a_known_webhook_writes_nothing(world: World) -> None:
+    payment, attempt_id = paid(world)
+    world.webhook("psp-1", attempt_id)
+    world.settle()
+    before = world.store.get(PAYMENT, payment.id).version
+    world.webhook("psp-1", attempt_id)
+    for message in world.queue.receive(Topic.INBOUND):
+        world.work.handle(message)
+        world.queue.done(message)
+    assert world.store.get(PAYMENT, payment.id).version == before
+
+
+def test_private_headers_are_not_kept(world: World) -> None:
+    _, attempt_id = paid(world)
+    world.psps["psp-2"].sessions[attempt_id] = world.psps["psp-1"].sessions[attempt_id]
+    headers = {"authorization": "Bearer secret", "cookie": "a=b", "x-signature": "kept"}
+    world.intake.take("default", "psp-2", headers, attempt_id.encode())
+    world.settle()
+    assert inbox(world)[0].headers == {"x-signature": "kept"}
