@@ -73,6 +73,7 @@ _sessions = Sessions()
 def checkout() -> Response:
     request = app.current_request
     assert request is not None
+    assert isinstance(request.raw_body, bytes)
     _verifier.verify(request.headers.get("authorization"))
     order = json.loads(request.raw_body)
     for _ in range(CHECKOUT_COMMITS):
@@ -97,6 +98,7 @@ def checkout() -> Response:
 def webhook(merchant_id: str, connection_id: str) -> Response:
     request = app.current_request
     assert request is not None
+    assert isinstance(request.raw_body, bytes)
     body, signature = request.raw_body, request.headers["sandbox-signature"]
     time, _, given = signature.removeprefix("t=").partition(",v1=")
     wanted = hmac.new(ACCOUNT.webhook_secret.encode(), time.encode() + b"." + body, hashlib.sha256).hexdigest()

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.load import Comparison, Round
-from benchmarks.parts import ROOT, Parts, answering
+from benchmarks.parts import Parts, answering, finished
 from benchmarks.trips import Made, Trips
 
 
@@ -36,14 +34,8 @@ def compare_notifications(parts: Parts, count: int, rounds: int) -> Notification
             "--count": str(count),
             "--rounds": str(rounds),
         }
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.notifier", *(part for pair in arguments.items() for part in pair)],
-            cwd=ROOT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            check=True,
-        )
-    told: dict[str, Any] = json.loads(done.stdout)
+        given = [part for pair in arguments.items() for part in pair]
+        told: dict[str, Any] = json.loads(finished(["-m", "benchmarks.notifier", *given], environment))
     floor, product = ([Round(**one) for one in told[name]] for name in ("floor", "product"))
     made = trips.since_last()
     own_sends = made.queue_sends - 1  # one for each is the message that the benchmark itself queued

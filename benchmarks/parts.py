@@ -66,7 +66,7 @@ def running(folder: Path) -> Iterator[Parts]:
             "FLOOR_PSP": f"{sandbox}/{ACCOUNT.name}",
         }
         seeding = f"from dev.seed import seed; seed({sandbox!r})"
-        subprocess.run([sys.executable, "-c", seeding], check=True, cwd=ROOT, env=environment)
+        finished(["-c", seeding], environment)
 
         def started(name: str, module: str, *more: str) -> Gateway:
             arguments = ["-m", module, "--port", str(ports[name]), *more]
@@ -78,6 +78,14 @@ def running(folder: Path) -> Iterator[Parts]:
         for one in (psp, floor, product):
             wait_for_port(one.port)
         yield Parts(floor, product, token, sandbox, environment, var)
+
+
+def finished(arguments: Sequence[str], environment: Mapping[str, str]) -> bytes:
+    """What a Python child wrote; ends the run with what it complained of when it failed."""
+    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, env=dict(environment), capture_output=True)
+    if done.returncode:
+        raise SystemExit(done.stderr.decode(errors="replace")[-4000:])
+    return done.stdout
 
 
 @contextmanager

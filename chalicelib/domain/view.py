@@ -12,7 +12,7 @@ from chalicelib.domain.payment import Address, Attempt, Customer, Json, NextActi
 
 def text_of(at: datetime) -> str:
     """RFC 3339 in UTC with exactly six decimals, so that the text sorts as the time does."""
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def view_of(payment: Payment, folded: Folded) -> dict[str, Json]:

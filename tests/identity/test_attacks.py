@@ -55,6 +55,7 @@ def refuse(verifier: TokenVerifier, authorization: str | None) -> str:
         {"nbf": None},
         {"iat": NOW + 31},
         {"iat": ...},
+        {"iat": True},
         {"sub": ...},
         {"sub": ""},
         {"sub": 7},
@@ -121,6 +122,11 @@ def test_a_key_id_is_only_ever_looked_up(verifier: TokenVerifier, provider: Prov
 @pytest.mark.parametrize("kid", [7, ["first"], {"first": 1}, True])
 def test_a_key_id_that_is_no_string_is_refused(verifier: TokenVerifier, provider: Provider, kid: Any) -> None:
     refuse(verifier, bearer(provider, head={"kid": kid}))
+
+
+def test_a_key_id_without_bounds_is_not_even_looked_up(verifier: TokenVerifier, provider: Provider) -> None:
+    refuse(verifier, bearer(provider, head={"kid": "x" * 257}))
+    assert provider.asked == []
 
 
 def test_a_token_signed_by_another_key_under_our_key_id_is_refused(verifier: TokenVerifier, provider: Provider) -> None:
