@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from dev.children import Child, stop
+from dev.children import STOP_WAIT_S, Child, stop
 
 READY_WITHIN_S = 60
+PORTS_FREE_WITHIN_S = 10 + STOP_WAIT_S  # as long as its parts may take to stop
 SEED_VERSION = "1"
 
 
@@ -83,14 +84,27 @@ def children_of(at: Places) -> list[Child]:
     ]
 
 
-def refuse_taken_ports(at: Places) -> None:
-    for port in range(at.port, at.port + 4):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                sys.exit(f"Port {port} is taken. Stop what uses it, or choose others: PORT=9000 make run")
+def wait_for_ports(at: Places) -> None:
+    """Parts of a launcher that was killed need a moment to stop; whoever else has a port is told of."""
+    ends = time.monotonic() + PORTS_FREE_WITHIN_S
+    told = False
+    while taken := [port for port in range(at.port, at.port + 4) if not _is_free(port)]:
+        if time.monotonic() > ends:
+            sys.exit(f"Port {taken[0]} is taken. Stop what uses it, or choose others: PORT=9000 make run")
+        if not told:
+            print(f"Waiting for port {taken[0]} to be free ...", flush=True)
+            told = True
+        time.sleep(0.1)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def prepare(at: Places) -> None:
@@ -106,13 +120,28 @@ def prepare(at: Places) -> None:
     mark.write_text(SEED_VERSION)
 
 
-def wait_until_ready(at: Places, children: list[Child]) -> None:
+class Stopping:
+    """Whether somebody asked to stop; twice is the same as once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._ask)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self.asked = True
+
+
+def wait_until_ready(at: Places, children: list[Child], stopping: Stopping) -> bool:
+    """False when it was asked to stop meanwhile."""
     ends = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < ends:
+        if stopping.asked:
+            return False
         try:
             with urllib.request.urlopen(f"{at.api}/health/ready", timeout=2) as answer:  # noqa: S310
                 if answer.status == 200:
-                    return
+                    return True
         except (OSError, urllib.error.URLError):
             pass
         if not all(child.revive() for child in children):
@@ -152,22 +181,15 @@ Ctrl-C stops everything; nothing is lost.
 
 def main() -> None:
     at = places()
-    refuse_taken_ports(at)
-    asked = False
-
-    def ask_to_stop(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        asked = True  # twice is the same as once
-
-    signal.signal(signal.SIGINT, ask_to_stop)
-    signal.signal(signal.SIGTERM, ask_to_stop)
+    wait_for_ports(at)
+    stopping = Stopping()
     prepare(at)
     children = children_of(at)
     for child in children:
         child.start()
-    wait_until_ready(at, children)
-    greet(at)
-    while not asked and all(child.revive() for child in children):
+    if wait_until_ready(at, children, stopping):
+        greet(at)
+    while not stopping.asked and all(child.revive() for child in children):
         time.sleep(0.2)
     stop(children)
 

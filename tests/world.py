@@ -37,7 +37,7 @@ from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import NEW, Store
 from chalicelib.domain.configuration import Connection, Route, Subscription
 from chalicelib.domain.facts import Fact
-from chalicelib.domain.fold import fold
+from chalicelib.domain.fold import Folded
 from chalicelib.domain.money import Money
 from chalicelib.domain.payment import CaptureMode, NextAction, Order, Payment
 from chalicelib.domain.view import view_of
@@ -326,10 +326,10 @@ class World:
                     worked = True
 
 
-def render(payment: Payment, verdict: Verdict) -> Rendered:
+def render(payment: Payment, folded: Folded, verdict: Verdict) -> Rendered:
     status = {Verdict.OPENED: 201, Verdict.IN_DOUBT: 202, Verdict.DECLINED: 402, Verdict.FAILED: 502}[verdict]
     if status < 300:
-        return Rendered(status, json.dumps(view_of(payment, fold(payment))))
+        return Rendered(status, json.dumps(view_of(payment, folded)))
     slug = "declined" if status == 402 else "no-psp-answered"
     return Rendered(
         status, problem(slug, status, "no", public_url="https://pay.example", instance="/", request_id="r").decode()

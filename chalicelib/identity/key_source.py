@@ -46,6 +46,11 @@ class KeySource:
         self._refetched_s: float | None = None
         self._fetching = threading.Lock()
 
+    def fresh(self) -> KeySet | None:
+        """The keys that `current` would answer from memory; None where it would ask or wait."""
+        held = self._held
+        return held.keys if held and 0 <= self._clock() - held.fetched_s < FRESH_S else None
+
     def current(self) -> KeySet:
         """The same object until the keys change. Raises IdentityFault."""
         held, now = self._held, self._clock()

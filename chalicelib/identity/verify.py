@@ -56,11 +56,12 @@ class TokenVerifier:
         token = bearer_of(authorization)
         if self._keys is None:
             raise IdentityFault("No identity provider is configured, so no access token can be verified.")
-        unverified = unverified_of(token, self._algorithms, self._types)  # first: garbage must not cost a fetch
-        keys = self._keys.current()
-        known = self._verified.get(token, keys, self._clock())
+        fresh = self._keys.fresh()
+        known = self._verified.get(token, fresh, self._clock()) if fresh is not None else None
         if known is not None:
             return known
+        unverified = unverified_of(token, self._algorithms, self._types)  # first: garbage must not cost a fetch
+        keys = self._keys.current()
         key, keys = self._key_of(self._keys, keys, unverified)
         if not key.verifies(unverified.signed, unverified.signature):
             raise Unauthenticated("The access token's signature is not the issuer's.")

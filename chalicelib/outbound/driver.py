@@ -15,6 +15,8 @@ from typing import TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.hooks import default_hooks
+from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from chalicelib.contracts.connector import (
@@ -56,7 +58,7 @@ class Deadline:
 
 
 class Driver:
-    """Thread-safe; each thread keeps a session of its own, dropped after 20 s idle and after a fork."""
+    """Thread-safe; each thread keeps connections of its own, dropped after 20 s idle and after a fork."""
 
     def __init__(self, *, call_timeout_s: float = CALL_TIMEOUT_S, observe: Observer | None = None) -> None:
         self._call_timeout_s = call_timeout_s
@@ -69,7 +71,7 @@ class Driver:
         Raises NotSent, OutcomeUnknown, ReadFailed, and the project's own errors a connector raises on purpose.
         """
         if fresh:
-            self._local.session = None
+            self._local.adapter = None
         sent: HttpRequest | None = None
         answer: HttpResponse | None = None
         for _ in range(CALLS_MAX + 1):
@@ -106,50 +108,44 @@ class Driver:
             raise NotSent("no time was left")
         ends = time.monotonic() + timeout_s
         try:
-            answer = self._session().request(
-                request.method,
-                request.url,
-                headers=dict(request.headers),
-                data=request.body,
-                timeout=timeout_s,
-                allow_redirects=False,
-                stream=True,
-            )
+            answer = self._adapter().send(_prepared(request), stream=True, timeout=timeout_s, verify=True)
             body = _body_of(answer, ends)
         except (requests.RequestException, HTTPError) as error:
-            self._local.session = None
+            self._local.adapter = None
             if not_sent(error):
                 raise NotSent(f"no connection, {type(error).__name__}") from None
             raise _failed(request, type(error).__name__) from None
         except _TooSlowOrLarge as error:
-            self._local.session = None
+            self._local.adapter = None
             raise _failed(request, str(error)) from None
         if answer.status_code >= 500:
             raise _failed(request, f"status {answer.status_code}")
         headers = {name.lower(): value for name, value in answer.headers.items()}
         return HttpResponse(answer.status_code, headers, body)
 
-    def _session(self) -> requests.Session:
+    def _adapter(self) -> HTTPAdapter:
+        """This thread's connections, new ones after 20 s idle and after a fork."""
         now, local = time.monotonic(), self._local
-        session: requests.Session | None = getattr(local, "session", None)
-        if session is None or local.pid != os.getpid() or now - local.used_at > IDLE_MAX_S:
-            session = new_session()
-            local.session, local.pid = session, os.getpid()
+        adapter: HTTPAdapter | None = getattr(local, "adapter", None)
+        if adapter is None or local.pid != os.getpid() or now - local.used_at > IDLE_MAX_S:
+            adapter = HTTPAdapter(pool_connections=10, pool_maxsize=1, max_retries=0)
+            local.adapter, local.pid = adapter, os.getpid()
         local.used_at = now
-        return session
+        return adapter
 
 
-def new_session() -> requests.Session:
-    """A session without retries, redirects, cookies or settings of the environment (proxies, .netrc)."""
-    session = requests.Session()
-    session.trust_env = False
-    session.headers.clear()
-    session.headers["User-Agent"] = "PaymentServer"
-    session.headers["Accept"] = "application/json"
-    adapter = HTTPAdapter(pool_connections=10, pool_maxsize=1, max_retries=0)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
+def _prepared(request: HttpRequest) -> requests.PreparedRequest:
+    """The request as requests' transport takes it. A session of requests would add cookies, redirects, proxies and
+    credentials of the environment, none of which a PSP's call may have, and a third of the call's CPU."""
+    prepared = requests.PreparedRequest()
+    prepared.method, prepared.hooks = request.method, default_hooks()
+    prepared.prepare_url(request.url, None)
+    prepared.headers = CaseInsensitiveDict({"User-Agent": "PaymentServer", "Accept": "application/json"})
+    prepared.headers.update(request.headers)
+    if request.body is not None:
+        prepared.headers["Content-Length"] = str(len(request.body))
+    prepared.body = request.body
+    return prepared
 
 
 class _TooSlowOrLarge(Exception):
@@ -158,8 +154,6 @@ class _TooSlowOrLarge(Exception):
 
 def _body_of(answer: requests.Response, ends: float) -> bytes:
     """The body, within its size and what is left of the call's time (a time-out of requests is per read alone)."""
-    if answer.is_redirect:
-        return answer.content  # requests has read it already, to know where it leads
     parts: list[bytes] = []
     size = 0
     while part := answer.raw.read1(65_536, decode_content=True):  # read1: no waiting for a full buffer

@@ -56,7 +56,7 @@ class Rendered:
     body: str
 
 
-Render = Callable[[Payment, Verdict], Rendered]
+Render = Callable[[Payment, Folded, Verdict], Rendered]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,14 +176,9 @@ class Checkout:
             action=tried.attempt.action or known.action,
         )
         change = Change(facts=tried.facts, attempts=(attempt,), entries=(tried.entry,))
-        joined = replace(payment, facts=join(payment.facts, tried.facts), attempts=_with(payment.attempts, attempt))
-        standing = fold(joined).standings[attempt.id]
-        hop = None if tried.fraud else self._hop_after(payment)
-        if (
-            hop is not None
-            and attempt.id == payment.attempts[-1].id
-            and _may_go_on(payment, attempt, standing, tried, inert)
-        ):
+        hop = None if tried.opened or tried.fraud else self._hop_after(payment)
+        standing = _standing_after(payment, attempt, tried) if hop is not None else None
+        if hop is not None and standing is not None and _may_go_on(payment, attempt, standing, tried, inert):
             change = self._onward(payment, attempt, standing, change, hop, now)
             claim = replace(payment.claim, lease_until=now + timedelta(seconds=LEASE_S))
             return replace(amend(payment, change, now), claim=claim)
@@ -260,11 +255,19 @@ class Checkout:
         claim = payment.claim
         if claim.answer_status is not None and claim.answer_body is not None:
             return CheckoutAnswer(payment, Rendered(claim.answer_status, claim.answer_body), replayed)
-        return CheckoutAnswer(payment, render(payment, Verdict.IN_DOUBT), replayed=False)
+        return CheckoutAnswer(payment, render(payment, fold(payment), Verdict.IN_DOUBT), replayed=False)
 
 
 def _with(attempts: tuple[Attempt, ...], newer: Attempt) -> tuple[Attempt, ...]:
     return tuple(newer if attempt.id == newer.id else attempt for attempt in attempts)
+
+
+def _standing_after(payment: Payment, attempt: Attempt, tried: Tried) -> Standing | None:
+    """How the attempt stands with what was said now; None where it is not the newest one any more."""
+    if attempt.id != payment.attempts[-1].id:
+        return None
+    joined = replace(payment, facts=join(payment.facts, tried.facts), attempts=_with(payment.attempts, attempt))
+    return fold(joined).standings[attempt.id]
 
 
 def _may_go_on(payment: Payment, attempt: Attempt, standing: Standing, tried: Tried, inert: bool) -> bool:
@@ -281,13 +284,14 @@ def _answered(payment: Payment, render: Render) -> Payment:
     """The payment with the answer it settled to, or with the claim given back while the matter is in doubt."""
     if payment.claim.answer_status is not None:
         return payment
-    verdict = verdict_of(payment, fold(payment))
+    folded = fold(payment)
+    verdict = verdict_of(payment, folded)
     if verdict is Verdict.IN_DOUBT:
         return (
             payment
             if payment.claim.lease_until is None
             else replace(payment, claim=replace(payment.claim, lease_until=None))
         )
-    rendered = render(payment, verdict)
+    rendered = render(payment, folded, verdict)
     claim = replace(payment.claim, lease_until=None, answer_status=rendered.status, answer_body=rendered.body)
     return replace(payment, claim=claim)

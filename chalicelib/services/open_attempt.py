@@ -31,6 +31,7 @@ class Tried:
     attempt: Attempt
     facts: tuple[Fact, ...]
     entry: Entry
+    opened: bool = False
     unanswered: bool = False
     fraud: bool = False
 
@@ -79,7 +80,7 @@ def tried_of(now: datetime, attempt: Attempt, said: Opened | Refusal) -> Tried:
         summary = f"{attempt.connection_id} opened a checkout ({said.psp_reference})."
         entry = _entry(now, attempt, summary, outcome="opened", psp_reference=said.psp_reference)
         attempt = replace(attempt, psp_reference=said.psp_reference, action=said.action)
-        return Tried(attempt, (opened, *said.facts), entry)
+        return Tried(attempt, (opened, *said.facts), entry, opened=True)
     refused = Fact(attempt.id, Kind.OPEN, attempt.id, State.REFUSED, decline=said.decline, reason=said.kind)
     summary = f"{attempt.connection_id} refused to open a checkout: {said.detail}."
     entry = _entry(now, attempt, summary, outcome=said.kind, detail=said.detail)

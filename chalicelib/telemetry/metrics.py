@@ -77,6 +77,7 @@ def gauge(name: str, value: float, **labels: object) -> None:
 
 _lock = threading.Lock()
 _families: dict[str, Any] = {}
+_labels = {name: frozenset(metric.labels) for name, metric in METRICS.items()}
 _known: dict[str, dict[tuple[str, ...], Any]] = {name: {} for name in METRICS}
 
 
@@ -84,7 +85,7 @@ def _series(name: str, kind: Kind, given: dict[str, object]) -> Any:
     metric = METRICS.get(name)
     if metric is None or metric.kind != kind:
         raise UndeclaredMetric(f"no {kind} is called {name}")
-    if not given.keys() <= set(metric.labels):
+    if given and not given.keys() <= _labels[name]:
         raise UndeclaredMetric(f"{name} has no label {', '.join(sorted(given.keys() - set(metric.labels)))}")
     around = bound() if len(given) < len(metric.labels) else {}
     values = tuple(str(given.get(label, around.get(label, NONE)))[:_LABEL_LIMIT] for label in metric.labels)

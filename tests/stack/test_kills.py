@@ -127,7 +127,6 @@ def test_killed_processes_lose_nothing(tmp_path: Path) -> None:
             if number == KILLS // 2:
                 stack.process.kill()
                 stack.process.wait()
-                time.sleep(1)
                 stack.process = launched(stack.port, stack.var, tmp_path / "log")
             else:
                 victims = descendants(stack.process.pid)
