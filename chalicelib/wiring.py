@@ -24,7 +24,11 @@ from chalicelib.services.configuration import Configuration
 from chalicelib.services.intake import Intake
 from chalicelib.services.kinds import KINDS
 from chalicelib.services.notify import Notify
+from chalicelib.services.operate import Operate
 from chalicelib.services.ports import Ports
+from chalicelib.services.resolve import Resolve
+from chalicelib.services.retry import Retrying
+from chalicelib.services.try_chain import TryChain
 from chalicelib.services.work import Work
 from chalicelib.settings import Settings
 from chalicelib.storage.counted import CountedStore
@@ -75,8 +79,24 @@ class Wiring:
         return Configuration(self.ports)
 
     @cached_property
+    def try_chain(self) -> TryChain:
+        return TryChain(self.ports, self.configuration)
+
+    @cached_property
     def checkout(self) -> Checkout:
-        return Checkout(self.ports, self.configuration)
+        return Checkout(self.ports, self.configuration, self.try_chain)
+
+    @cached_property
+    def operate(self) -> Operate:
+        return Operate(self.ports, self.configuration)
+
+    @cached_property
+    def retrying(self) -> Retrying:
+        return Retrying(self.ports, self.configuration, self.try_chain)
+
+    @cached_property
+    def resolve(self) -> Resolve:
+        return Resolve(self.ports, self.configuration)
 
     @cached_property
     def intake(self) -> Intake:
@@ -117,7 +137,8 @@ class Wiring:
             self.store.migrate()
         except StorageFault as error:
             log.error("the schema could not be checked", extra={"fields": {"detail": error.detail}})
-        for part in (self.ports, self.configuration, self.verifier, self.checkout, self.intake, self.work):
+        calls = (self.checkout, self.operate, self.retrying, self.resolve, self.intake)
+        for part in (self.ports, self.configuration, self.verifier, self.work, *calls):
             assert part is not None
 
 

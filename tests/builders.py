@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from chalicelib.domain.amend import Change, amend
+from chalicelib.domain.amend import amend
+from chalicelib.domain.change import Change
+from chalicelib.domain.claim import Claim
 from chalicelib.domain.facts import Fact, Kind, State
 from chalicelib.domain.ids import attempt_id_of, payment_id_of
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import Attempt, CaptureMode, Claim, Decision, NextAction, Order, Payment
+from chalicelib.domain.payment import Attempt, CaptureMode, Decision, NextAction, Order, Payment
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 PAYMENT_ID = payment_id_of("default", "a-key")

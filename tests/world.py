@@ -7,54 +7,48 @@ product's own code.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from chalicelib.api.problem import problem
-from chalicelib.connectors.sandbox.facts import facts_of
 from chalicelib.contracts.connector import (
-    Acknowledgement,
-    AskPsp,
-    AttemptRef,
-    Capabilities,
-    CheckoutOrder,
     Conversation,
-    Delivery,
-    MoneyOrder,
-    NotSent,
-    Opened,
-    OutcomeUnknown,
-    ReadFailed,
-    Refusal,
 )
 from chalicelib.contracts.publisher import Publication, Receipt, Target
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import NEW, Store
 from chalicelib.domain.configuration import Connection, Route, Subscription
-from chalicelib.domain.facts import Fact
 from chalicelib.domain.fold import Folded
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import CaptureMode, NextAction, Order, Payment
-from chalicelib.domain.view import view_of
+from chalicelib.domain.operation import Operation, OperationKind, OperationStatus
+from chalicelib.domain.payment import Order, Payment
+from chalicelib.domain.view import operation_view, view_of
 from chalicelib.outbound.driver import Deadline
 from chalicelib.queues.embedded import EmbeddedQueue
 from chalicelib.services.apply import Apply
 from chalicelib.services.attend import Attend
-from chalicelib.services.checkout import Checkout, CheckoutAnswer, Rendered, Verdict
+from chalicelib.services.audit import Actor
+from chalicelib.services.checkout import Checkout
 from chalicelib.services.configuration import Configuration
 from chalicelib.services.intake import Intake
-from chalicelib.services.kinds import CONNECTION, ROUTE, SUBSCRIPTION
+from chalicelib.services.kinds import CONNECTION, PAYMENT, ROUTE, SUBSCRIPTION
 from chalicelib.services.notify import Notify
+from chalicelib.services.operate import Keyed, Operate
 from chalicelib.services.ports import Ports
+from chalicelib.services.reserve import Wanted
+from chalicelib.services.resolve import Resolve, Said
+from chalicelib.services.retry import Retrying
 from chalicelib.services.sweep import sweep
+from chalicelib.services.try_chain import TryChain
+from chalicelib.services.turns import Answer, Rendered, Verdict
 from chalicelib.services.work import Work
 from chalicelib.storage.memory import MemoryStore
 from tests.builders import NOW
+from tests.psp import PSPS, SimulatedConnector, SimulatedPsp
 
 
 class HandClock:
@@ -80,138 +74,6 @@ class PlainVault:
 
     def is_current(self, token: str) -> bool:
         return True
-
-
-@dataclass
-class SimulatedPsp:
-    """Sessions of one account, by reference. `script` decides what opening does; by default it answers."""
-
-    name: str
-    sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
-    opened: list[str] = field(default_factory=list)  # every call that reached it
-    script: Callable[[CheckoutOrder], str] = lambda order: "answer"
-    can_read: bool = True
-
-    def open(self, order: CheckoutOrder) -> dict[str, Any]:
-        self.opened.append(order.attempt_id)
-        return self.sessions.setdefault(
-            order.attempt_id,
-            {
-                "id": f"ses_{self.name}_{len(self.sessions)}",
-                "reference": order.attempt_id,
-                "status": "open",
-                "amount": {"value": order.order.amount.value, "currency": order.order.amount.currency},
-                "url": f"https://{self.name}.example/pay/{order.attempt_id}",
-                "expires_at": "2026-03-01T12:30:00Z",
-                "payment": None,
-            },
-        )
-
-    def pay(self, attempt_id: str, *, more: int = 0) -> None:
-        session = self.sessions[attempt_id]
-        assert session["status"] == "open", "nobody can pay on a page that is closed"
-        amount = {**session["amount"], "value": session["amount"]["value"] + more}
-        session["status"] = "complete"
-        session["payment"] = {"id": f"pay_{session['id']}", "status": "captured", "amount": amount}
-        self.save()
-
-    def expire(self, attempt_id: str) -> dict[str, Any]:
-        session = self.sessions[attempt_id]
-        if session["status"] == "open":
-            session["status"] = "expired"
-        self.save()
-        return session
-
-    def save(self) -> None:
-        """For a PSP that outlives its process."""
-
-
-class SimulatedSettings(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    account: str
-
-
-PSPS: dict[str, SimulatedPsp] = {}
-
-
-class SimulatedConnector:
-    """A connector whose PSP is an object of this process."""
-
-    name: ClassVar[str] = "simulated"
-    title: ClassVar[str] = "Simulated PSP"
-    settings: ClassVar[type[BaseModel]] = SimulatedSettings
-    acknowledgement: ClassVar[Acknowledgement] = Acknowledgement()
-    verifies_offline: ClassVar[bool] = True
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        operations=frozenset({"expire"}),
-        payment_methods=frozenset({"card"}),
-        currencies=frozenset({"EUR"}),
-        capture_modes=frozenset({CaptureMode.AUTOMATIC}),
-        partial_capture=False,
-        multiple_captures=False,
-        partial_refund=False,
-        inert_until_visited=True,
-        looks_up_references=True,
-        key_lives_s={"open": 86_400},
-    )
-
-    def __init__(self, settings: SimulatedSettings) -> None:
-        self.psp = PSPS[settings.account]
-
-    def test(self) -> Conversation[Refusal | None]:
-        return None
-        yield
-
-    def open_checkout(self, order: CheckoutOrder) -> Conversation[Opened | Refusal]:
-        said = self.psp.script(order)
-        if said == "not_sent":
-            raise NotSent("nobody listens")
-        if said == "lost":
-            raise OutcomeUnknown("the request was lost")
-        session = self.psp.open(order)
-        if said == "silent":
-            raise OutcomeUnknown("the answer was lost")
-        return self._opened(session, order.attempt_id)
-        yield
-
-    def _opened(self, session: dict[str, Any], attempt_id: str) -> Opened:
-        expires_at = datetime.fromisoformat(session["expires_at"].replace("Z", "+00:00"))
-        action = NextAction(session["url"], expires_at=expires_at) if session["status"] == "open" else None
-        return Opened(session["id"], action, facts_of(session, attempt_id))
-
-    def fetch(self, attempt: AttemptRef) -> Conversation[Sequence[Fact]]:
-        self._reach()
-        return facts_of(self.psp.sessions[attempt.attempt_id], attempt.attempt_id)
-        yield
-
-    def recover(self, attempt: AttemptRef) -> Conversation[Opened | Refusal | None]:
-        self._reach()
-        session = self.psp.sessions.get(attempt.attempt_id)
-        return self._opened(session, attempt.attempt_id) if session else None
-        yield
-
-    def expire(self, attempt: AttemptRef) -> Conversation[Sequence[Fact]]:
-        self._reach()
-        return facts_of(self.psp.expire(attempt.attempt_id), attempt.attempt_id)
-        yield
-
-    def _reach(self) -> None:
-        if not self.psp.can_read:
-            raise ReadFailed("the PSP can not be asked")
-
-    def capture(self, order: MoneyOrder) -> Conversation[Sequence[Fact] | Refusal]:
-        raise AssertionError("not offered")
-
-    cancel = capture
-    refund = capture
-
-    def verify(self, delivery: Delivery) -> Conversation[None]:
-        return None
-        yield
-
-    def read(self, delivery: Delivery) -> Sequence[Fact | AskPsp]:
-        attempt_id = delivery.body.decode()
-        return facts_of(self.psp.sessions[attempt_id], attempt_id)
 
 
 class PlainDriver:
@@ -280,7 +142,11 @@ class World:
             self._configure(folder)
         configuration = Configuration(self.ports)
         self.configuration = configuration
-        self.checkout = Checkout(self.ports, configuration)
+        self.try_chain = TryChain(self.ports, configuration)
+        self.checkout = Checkout(self.ports, configuration, self.try_chain)
+        self.operate = Operate(self.ports, configuration)
+        self.retrying = Retrying(self.ports, configuration, self.try_chain)
+        self.resolve = Resolve(self.ports, configuration)
         self.intake = Intake(self.ports, configuration)
         self.apply = Apply(self.ports, configuration)
         self.attend = Attend(self.ports, configuration)
@@ -299,7 +165,7 @@ class World:
     def _put(self, kind: Any, value: Any) -> None:
         self.store.put(kind, value, expect=NEW)
 
-    def open(self, key: str = "a-key", fingerprint: str = "f", **order: Any) -> CheckoutAnswer:
+    def open(self, key: str = "a-key", fingerprint: str = "f", **order: Any) -> Answer:
         given = {
             "amount": Money(1000, "EUR"),
             "order_reference": "order-1",
@@ -308,6 +174,41 @@ class World:
             **order,
         }
         return self.checkout.open("default", key, fingerprint, Order(**given), render)
+
+    def do(
+        self,
+        kind: OperationKind,
+        payment_id: str,
+        key: str,
+        value: int | None = None,
+        *,
+        fingerprint: str = "f",
+        **wanted: Any,
+    ) -> Answer:
+        """A capture, cancellation or refund as a merchant asks for it."""
+        amount = None if value is None else Money(value, "EUR")
+        keyed = Keyed("default", payment_id, key, f"{kind} {fingerprint}")
+        return self.operate.operate(keyed, Wanted(kind, amount, **wanted), render_operation)
+
+    def retry(
+        self,
+        payment_id: str,
+        key: str,
+        connection_id: str | None = None,
+        supersede: bool = False,
+        fingerprint: str = "f",
+    ) -> Answer:
+        keyed = Keyed("default", payment_id, key, f"retry {fingerprint}")
+        return self.retrying.retry(keyed, connection_id, supersede, render)
+
+    def say(self, payment_id: str, attempt_id: str, outcome: str, **more: Any) -> Payment:
+        """What an operator found out."""
+        said = Said(attempt_id, outcome, "seen at the bank", **more)
+        return self.resolve.resolve("default", payment_id, said, Actor("an-operator", "studio"))
+
+    def payment(self, payment_id: str) -> Payment:
+        found: Payment = self.store.get(PAYMENT, payment_id).value
+        return found
 
     def webhook(self, psp: str, attempt_id: str) -> None:
         self.intake.take("default", psp, {}, attempt_id.encode())
@@ -324,6 +225,11 @@ class World:
                     self.work.handle(message)
                     self.queue.done(message)
                     worked = True
+
+
+def render_operation(operation: Operation, folded: Folded) -> Rendered:
+    status = 202 if folded.operations[operation.id] is OperationStatus.UNKNOWN else 201
+    return Rendered(status, json.dumps(operation_view(operation, folded)))
 
 
 def render(payment: Payment, folded: Folded, verdict: Verdict) -> Rendered:

@@ -22,6 +22,7 @@ from chalicelib.api import (
     inbox,
     meta,
     middleware,
+    payment_operations,
     payments,
     problem,
     routes,
@@ -60,6 +61,7 @@ _BINARY = ["image/png", "application/octet-stream"]
 BLUEPRINTS = (
     checkouts,
     payments,
+    payment_operations,
     connections,
     routes,
     subscriptions,
@@ -127,7 +129,7 @@ def _checked(
     if operation.scope is not None:
         caller = wired.verifier.verify(headers.get("authorization"))
         caller.require(operation.scope)
-    raw = request.raw_body or b""
+    raw = request.raw_body or (b"{}" if operation.body_optional else b"")
     key = _idempotency_key(headers) if operation.idempotency_key else None
     if_match = _if_match(headers) if operation.if_match else None
     document = body = query = None

@@ -12,6 +12,7 @@ from chalicelib.api.models_checkout import CHECKOUT_EXAMPLE, CheckoutRequest, or
 from chalicelib.api.operation import Answer, Call, operation
 from chalicelib.api.problem import CONTENT_TYPE
 from chalicelib.api.rendering import checkout_renderer
+from chalicelib.services.turns import Answer as Settled
 
 
 def fingerprint_of(method: str, path: str, document: object) -> str:
@@ -43,8 +44,13 @@ def create_checkout(call: Call) -> Answer:
         order_of(call.body),
         checkout_renderer(call),
     )
+    telemetry.count("checkouts_total", outcome=str(answer.rendered.status))
+    return answer_of(answer)
+
+
+def answer_of(answer: Settled) -> Answer:
+    """The answer to a checkout or a retry, as it was settled on."""
     status = answer.rendered.status
-    telemetry.count("checkouts_total", outcome=str(status))
     headers = {"Idempotency-Replayed": "true"} if answer.replayed else {}
     if status == 202:
         headers["Retry-After"] = "10"

@@ -112,6 +112,8 @@ class OperationModel(Shown):
     origin: Literal["api", "psp", "policy"]
     """Who asked: a caller, somebody at the PSP, or a rule such as the refund of surplus money."""
     reason: str | None
+    decline: DeclineModel | None
+    """Why it failed."""
     psp_reference: str | None
     created_at: Time
 

@@ -132,7 +132,7 @@ def _operation_object(operation: Operation, schemes: Iterable[str]) -> dict[str,
         content: dict[str, Json] = {"schema": ref_of(operation.body)}
         if operation.example is not None:
             content["example"] = operation.example
-        shown["requestBody"] = {"required": True, "content": {"application/json": content}}
+        shown["requestBody"] = {"required": not operation.body_optional, "content": {"application/json": content}}
     elif operation.method == "POST" and operation.scope is None:  # a webhook: its PSP alone knows what it says
         shown["requestBody"] = {"required": False, "content": {"application/json": {"schema": {}}}}
     return shown

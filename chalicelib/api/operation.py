@@ -55,8 +55,8 @@ Handler = Callable[[Call], Answer]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`answers` maps a status to the model of its body (None for an empty one); `problems` lists the error statuses
-    beyond those that follow from the other fields."""
+    """`body_optional`: an empty body stands for ``{}``. `answers` maps a status to the model of its body (None for an
+    empty one); `problems` lists the error statuses beyond those that follow from the other fields."""
 
     method: str
     path: str
@@ -66,6 +66,7 @@ class Operation:
     tag: str
     scope: str | None = None
     body: type[BaseModel] | None = None
+    body_optional: bool = False
     query: type[BaseModel] | None = None
     answers: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
     problems: tuple[int, ...] = ()

@@ -64,6 +64,8 @@ class PaymentQuery(PageQuery):
     connection_id: str | None = Field(None, min_length=1, max_length=40)
     """The connection of the newest attempt."""
     currency: str | None = Field(None, pattern=r"^[A-Z]{3}$")
+    attention: bool | None = None
+    """`true`: only those that wait for an operator, the operators' queue."""
     created_from: Instant | None = None
     """The earliest time of creation, included."""
     created_to: Instant | None = None
@@ -104,20 +106,28 @@ def read_payment(call: Call) -> Answer:
 )
 def list_payments(call: Call) -> Answer:
     query: PaymentQuery = call.query
-    by_order = query.order_reference is not None
+    index, partition = _listed(call.merchant_id, query)
     where = {"status": query.status, "connection_id": query.connection_id, "currency": query.currency}
     page = call.wiring.store.find(
         PAYMENT,
-        "by_order" if by_order else "by_time",
-        f"{call.merchant_id}/{query.order_reference}" if by_order else call.merchant_id,
+        index,
+        partition,
         since=text_of(query.created_from) if query.created_from else None,
         until=text_of(query.created_to) if query.created_to else None,
         where={name: value for name, value in where.items() if value is not None},
         after=query.cursor,
         limit=query.limit,
     )
-    items = [view_of(stored.value, fold(stored.value)) for stored in page.items]
+    found = (stored.value for stored in page.items)
+    items = [view_of(one, fold(one)) for one in found if query.attention in (None, one.attention)]
     return Answer(200, {"items": items, "next_cursor": page.after})
+
+
+def _listed(merchant_id: str, query: PaymentQuery) -> tuple[str, str]:
+    """The index that a list reads, and the partition of it."""
+    if query.order_reference is not None:
+        return "by_order", f"{merchant_id}/{query.order_reference}"
+    return "attention" if query.attention else "by_time", merchant_id
 
 
 @operation(

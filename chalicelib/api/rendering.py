@@ -7,9 +7,10 @@ import json
 from chalicelib.api.operation import Call
 from chalicelib.api.problem import problem
 from chalicelib.domain.fold import Folded, fold
+from chalicelib.domain.operation import Operation
 from chalicelib.domain.payment import Json, Payment
-from chalicelib.domain.view import view_of
-from chalicelib.services.checkout import Render, Rendered, Verdict
+from chalicelib.domain.view import operation_view, view_of
+from chalicelib.services.turns import Render, Rendered, Verdict
 
 _PROBLEM_OF = {
     Verdict.DECLINED: (402, "declined", "Every PSP that was asked declined the payment; the attempts say why."),
@@ -19,6 +20,10 @@ _PROBLEM_OF = {
 
 def payment_json(payment: Payment) -> str:
     return _json(view_of(payment, fold(payment)))
+
+
+def operation_json(operation: Operation, folded: Folded) -> str:
+    return _json(operation_view(operation, folded))
 
 
 def _json(document: Json) -> str:

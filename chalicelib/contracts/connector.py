@@ -118,9 +118,11 @@ class AttemptRef:
         return self.checkout.attempt_id
 
 
-def reference_of(attempt: Attempt, order: Order, return_url: str, cancel_url: str) -> AttemptRef:
+def reference_of(attempt: Attempt, order: Order) -> AttemptRef:
+    """Names an attempt to its connector, with exactly the parameters its first call had."""
+    return_url = attempt.return_url or order.return_url
     checkout = CheckoutOrder(
-        attempt.id, attempt.connection_id, order, attempt.started_at, return_url=return_url, cancel_url=cancel_url
+        attempt.id, attempt.connection_id, order, attempt.started_at, return_url=return_url, cancel_url=order.cancel_url
     )
     return AttemptRef(checkout, attempt.psp_reference)
 
@@ -164,7 +166,10 @@ class Acknowledgement:
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """`inert_until_visited`: opening a page moves nothing and the PSP sends no link of its own, so that an unanswered
-    attempt may be sealed. `key_lives_s`: how long the PSP remembers an idempotency key, by operation; absent is never.
+    attempt may be sealed. `key_lives_s`: how long the PSP remembers an idempotency key, by operation (open, capture,
+    cancel, refund, complete); absent is never. `looks_up_references`: an attempt without a PSP reference can be found by
+    ours. `names_operations`: reading an attempt shows our operation ids. `completes_on_return`: nothing is paid until
+    `complete` is called once the shopper has approved.
     """
 
     operations: frozenset[str]
@@ -177,6 +182,8 @@ class Capabilities:
     inert_until_visited: bool
     looks_up_references: bool
     key_lives_s: Mapping[str, int]
+    names_operations: bool = False
+    completes_on_return: bool = False
 
 
 class Connector(Protocol):
@@ -193,6 +200,10 @@ class Connector(Protocol):
     acknowledgement: ClassVar[Acknowledgement]
     verifies_offline: ClassVar[bool]
 
+    @property
+    def needs_return_link(self) -> bool:
+        """Whether the shopper must come back through PaymentServer, so that it knows when to complete."""
+
     def test(self) -> Conversation[Refusal | None]:
         """Asks something harmless; None when the credentials are good."""
 
@@ -207,6 +218,9 @@ class Connector(Protocol):
 
     def expire(self, attempt: AttemptRef) -> Conversation[Sequence[Fact]]:
         """Ends the page so that nobody can pay there; the facts say what it was."""
+
+    def complete(self, attempt: AttemptRef) -> Conversation[Sequence[Fact] | Refusal]:
+        """Takes the money that the shopper approved; called only where `completes_on_return`."""
 
     def capture(self, order: MoneyOrder) -> Conversation[Sequence[Fact] | Refusal]: ...
 

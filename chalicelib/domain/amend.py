@@ -1,162 +1,142 @@
-"""The only place that makes a new payment out of an old one: join what is said, fold, and let the events ride along."""
+"""The only place that makes a new payment out of an old one: join what is said, fold, let policy and events ride along."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
 
-from chalicelib.domain.facts import Fact, Kind, State, join, name_of
+from chalicelib.domain.change import Asked, Change, attempts_after, operations_after, resolutions_after
+from chalicelib.domain.emit import bounded, with_events
+from chalicelib.domain.facts import Fact, Kind, join
 from chalicelib.domain.fold import Folded, fold
-from chalicelib.domain.ids import event_id_of
-from chalicelib.domain.payment import (
-    JOURNAL_MAX,
-    TIMELINE_MAX,
-    Attempt,
-    Entry,
-    Event,
-    JournalEntry,
-    Payment,
-    Status,
-)
-from chalicelib.domain.view import text_of, view_of
-from chalicelib.domain.watch import next_ask, phase_of
+from chalicelib.domain.ids import operation_id_of
+from chalicelib.domain.late import policy_of
+from chalicelib.domain.operation import Called, Operation, OperationKind, Origin
+from chalicelib.domain.payment import Attempt, CaptureMode, Payment
+from chalicelib.domain.watch import next_ask, next_step, next_try, operation_phase_of, phase_of
 
-OUTBOX_GRACE_S = 10  # an event that is not known to be delivered by then is queued again
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What happened to a payment, as one thing to decide on again when somebody else wrote first."""
-
-    facts: tuple[Fact, ...] = ()
-    entries: tuple[Entry, ...] = ()
-    attempts: tuple[Attempt, ...] = ()  # new ones, or new versions of known ones
-    asked: str | None = None  # the attempt whose scheduled question this answers
+_OPERATION_OF = {
+    Kind.CAPTURE: OperationKind.CAPTURE,
+    Kind.REFUND: OperationKind.REFUND,
+    Kind.RELEASE: OperationKind.CANCELLATION,
+}
 
 
 def amend(payment: Payment, change: Change, now: datetime) -> Payment:
     """The payment after `change`; the very same object where nothing new was said, so that nothing need be written."""
     facts = join(payment.facts, change.facts)
-    attempts = _with_attempts(payment.attempts, change)
-    if facts == payment.facts and attempts == payment.attempts and not _tells(change, payment):
+    attempts = attempts_after(payment.attempts, change)
+    operations = operations_after(payment.operations, change)
+    resolutions = resolutions_after(payment.resolutions, change)
+    said = (facts, attempts, operations, resolutions)
+    if said == (payment.facts, payment.attempts, payment.operations, payment.resolutions) and not _tells(change):
         return payment
     amended = replace(
         payment,
         facts=facts,
         attempts=attempts,
-        timeline=_bounded(payment.timeline + change.entries),
+        operations=operations,
+        resolutions=resolutions,
+        timeline=bounded(payment.timeline + change.entries),
         updated_at=max(now, payment.updated_at),
     )
     folded = fold(amended)
-    amended = replace(amended, attempts=_watched(amended, folded, change.asked, now))
-    amended = _with_events(payment, amended, folded, now)
+    policy = policy_of(amended, folded, now)
+    operations = _with_foreign(amended, folded, now) + policy.operations
+    if operations != amended.operations:
+        amended = replace(amended, operations=operations)
+        folded = fold(amended)
+    amended = _watched(amended, folded, {one.id: one for one in change.asked}, now)
+    amended = with_events(payment, amended, folded, policy.reviews, now)
     return replace(amended, due_at=due_of(amended))
 
 
-def _tells(change: Change, payment: Payment) -> bool:
-    """Whether a change without new facts is worth a write: a timeline entry that stands for more than a repeat."""
-    if change.asked is not None:
-        return True
-    return bool(change.entries) and not change.facts
+def _tells(change: Change) -> bool:
+    """Whether a change without news is worth a write: an answered question, or an entry that stands for itself."""
+    return bool(change.asked) or (bool(change.entries) and not (change.facts or change.found or change.outcomes))
 
 
-def _with_attempts(known: tuple[Attempt, ...], change: Change) -> tuple[Attempt, ...]:
-    given = {attempt.id: attempt for attempt in change.attempts}
-    kept = tuple(given.pop(attempt.id, attempt) for attempt in known)
-    return kept + tuple(given.values())
-
-
-def _bounded(timeline: tuple[Entry, ...]) -> tuple[Entry, ...]:
-    """The first entries tell how a payment began, the last ones where it stands; what is between goes first."""
-    if len(timeline) <= TIMELINE_MAX:
-        return timeline
-    head = TIMELINE_MAX // 4
-    return timeline[:head] + timeline[head - TIMELINE_MAX :]
-
-
-def _watched(payment: Payment, folded: Folded, asked: str | None, now: datetime) -> tuple[Attempt, ...]:
-    """Attempts with the time at which their PSP is asked next."""
-    return tuple(_watch(attempt, folded, attempt.id == asked, now) for attempt in payment.attempts)
-
-
-def _watch(attempt: Attempt, folded: Folded, was_asked: bool, now: datetime) -> Attempt:
-    phase = phase_of(attempt, folded.standings[attempt.id])
-    if phase != attempt.phase:
-        return replace(attempt, phase=phase, asked=0, ask_at=next_ask(attempt, phase, 0, now))
-    if was_asked:
-        asked = attempt.asked + 1
-        return replace(attempt, asked=asked, ask_at=next_ask(attempt, phase, asked, now))
-    return attempt
-
-
-def _with_events(before: Payment, after: Payment, folded: Folded, now: datetime) -> Payment:
-    known = {name_of(fact) for fact in fold(before).anomalies} if folded.anomalies else set()
-    odd = [fact for fact in folded.anomalies if name_of(fact) not in known]
-    types = list(_types_of(before, after, folded)) + (["payment.review_required"] if odd else [])
-    entries = [_anomaly_entry(fact, after, now) for fact in odd]
-    if folded.status is not before.status:
-        summary = f"The payment is {folded.status.replace('_', ' ')} (it was {before.status.replace('_', ' ')})."
-        entries.append(Entry(now, "status", summary, {"status": folded.status, "previous_status": before.status}))
-    payment = replace(
-        after,
-        status=folded.status,
-        attention=after.attention or bool(odd),
-        timeline=_bounded(after.timeline + tuple(entries)),
-    )
-    for type_ in types:
-        payment = _emit(payment, folded, type_, before.status, now)
-    return payment
-
-
-def _types_of(before: Payment, after: Payment, folded: Folded) -> Iterable[str]:
-    if folded.status is not before.status and folded.status is not Status.CREATED:
-        yield f"payment.{folded.status}"
-    for fact in after.facts:
-        if fact.kind is Kind.DISPUTE:
-            was = next((known.state for known in before.facts if name_of(known) == name_of(fact)), None)
-            if fact.state is State.OPENED and was is not State.OPENED:
-                yield "payment.disputed"
-            if fact.state in (State.WON, State.LOST) and was is not fact.state:
-                yield "payment.dispute_closed"
-
-
-def _anomaly_entry(fact: Fact, payment: Payment, now: datetime) -> Entry:
-    summary = (
-        f"Anomaly: the PSP reports a {fact.kind} of {fact.amount}, but {payment.order.amount} was asked. "
-        "It is kept and does not count; an operator decides."
-    )
-    amount = {"value": fact.amount.value, "currency": fact.amount.currency} if fact.amount else None
-    data = {"attempt_id": fact.attempt_id, "kind": fact.kind, "id": fact.id, "state": fact.state, "amount": amount}
-    return Entry(now, "anomaly", summary, data)
-
-
-def _emit(payment: Payment, folded: Folded, type_: str, previous: Status, now: datetime) -> Payment:
-    payment = replace(payment, sequence=payment.sequence + 1)
-    event_id = event_id_of(payment.id, payment.sequence)
-    body: dict[str, Any] = {
-        "specversion": "1.0",
-        "id": event_id,
-        "source": f"/paymentserver/{payment.merchant_id}",
-        "type": type_,
-        "subject": payment.id,
-        "time": text_of(now),
-        "datacontenttype": "application/json",
-        "sequence": payment.sequence,
-        "data": {"payment": view_of(payment, folded), "previous_status": previous},
+def _with_foreign(payment: Payment, folded: Folded, now: datetime) -> tuple[Operation, ...]:
+    """The operations, with one for each movement that somebody made at the PSP, until it proves to be one of ours."""
+    ours = {one.id for one in payment.operations if one.origin is not Origin.PSP}
+    foreign = {
+        (fact.attempt_id, fact.kind, fact.id): fact
+        for fact in folded.sound
+        if fact.kind in _OPERATION_OF and fact.operation_id not in ours and not _goes_without_saying(fact, payment)
     }
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    event = Event(event_id, payment.sequence, type_, now, text, now + timedelta(seconds=OUTBOX_GRACE_S))
-    entry = JournalEntry(event_id, payment.sequence, type_, now, folded.status, tuple(folded.amounts))
-    return replace(payment, outbox=(*payment.outbox, event), journal=(*payment.journal, entry)[-JOURNAL_MAX:])
+    kept = [one for one in payment.operations if one.movement is None or _named(one) in foreign]
+    known = {_named(one) for one in kept if one.movement is not None}
+    made = [_foreign(payment, fact, now) for name, fact in foreign.items() if name not in known]
+    if not made and len(kept) == len(payment.operations):
+        return payment.operations
+    return (*kept, *made)
+
+
+def _named(operation: Operation) -> tuple[str, str, str]:
+    assert operation.movement is not None, "only operations made at the PSP are named by their movement"
+    return (operation.attempt_id, *operation.movement)
+
+
+def _goes_without_saying(fact: Fact, payment: Payment) -> bool:
+    """A sale is the payment itself, and an authorization that ran out was nobody's doing."""
+    sale = fact.kind is Kind.CAPTURE and payment.order.capture is CaptureMode.AUTOMATIC
+    return sale or (fact.kind is Kind.RELEASE and fact.id.startswith("expiry"))
+
+
+def _foreign(payment: Payment, fact: Fact, now: datetime) -> Operation:
+    return Operation(
+        id=operation_id_of(payment.id, f"psp:{fact.attempt_id}:{fact.kind}:{fact.id}"),
+        kind=_OPERATION_OF[fact.kind],
+        attempt_id=fact.attempt_id,
+        amount=fact.amount,
+        origin=Origin.PSP,
+        created_at=now,
+        called=Called.ANSWERED,
+        movement=(fact.kind, fact.id),
+    )
+
+
+def _watched(payment: Payment, folded: Folded, asked: dict[str, Asked], now: datetime) -> Payment:
+    """The payment with the times at which PSPs are asked next about its attempts and operations."""
+    attempts = tuple(_watch_attempt(one, payment, folded, asked.get(one.id), now) for one in payment.attempts)
+    operations = tuple(_watch_operation(one, folded, asked.get(one.id), now) for one in payment.operations)
+    return replace(payment, attempts=attempts, operations=operations)
+
+
+def _watch_attempt(attempt: Attempt, payment: Payment, folded: Folded, asked: Asked | None, now: datetime) -> Attempt:
+    elsewhere = any(folded.standings[one.id].has_money for one in payment.attempts if one.id != attempt.id)
+    phase = phase_of(attempt, folded.standings[attempt.id], paid_elsewhere=elsewhere)
+    if phase != attempt.phase:
+        return replace(attempt, phase=phase, asked=0, unreached=0, ask_at=next_ask(attempt, phase, 0, now))
+    if asked is None:
+        return attempt
+    if not asked.reached:
+        unreached = attempt.unreached + 1
+        return replace(attempt, unreached=unreached, ask_at=next_try(unreached, now))
+    return replace(
+        attempt, asked=attempt.asked + 1, unreached=0, ask_at=next_ask(attempt, phase, attempt.asked + 1, now)
+    )
+
+
+def _watch_operation(operation: Operation, folded: Folded, asked: Asked | None, now: datetime) -> Operation:
+    phase = operation_phase_of(operation, folded.operations[operation.id])
+    if phase != operation.phase:
+        return replace(operation, phase=phase, asked=0, unreached=0, ask_at=next_step(phase, 0, now))
+    if asked is None:
+        return operation
+    if not asked.reached:
+        unreached = operation.unreached + 1
+        return replace(operation, unreached=unreached, ask_at=next_try(unreached, now))
+    return replace(operation, asked=operation.asked + 1, unreached=0, ask_at=next_step(phase, operation.asked + 1, now))
 
 
 def due_of(payment: Payment) -> datetime | None:
     """When the sweeper must look at the payment: the earliest of its unsent events and its open questions."""
     times = [event.due_at for event in payment.outbox]
     times += [attempt.ask_at for attempt in payment.attempts if attempt.ask_at is not None]
+    times += [operation.ask_at for operation in payment.operations if operation.ask_at is not None]
+    times += [draft.at for draft in payment.unaudited]
     return min(times, default=None)
 
 

@@ -89,6 +89,7 @@ class Fact:
     operation_id: str | None = None
     decline: Decline | None = None
     reason: str = ""  # a word for what the state alone does not tell: "not_sent", "misconfigured", …
+    respond_by: str = ""  # until when a dispute can be answered, RFC 3339
 
     def __post_init__(self) -> None:
         if (self.kind, self.state) not in _RANK:
@@ -110,6 +111,7 @@ def _order(fact: Fact) -> tuple[object, ...]:
         -1 if amount is None else amount.value,
         "" if amount is None else amount.currency,
         fact.reason,
+        fact.respond_by,
         ("",) if decline is None else (decline.cls, decline.code, decline.psp_code, decline.message),
     )
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
+from chalicelib.domain.claim import Claim
+from chalicelib.domain.draft import Draft
+from chalicelib.domain.draft import Json as Json
 from chalicelib.domain.facts import Fact
 from chalicelib.domain.money import Money
+from chalicelib.domain.operation import Operation
 
 ATTEMPTS_MAX = 10
 OPERATIONS_MAX = 100
 JOURNAL_MAX = 200
 TIMELINE_MAX = 200
-
-Json = Any  # what json.loads can return
 
 
 class Status(StrEnum):
@@ -54,8 +55,9 @@ class AttemptStatus(StrEnum):
 class Closure(StrEnum):
     """Why an attempt was closed off before its end was known (promise 1 of the architecture)."""
 
-    SEALED = "sealed"
-    SUPERSEDED = "superseded"
+    SEALED = "sealed"  # unanswered, its page was never shown, and the next PSP was tried
+    SUPERSEDED = "superseded"  # at the merchant's or an operator's express word
+    LAPSED = "lapsed"  # unanswered at a PSP that can not be asked, and its page's time is over
 
 
 class CaptureMode(StrEnum):
@@ -136,7 +138,11 @@ class NextAction:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One PSP tried. `phase`, `asked` and `ask_at` say when the PSP is asked next (domain.watch)."""
+    """One PSP tried. `late` overrides the route's policy for money that comes after the attempt was given up.
+    `return_url` is our own return link, where the connector needs it; it is kept so that a repeat is byte-identical.
+
+    `phase`, `asked`, `unreached` and `ask_at` say when the PSP is asked next (domain.watch).
+    """
 
     id: str
     connection_id: str
@@ -145,22 +151,12 @@ class Attempt:
     psp_reference: str | None = None
     action: NextAction | None = None
     closed: Closure | None = None
+    late: str | None = None
+    return_url: str | None = None
     phase: str = ""
     asked: int = 0
+    unreached: int = 0
     ask_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """A capture, cancellation or refund of ours. Its status is folded from the facts that name it."""
-
-    id: str
-    kind: str
-    attempt_id: str
-    amount: Money | None
-    origin: str
-    created_at: datetime
-    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,17 +194,35 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """The idempotency record: whose call it was, who runs it until when, and the answer it settled to."""
+class Retry:
+    """A call that asked for another attempt: its idempotency record, the connections it may try, and how many attempts
+    there were before it."""
 
-    fingerprint: str
-    lease_until: datetime | None
-    answer_status: int | None = None
-    answer_body: str | None = None
+    id: str
+    claim: Claim
+    chain: tuple[str, ...]
+    after: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What an operator found out or decided about an attempt. `accepted` are the amounts that count although they are
+    not what was asked: (kind, id, value, currency) of a fact."""
+
+    attempt_id: str
+    outcome: str
+    note: str
+    by: str
+    at: datetime
+    operation_id: str | None = None
+    accepted: tuple[tuple[str, str, int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Payment:
+    """`status`, and the `reviews` (attempts whose money waits for an operator), are what was published last."""
+
     id: str
     merchant_id: str
     order: Order
@@ -218,6 +232,8 @@ class Payment:
     updated_at: datetime
     attempts: tuple[Attempt, ...] = ()
     operations: tuple[Operation, ...] = ()
+    retries: tuple[Retry, ...] = ()
+    resolutions: tuple[Resolution, ...] = ()
     facts: tuple[Fact, ...] = ()
     status: Status = Status.CREATED
     sequence: int = 0
@@ -226,6 +242,11 @@ class Payment:
     timeline: tuple[Entry, ...] = ()
     due_at: datetime | None = None
     attention: bool = False
+    reviews: tuple[str, ...] = ()
+    unaudited: tuple[Draft, ...] = ()
+
+    def operation(self, operation_id: str) -> Operation | None:
+        return next((operation for operation in self.operations if operation.id == operation_id), None)
 
     def attempt(self, attempt_id: str) -> Attempt | None:
         return next((attempt for attempt in self.attempts if attempt.id == attempt_id), None)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from chalicelib.domain.facts import Decline, Fact, Kind, State
+from chalicelib.domain.facts import Decline, Fact, Kind
 from chalicelib.domain.fold import Folded
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import Address, Attempt, Customer, Json, NextAction, Operation, Payment, Status
+from chalicelib.domain.operation import OPERATOR, Operation, OperationStatus, facts_about
+from chalicelib.domain.payment import Address, Attempt, Customer, Json, NextAction, Payment, Status
 
 
 def text_of(at: datetime) -> str:
@@ -29,7 +30,7 @@ def view_of(payment: Payment, folded: Folded) -> dict[str, Json]:
         "next_action": _action_view(_next_action(payment, folded)),
         "route": {"name": route.name, "version": route.version, "arm": route.arm, "trace": list(route.trace)},
         "attempts": [_attempt_view(attempt, payment.facts, folded) for attempt in payment.attempts],
-        "operations": [_operation_view(operation, payment.facts) for operation in payment.operations],
+        "operations": [operation_view(operation, folded) for operation in payment.operations],
         "payment_method": order.payment_method,
         "capture": order.capture,
         "description": order.description,
@@ -39,6 +40,23 @@ def view_of(payment: Payment, folded: Folded) -> dict[str, Json]:
         "created_at": text_of(payment.created_at),
         "updated_at": text_of(payment.updated_at),
     }
+
+
+def thin_view_of(payment: Payment, folded: Folded) -> dict[str, Json]:
+    """The payment in an event that would be too large: what changed can be read from the API."""
+    whole = (
+        "id",
+        "merchant_id",
+        "order_reference",
+        "status",
+        "amount",
+        "amounts",
+        "sequence",
+        "created_at",
+        "updated_at",
+    )
+    view = view_of(payment, folded)
+    return {name: view[name] for name in whole}
 
 
 def money_view(money: Money) -> dict[str, Json]:
@@ -83,19 +101,14 @@ def _attempt_view(attempt: Attempt, facts: tuple[Fact, ...], folded: Folded) -> 
         "connector": attempt.connector,
         "psp_reference": attempt.psp_reference,
         "status": folded.standings[attempt.id].status,
-        "decline": None
-        if decline is None
-        else {"class": decline.cls, "code": decline.code, "psp_code": decline.psp_code, "message": decline.message},
+        "decline": _decline_view(decline),
         "started_at": text_of(attempt.started_at),
     }
 
 
-_OPERATION_STATUS = {State.PENDING: "pending", State.SUCCEEDED: "succeeded", State.FAILED: "failed"}
-
-
-def _operation_view(operation: Operation, facts: tuple[Fact, ...]) -> dict[str, Json]:
-    mine = [fact for fact in facts if fact.operation_id == operation.id]
-    status = _OPERATION_STATUS[mine[-1].state] if mine else "pending"
+def operation_view(operation: Operation, folded: Folded) -> dict[str, Json]:
+    mine = facts_about(operation, (fact for fact in folded.sound if fact.attempt_id == operation.attempt_id))
+    status = folded.operations[operation.id]
     return {
         "id": operation.id,
         "kind": operation.kind,
@@ -104,14 +117,26 @@ def _operation_view(operation: Operation, facts: tuple[Fact, ...]) -> dict[str, 
         "attempt_id": operation.attempt_id,
         "origin": operation.origin,
         "reason": operation.reason,
-        "psp_reference": mine[-1].id if mine else None,
+        "decline": _decline_view(operation.decline) if status is OperationStatus.FAILED else None,
+        "psp_reference": mine[-1].id if mine and not mine[-1].id.startswith(OPERATOR) else None,
         "created_at": text_of(operation.created_at),
     }
 
 
+def _decline_view(decline: Decline | None) -> dict[str, Json] | None:
+    if decline is None:
+        return None
+    return {"class": decline.cls, "code": decline.code, "psp_code": decline.psp_code, "message": decline.message}
+
+
 def _dispute_view(fact: Fact) -> dict[str, Json]:
-    amount = money_view(fact.amount) if fact.amount else None
-    return {"id": fact.id, "status": fact.state, "amount": amount, "reason": fact.reason or None, "respond_by": None}
+    return {
+        "id": fact.id,
+        "status": fact.state,
+        "amount": money_view(fact.amount) if fact.amount else None,
+        "reason": fact.reason or None,
+        "respond_by": fact.respond_by or None,
+    }
 
 
 def _customer_view(customer: Customer | None) -> dict[str, Json] | None:

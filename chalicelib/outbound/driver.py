@@ -74,6 +74,7 @@ class Driver:
             self._local.adapter = None
         sent: HttpRequest | None = None
         answer: HttpResponse | None = None
+        moved = False
         for _ in range(CALLS_MAX + 1):
             try:
                 request = next(conversation) if answer is None else conversation.send(answer)
@@ -84,7 +85,13 @@ class Driver:
             except Exception as error:  # the connector could not make sense of what it was sent
                 raise _unreadable(sent, error) from error
             sent = request
-            answer = self._send(request, deadline)
+            try:
+                answer = self._send(request, deadline)
+            except NotSent as error:
+                if moved:  # this call never left, but one before it did
+                    raise OutcomeUnknown(error.detail) from None
+                raise
+            moved = moved or request.moves_money
         conversation.close()
         raise ReadFailed(f"the conversation took more than {CALLS_MAX} calls")
 

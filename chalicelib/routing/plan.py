@@ -29,7 +29,7 @@ def chain_of(route: Route) -> tuple[str, ...]:
 
 def plan(order: Order, route: Route, candidates: Sequence[Candidate]) -> Decision:
     """The decision, its chain empty where no candidate is eligible."""
-    reasons = {candidate.connection_id: _ineligible(order, candidate) for candidate in candidates}
+    reasons = {candidate.connection_id: ineligible(order, candidate) for candidate in candidates}
     chain = tuple(connection_id for connection_id, reason in reasons.items() if reason is None)
     return Decision(
         name=route.name,
@@ -49,7 +49,8 @@ def _trace(reasons: Mapping[str, str | None]) -> tuple[dict[str, Json], ...]:
     return ({"rule": "otherwise", "candidates": candidates},)
 
 
-def _ineligible(order: Order, candidate: Candidate) -> str | None:
+def ineligible(order: Order, candidate: Candidate) -> str | None:
+    """Why the candidate may not take this order, None where it may."""
     can = candidate.capabilities
     if can is None:
         return "the connection does not exist"

@@ -14,19 +14,20 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chalicelib import telemetry
-from chalicelib.contracts.connector import AskPsp, CallFailed, Delivery
+from chalicelib.contracts.connector import AskPsp, CallFailed, Delivery, reference_of
+from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import NEW, Stored
-from chalicelib.domain.amend import Change, amend
+from chalicelib.domain.amend import amend
+from chalicelib.domain.change import Change
 from chalicelib.domain.configuration import InboxItem
 from chalicelib.domain.errors import NotFound, PaymentServerError, SignatureInvalid, StaleVersion
-from chalicelib.domain.facts import Fact
+from chalicelib.domain.facts import Fact, State
 from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import inbox_id_of, payment_id_in
 from chalicelib.domain.payment import Entry, Payment
 from chalicelib.domain.telling import words_of
 from chalicelib.outbound.driver import Deadline
-from chalicelib.services.attempts import ref_of
-from chalicelib.services.commit import commit
+from chalicelib.services.commit import chore, commit
 from chalicelib.services.configuration import Configuration, LiveConnection
 from chalicelib.services.intake import delivery_in
 from chalicelib.services.kinds import INBOX, PAYMENT
@@ -120,6 +121,8 @@ class Apply:
         entry = Entry(now, "webhook", summary, {"attempt_id": attempt_id, "connection_id": live.connection.id})
         change = Change(facts=facts, entries=(entry,))
         stored = commit(self._ports, stored, lambda newest: amend(newest, change, now))
+        if live.connector.capabilities.completes_on_return and any(one.state is State.APPROVED for one in facts):
+            self._ports.queue.send(Topic.CHORES, chore("sync", stored.value.id))
         odd = {fact.id for fact in fold(stored.value).anomalies} & {fact.id for fact in facts}
         if odd:
             raise NotApplied("anomalous", f"the amount is not what was asked ({', '.join(sorted(odd))[:200]})")
@@ -146,7 +149,9 @@ class Apply:
             raise NotApplied("unmatched", "the PSP's own reference is not known yet")
         try:
             return tuple(
-                self._ports.driver.converse(live.connector.fetch(ref_of(payment, attempt)), Deadline(BUDGET_S))
+                self._ports.driver.converse(
+                    live.connector.fetch(reference_of(attempt, payment.order)), Deadline(BUDGET_S)
+                )
             )
         except CallFailed as error:
             raise NotApplied("failed", error.detail) from None

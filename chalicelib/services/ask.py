@@ -1,83 +1,157 @@
-"""Asks PSPs about attempts: on schedule, when a shopper returned, and to close what was sealed."""
+"""Asks PSPs about attempts: on schedule, when a shopper returned, and to close pages that nobody may pay on any more.
+
+Where a PSP takes the money only when the server says so after the return, asking is also what completes the payment.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chalicelib import telemetry
-from chalicelib.contracts.connector import CallFailed, Opened, Refusal
-from chalicelib.domain.amend import Change
+from chalicelib.contracts.connector import (
+    AttemptRef,
+    CallFailed,
+    Opened,
+    ReadFailed,
+    Refusal,
+    RefusalKind,
+    reference_of,
+)
+from chalicelib.domain.change import Asked, Change, Closing
 from chalicelib.domain.errors import NotFound, PaymentServerError
-from chalicelib.domain.facts import Fact, Kind, State
-from chalicelib.domain.fold import fold
-from chalicelib.domain.payment import Attempt, Entry, Payment
+from chalicelib.domain.facts import Fact, Kind, State, join
+from chalicelib.domain.fold import Folded, fold
+from chalicelib.domain.payment import Attempt, Closure, Entry, Payment
 from chalicelib.domain.telling import words_of
+from chalicelib.domain.watch import ends_at
 from chalicelib.outbound.driver import Deadline
-from chalicelib.services.attempts import ref_of
 from chalicelib.services.configuration import Configuration, LiveConnection
-from chalicelib.services.open_attempt import tried_of
+from chalicelib.services.open_attempt import repeatable, tried_of
 from chalicelib.services.ports import Ports
 
 ABSENT_AFTER_S = 900  # "not found" proves absence only then
+AFTER_END_S = 60
 BUDGET_S = 20.0
+log = logging.getLogger("paymentserver.ask")
 
 
-def ask(ports: Ports, configuration: Configuration, payment: Payment, attempt: Attempt) -> Change:
-    """What the PSP says of `attempt` now, as a change; a question that failed is one too, so that it is put off."""
+def ask(
+    ports: Ports, configuration: Configuration, payment: Payment, attempt: Attempt, *, close: bool = False
+) -> Change:
+    """What the PSP says of `attempt` now, as a change; a question that failed is one too, so that it is put off.
+
+    `close` ends the page at the PSP, where nobody has paid on it.
+    """
     now = ports.clock.now()
     try:
         live = configuration.connection(payment.merchant_id, attempt.connection_id)
         with telemetry.bind(connector=live.connector.name, payment_id=payment.id):
-            attempt, facts = _asked(ports, live, payment, attempt, now)
+            return _Question(ports, live, payment, attempt, now).put(close=close)
     except (CallFailed, NotFound, PaymentServerError) as error:
-        started = Fact(attempt.id, Kind.OPEN, attempt.id, State.UNANSWERED)
-        facts = (started,) if attempt.psp_reference is None else ()
-        return Change(facts=facts, asked=attempt.id, entries=(_told(now, attempt, (), error.detail),))
-    return Change(facts=facts, attempts=(attempt,), asked=attempt.id, entries=(_told(now, attempt, facts, ""),))
+        return _put_off(now, attempt, error.detail)
+    except Exception as error:  # a connector's mistake must not keep other payments from being asked about
+        log.exception("an attempt could not be asked about")
+        return _put_off(now, attempt, type(error).__name__)
 
 
-def _asked(
-    ports: Ports, live: LiveConnection, payment: Payment, attempt: Attempt, now: datetime
-) -> tuple[Attempt, tuple[Fact, ...]]:
-    """The attempt with its reference where it is known now, and the facts; a page that must be closed is closed."""
-    deadline = Deadline(BUDGET_S)
-    if attempt.psp_reference is None:
-        attempt, facts = _recovered(ports, live, payment, attempt, deadline)
-    else:
-        facts = tuple(ports.driver.converse(live.connector.fetch(ref_of(payment, attempt)), deadline))
-    if attempt.psp_reference is not None and _must_close(payment, attempt, facts, now):
-        facts += tuple(ports.driver.converse(live.connector.expire(ref_of(payment, attempt)), deadline))
-    return attempt, facts
+def _put_off(now: datetime, attempt: Attempt, problem: str) -> Change:
+    """Nothing is known, so the attempt is unanswered where it has no reference yet. A PSP that stays out of reach is told
+    of once."""
+    facts = (Fact(attempt.id, Kind.OPEN, attempt.id, State.UNANSWERED),) if attempt.psp_reference is None else ()
+    entries = () if attempt.unreached else (_entry(now, attempt, f"could not be asked ({problem})"),)
+    return Change(facts=facts, asked=(Asked(attempt.id, reached=False),), entries=entries)
 
 
-def _recovered(
-    ports: Ports, live: LiveConnection, payment: Payment, attempt: Attempt, deadline: Deadline
-) -> tuple[Attempt, tuple[Fact, ...]]:
-    """An attempt whose opening was never answered: found at the PSP, or proven absent, or still unanswered."""
-    now = ports.clock.now()
-    said: Opened | Refusal | None = ports.driver.converse(live.connector.recover(ref_of(payment, attempt)), deadline)
-    if said is None:
-        proven = (now - attempt.started_at).total_seconds() >= ABSENT_AFTER_S
-        state = State.ABSENT if proven else State.UNANSWERED
-        return attempt, (Fact(attempt.id, Kind.OPEN, attempt.id, state),)
-    tried = tried_of(now, attempt, said)
-    found = tried.attempt if attempt.closed is None else replace(tried.attempt, action=None)
-    return found, tried.facts
+class _Question:
+    """One question about one attempt."""
+
+    def __init__(self, ports: Ports, live: LiveConnection, payment: Payment, attempt: Attempt, now: datetime) -> None:
+        self._ports, self._live, self._payment, self._attempt, self._now = ports, live, payment, attempt, now
+        self._deadline = Deadline(BUDGET_S)
+
+    def put(self, *, close: bool) -> Change:
+        said = self._read() if self._attempt.psp_reference is not None else self._recovered()
+        for found in said.found:
+            self._attempt = replace(self._attempt, psp_reference=found.psp_reference)
+        said += self._completed(said.facts, close)
+        if self._must_close(said.facts, close):
+            facts = self._live.connector.expire(self._reference())
+            said += Change(facts=tuple(self._ports.driver.converse(facts, self._deadline)))
+        told = _entry(self._now, self._attempt, f"says when asked: {words_of(said.facts)}")
+        return said + Change(asked=(Asked(self._attempt.id),), entries=(told,))
+
+    def _reference(self) -> AttemptRef:
+        return reference_of(self._attempt, self._payment.order)
+
+    def _read(self) -> Change:
+        return Change(
+            facts=tuple(self._ports.driver.converse(self._live.connector.fetch(self._reference()), self._deadline))
+        )
+
+    def _recovered(self) -> Change:
+        """An attempt whose opening was never answered: found at the PSP, or proven absent, or still unanswered."""
+        attempt, can = self._attempt, self._live.connector.capabilities
+        if not (can.looks_up_references or repeatable(self._live, attempt, self._now)):
+            return self._lapsed()
+        said: Opened | Refusal | None = self._ports.driver.converse(
+            self._live.connector.recover(self._reference()), self._deadline
+        )
+        if said is None:
+            proven = (self._now - attempt.started_at).total_seconds() >= ABSENT_AFTER_S
+            state = State.ABSENT if proven else State.UNANSWERED
+            return Change(facts=(Fact(attempt.id, Kind.OPEN, attempt.id, state),))
+        if isinstance(said, Refusal) and said.kind is not RefusalKind.DECLINED:
+            raise ReadFailed(said.detail)  # wrong credentials prove nothing about the first call
+        tried = tried_of(self._now, attempt, said)
+        return Change(facts=tried.facts, found=(tried.found,) if tried.found else ())
+
+    def _lapsed(self) -> Change:
+        """The PSP can not be asked. When the page's time is over the attempt counts as expired; an operator is shown it."""
+        unanswered = Fact(self._attempt.id, Kind.OPEN, self._attempt.id, State.UNANSWERED)
+        over = self._now >= ends_at(self._attempt) + timedelta(seconds=AFTER_END_S)
+        if not over or self._attempt.closed is not None:
+            return Change(facts=(unanswered,))
+        return Change(facts=(unanswered,), closings=(Closing(self._attempt.id, Closure.LAPSED),))
+
+    def _completed(self, facts: Sequence[Fact], close: bool) -> Change:
+        """Takes what the shopper approved, where the PSP waits for that and the money is still wanted."""
+        if not self._live.connector.capabilities.completes_on_return or close or self._attempt.closed is not None:
+            return Change()
+        folded = self._folded(facts)
+        standing = folded.standings[self._attempt.id]
+        paid = any(one.has_money for one in folded.standings.values())
+        if not standing.approved or standing.ended is not None or standing.processing or paid or folded.anomalies:
+            return Change()
+        said = self._ports.driver.converse(self._live.connector.complete(self._reference()), self._deadline)
+        if isinstance(said, Refusal):
+            told = _entry(self._now, self._attempt, f"refused to complete the payment: {said.detail}")
+            return Change(entries=(told,))
+        return Change(facts=tuple(said))
+
+    def _must_close(self, facts: Sequence[Fact], close: bool) -> bool:
+        """Whether the page must be ended at the PSP: given up, past its time, or paid for elsewhere; and nothing moved,
+        ended or is in doubt."""
+        attempt = self._attempt
+        if attempt.psp_reference is None:
+            return False
+        folded = self._folded(facts)
+        standing = folded.standings[attempt.id]
+        odd = any(fact.attempt_id == attempt.id for fact in folded.anomalies)
+        if standing.ended is not None or standing.captured or standing.held or standing.processing or odd:
+            return False
+        elsewhere = any(one.has_money for id_, one in folded.standings.items() if id_ != attempt.id)
+        expires_at = attempt.action.expires_at if attempt.action else None
+        past = expires_at is not None and expires_at <= self._now
+        return close or attempt.closed is not None or past or elsewhere
+
+    def _folded(self, facts: Sequence[Fact]) -> Folded:
+        """The payment as it stands with what was said now."""
+        return fold(replace(self._payment, facts=join(self._payment.facts, facts)))
 
 
-def _must_close(payment: Payment, attempt: Attempt, facts: Sequence[Fact], now: datetime) -> bool:
-    """Whether the page must be ended at the PSP: sealed, superseded, or past its time; and nothing moved or ended it."""
-    known = replace(payment, facts=(), attempts=(attempt,))
-    standing = fold(replace(known, facts=tuple(facts))).standings[attempt.id]
-    if standing.ended is not None or standing.captured or standing.held or standing.processing:
-        return False
-    expires_at = attempt.action.expires_at if attempt.action else None
-    return attempt.closed is not None or (expires_at is not None and expires_at <= now)
-
-
-def _told(now: datetime, attempt: Attempt, facts: Sequence[Fact], problem: str) -> Entry:
-    said = f"could not be asked ({problem})" if problem else f"says when asked: {words_of(facts)}"
+def _entry(now: datetime, attempt: Attempt, what: str) -> Entry:
     data = {"attempt_id": attempt.id, "connection_id": attempt.connection_id}
-    return Entry(now, "psp_call", f"{attempt.connection_id} {said}.", data)
+    return Entry(now, "psp_call", f"{attempt.connection_id} {what}.", data)

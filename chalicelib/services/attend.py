@@ -1,4 +1,5 @@
-"""Attends to a payment that is due: events that may not have reached their subscribers, and open questions to PSPs."""
+"""Attends to a payment that is due: events that may not have reached their subscribers, operations that are to be carried
+out, and open questions to PSPs."""
 
 from __future__ import annotations
 
@@ -7,13 +8,17 @@ from datetime import datetime, timedelta
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import PAGE_MAX, Stored
 from chalicelib.domain.amend import amend, with_events_due, without_events
+from chalicelib.domain.change import Asked, CallOutcome, Change
 from chalicelib.domain.ids import delivery_id_of
-from chalicelib.domain.payment import Payment
+from chalicelib.domain.operation import UNSURE, Called, Operation, OperationStatus, Origin
+from chalicelib.domain.payment import Attempt, Payment
 from chalicelib.services.ask import ask
 from chalicelib.services.commit import commit, event_message
 from chalicelib.services.configuration import Configuration
 from chalicelib.services.kinds import DELIVERY, PAYMENT
+from chalicelib.services.operate import carry_out
 from chalicelib.services.ports import Ports
+from chalicelib.services.settle_drafts import settle_drafts
 
 QUEUED_AGAIN_S = 60
 
@@ -24,25 +29,55 @@ class Attend:
         self._configuration = configuration
 
     def sync(self, payment_id: str) -> Payment:
-        """Asks about every unsettled attempt now, due or not. Raises NotFound."""
+        """Asks about every attempt now, due or not. Raises NotFound."""
         return self.payment(payment_id, now_too=True)
 
     def payment(self, payment_id: str, *, now_too: bool = False) -> Payment:
-        """Does what is due; with `now_too` the open questions that are not due yet, too. Raises NotFound."""
+        """Does what is due; with `now_too` every question, due or not. Raises NotFound."""
         stored = self._ports.store.get(PAYMENT, payment_id)
         now = self._ports.clock.now()
         if any(event.due_at <= now for event in stored.value.outbox):
             stored = self._outbox(stored, now)
-        for attempt in stored.value.attempts:
-            due = attempt.ask_at is not None and (now_too or attempt.ask_at <= now)
-            if due:
-                change = ask(self._ports, self._configuration, stored.value, attempt)
-                stored = commit(
-                    self._ports,
-                    stored,
-                    lambda newest, change=change: amend(newest, change, self._ports.clock.now()),  # type: ignore[misc]
-                )
+        stored = settle_drafts(self._ports, stored)
+        for operation_id in [one.id for one in stored.value.operations if _to_carry_out(one, now, now_too)]:
+            stored = self._carry_out(stored, operation_id)
+        for attempt_id in _to_ask_about(stored.value, now, now_too):
+            attempt = stored.value.attempt(attempt_id)
+            assert attempt is not None, "attempts are never taken away"
+            asked = tuple(
+                Asked(one.id) for one in stored.value.operations if one.attempt_id == attempt_id and _is_due(one, now)
+            )
+            change = ask(self._ports, self._configuration, stored.value, attempt)
+            reached = all(one.reached for one in change.asked)
+            change += Change(asked=tuple(Asked(one.id, reached) for one in asked))
+            stored = self._commit(stored, change)
         return stored.value
+
+    def _commit(self, stored: Stored[Payment], change: Change) -> Stored[Payment]:
+        return commit(self._ports, stored, lambda newest: amend(newest, change, self._ports.clock.now()))
+
+    def _carry_out(self, stored: Stored[Payment], operation_id: str) -> Stored[Payment]:
+        """A planned operation is marked as started before its first call; a started one may have been called."""
+        operation = stored.value.operation(operation_id)
+        assert operation is not None, "an operation of ours is never taken away"
+        first = operation.called is Called.PLANNED
+        if first:
+            made = False
+
+            def start(newest: Payment) -> Payment:
+                nonlocal made
+                now = newest.operation(operation_id)
+                made = now is not None and now.called is Called.PLANNED
+                outcome = CallOutcome(operation_id, Called.STARTED)
+                return amend(newest, Change(outcomes=(outcome,)), self._ports.clock.now()) if made else newest
+
+            stored = commit(self._ports, stored, start)
+            if not made:
+                return stored  # another worker has it
+            operation = stored.value.operation(operation_id)
+            assert operation is not None, "it was started just now"
+        change = carry_out(self._ports, self._configuration, stored.value, operation, first=first)
+        return self._commit(stored, change)
 
     def _outbox(self, stored: Stored[Payment], now: datetime) -> Stored[Payment]:
         """Drops the events that are in every subscriber's delivery record; queues the others again."""
@@ -74,3 +109,27 @@ class Attend:
             after = page.after
             if after is None:
                 return found
+
+
+def _is_due(one: Attempt | Operation, now: datetime) -> bool:
+    return one.ask_at is not None and one.ask_at <= now
+
+
+def _to_carry_out(operation: Operation, now: datetime, now_too: bool) -> bool:
+    """Whether nothing certain is known of an operation of ours, and no call holds it."""
+    if operation.called not in UNSURE or operation.origin is Origin.PSP:
+        return False
+    if operation.status not in (OperationStatus.PENDING, OperationStatus.UNKNOWN):
+        return False
+    lease = operation.claim.lease_until if operation.claim is not None else None
+    free = lease is None or lease <= now
+    return free and (now_too or _is_due(operation, now))
+
+
+def _to_ask_about(payment: Payment, now: datetime, now_too: bool) -> list[str]:
+    """Attempts that are due themselves, or one of whose operations is; with `now_too` all that a PSP may know of."""
+    due = {one.id for one in payment.attempts if _is_due(one, now)}
+    due |= {one.attempt_id for one in payment.operations if _is_due(one, now)}
+    if now_too:
+        due |= {one.id for one in payment.attempts if one.psp_reference is not None or one.ask_at is not None}
+    return [one.id for one in payment.attempts if one.id in due]

@@ -10,6 +10,7 @@ from chalicelib import telemetry
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import Stored, Version
 from chalicelib.domain.errors import QueueFault, StaleVersion
+from chalicelib.domain.operation import Called
 from chalicelib.domain.payment import Event, Payment
 from chalicelib.services.kinds import PAYMENT
 from chalicelib.services.ports import Ports
@@ -41,7 +42,7 @@ def first_commit(ports: Ports, payment: Payment, expect: Version) -> Stored[Paym
 
 
 def announce(ports: Ports, before: Payment, after: Payment) -> None:
-    """Queues the new events, and a question about each attempt that was just closed off.
+    """Queues the new events, and what is to be done at PSPs at once.
 
     A queue that fails now delays them until the sweeper comes by; it does not undo what is committed.
     """
@@ -52,11 +53,19 @@ def announce(ports: Ports, before: Payment, after: Payment) -> None:
         for event in after.outbox:
             if event.id not in known:
                 ports.queue.send(Topic.EVENTS, event_message(after, event))
-        closed = {attempt.id for attempt in before.attempts if attempt.closed}
-        if any(attempt.closed and attempt.id not in closed for attempt in after.attempts):
+        if _sets_off_work(before, after):
             ports.queue.send(Topic.CHORES, chore("attend", after.id))
     except QueueFault:
         return
+
+
+def _sets_off_work(before: Payment, after: Payment) -> bool:
+    """Whether a page must be closed at its PSP now, or a rule wants an operation."""
+    closed = {attempt.id for attempt in before.attempts if attempt.closed}
+    known = {operation.id for operation in before.operations}
+    return any(attempt.closed and attempt.id not in closed for attempt in after.attempts) or any(
+        operation.called is Called.PLANNED and operation.id not in known for operation in after.operations
+    )
 
 
 def event_message(payment: Payment, event: Event, *, again: bool = False) -> bytes:

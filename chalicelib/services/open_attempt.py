@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib import telemetry
@@ -13,8 +13,10 @@ from chalicelib.contracts.connector import (
     Opened,
     OutcomeUnknown,
     Refusal,
+    RefusalKind,
     reference_of,
 )
+from chalicelib.domain.change import Change, Found
 from chalicelib.domain.facts import DeclineClass, Fact, Kind, State
 from chalicelib.domain.payment import Attempt, Entry, Json, Payment
 from chalicelib.outbound.driver import Deadline
@@ -28,12 +30,16 @@ REPEAT_NEEDS_S = 2.0
 class Tried:
     """What a call to open a checkout came to; `fraud` forbids any other PSP."""
 
-    attempt: Attempt
+    attempt_id: str
     facts: tuple[Fact, ...]
     entry: Entry
-    opened: bool = False
+    found: Found | None = None
     unanswered: bool = False
     fraud: bool = False
+
+    @property
+    def change(self) -> Change:
+        return Change(facts=self.facts, found=(self.found,) if self.found else (), entries=(self.entry,))
 
 
 def open_attempt(
@@ -43,7 +49,7 @@ def open_attempt(
 
     `spare_s` is kept for the PSPs behind this one. The attempt must be stored before.
     """
-    order = reference_of(attempt, payment.order, payment.order.return_url, payment.order.cancel_url).checkout
+    order = reference_of(attempt, payment.order).checkout
     young = repeatable(live, attempt, ports.clock.now())
     tries = 0
     while True:
@@ -57,6 +63,9 @@ def open_attempt(
             if tries == 1 and young and left_s > REPEAT_NEEDS_S:
                 continue
             return _unanswered(ports.clock.now(), attempt, error, tries)
+        if tries > 1 and isinstance(said, Refusal) and said.kind is not RefusalKind.DECLINED:
+            # The key's own answer would be a page or a decline; anything else says nothing about the first call.
+            return _unanswered(ports.clock.now(), attempt, OutcomeUnknown(said.detail), tries)
         return tried_of(ports.clock.now(), attempt, said)
 
 
@@ -79,13 +88,12 @@ def tried_of(now: datetime, attempt: Attempt, said: Opened | Refusal) -> Tried:
         opened = Fact(attempt.id, Kind.OPEN, attempt.id, State.OPENED)
         summary = f"{attempt.connection_id} opened a checkout ({said.psp_reference})."
         entry = _entry(now, attempt, summary, outcome="opened", psp_reference=said.psp_reference)
-        attempt = replace(attempt, psp_reference=said.psp_reference, action=said.action)
-        return Tried(attempt, (opened, *said.facts), entry, opened=True)
+        return Tried(attempt.id, (opened, *said.facts), entry, Found(attempt.id, said.psp_reference, said.action))
     refused = Fact(attempt.id, Kind.OPEN, attempt.id, State.REFUSED, decline=said.decline, reason=said.kind)
     summary = f"{attempt.connection_id} refused to open a checkout: {said.detail}."
     entry = _entry(now, attempt, summary, outcome=said.kind, detail=said.detail)
     fraud = said.decline is not None and said.decline.cls is DeclineClass.FRAUD
-    return Tried(attempt, (refused,), entry, fraud=fraud)
+    return Tried(attempt.id, (refused,), entry, fraud=fraud)
 
 
 def _not_sent(now: datetime, attempt: Attempt, error: NotSent, tries: int) -> Tried:
@@ -94,7 +102,7 @@ def _not_sent(now: datetime, attempt: Attempt, error: NotSent, tries: int) -> Tr
         return _unanswered(now, attempt, OutcomeUnknown(error.detail), tries)
     absent = Fact(attempt.id, Kind.OPEN, attempt.id, State.ABSENT, reason="not_sent")
     summary = f"{attempt.connection_id} could not be reached; nothing was sent ({error.detail})."
-    return Tried(attempt, (absent,), _entry(now, attempt, summary, outcome="not_sent", detail=error.detail))
+    return Tried(attempt.id, (absent,), _entry(now, attempt, summary, outcome="not_sent", detail=error.detail))
 
 
 def _unanswered(now: datetime, attempt: Attempt, error: CallFailed, tries: int) -> Tried:
@@ -102,7 +110,7 @@ def _unanswered(now: datetime, attempt: Attempt, error: CallFailed, tries: int) 
     times = "once" if tries == 1 else f"{tries} times"
     summary = f"{attempt.connection_id} was asked {times} and gave no usable answer ({error.detail})."
     entry = _entry(now, attempt, summary, outcome="unanswered", detail=error.detail, tries=tries)
-    return Tried(attempt, (fact,), entry, unanswered=True)
+    return Tried(attempt.id, (fact,), entry, unanswered=True)
 
 
 def _entry(now: datetime, attempt: Attempt, summary: str, **data: Json) -> Entry:

@@ -20,6 +20,11 @@ def return_token(key: bytes, payment_id: str) -> str:
     return f"{payment_id}.{_signature(key, payment_id)}"
 
 
+def return_link(ports: Ports, payment_id: str) -> str:
+    """Where a PSP sends the shopper whose payment is only complete once we know that she came back."""
+    return f"{ports.public_url}/returns/{return_token(ports.return_key, payment_id)}"
+
+
 def _signature(key: bytes, payment_id: str) -> str:
     return hmac.new(key, payment_id.encode(), hashlib.sha256).hexdigest()[:SIGNATURE_CHARACTERS]
 

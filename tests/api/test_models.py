@@ -10,7 +10,8 @@ import pytest
 
 from chalicelib.api.body import parsed
 from chalicelib.api.models import CHECKOUT_EXAMPLE, CheckoutRequest, EventModel, PaymentModel, order_of
-from chalicelib.domain.amend import Change, amend
+from chalicelib.domain.amend import amend
+from chalicelib.domain.change import Change
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.facts import Decline, DeclineClass, Kind, State
 from chalicelib.domain.fold import fold

@@ -44,7 +44,7 @@ def attempt_ref(key: str = "k", **order: Any) -> AttemptRef:
     wanted = Order(Money(1050, "EUR"), "order-1", "https://shop.example/r", "https://shop.example/c", **order)
     payment_id = payment_id_of("default", key)
     attempt = Attempt(attempt_id_of(payment_id, 1), "sandbox-a", "sandbox", datetime.now(UTC))
-    return reference_of(attempt, wanted, wanted.return_url, wanted.cancel_url)
+    return reference_of(attempt, wanted)
 
 
 def run(conversation: Conversation[Any]) -> Any:

@@ -6,17 +6,18 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 
-from chalicelib.domain.amend import Change, amend, due_of, without_events
+from chalicelib.domain.amend import amend, due_of, without_events
+from chalicelib.domain.change import Asked, Change, Found
 from chalicelib.domain.facts import Fact, Kind, State
 from chalicelib.domain.payment import Entry, Status
 from chalicelib.domain.watch import Phase
-from tests.builders import NOW, attempt, attempt_id, fact, opened, page, payment
+from tests.builders import NOW, attempt_id, fact, opened, page, payment
 
 PAID = fact(Kind.CAPTURE, "p", State.SUCCEEDED, 1000)
 
 
 def pending() -> object:
-    return amend(payment(), Change(facts=(opened(),), attempts=(attempt(action=page(), psp_reference="s"),)), NOW)
+    return amend(payment(), Change(facts=(opened(),), found=(Found(attempt_id(), "s", page()),)), NOW)
 
 
 def test_a_status_change_is_an_event_with_the_payment_as_it_is_then() -> None:
@@ -71,7 +72,7 @@ def test_each_question_puts_the_next_one_off() -> None:
         at = known.attempts[0].ask_at
         assert at is not None
         waits.append((at - known.updated_at).total_seconds())
-        known = amend(known, Change(asked=attempt_id()), at)
+        known = amend(known, Change(asked=(Asked(attempt_id()),)), at)
     assert waits == [10, 60, 300, 1800]
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.domain.amend import Change, amend
+from chalicelib.domain.amend import amend
+from chalicelib.domain.change import Change
 from chalicelib.domain.facts import RISING, Fact, Kind, State, join
 from chalicelib.domain.fold import fold
 from chalicelib.domain.payment import AttemptStatus, CaptureMode, Payment, Status

@@ -26,7 +26,8 @@ from chalicelib.domain.payment import Payment, Status
 from chalicelib.queues.embedded import EmbeddedQueue
 from chalicelib.services.kinds import KINDS, PAYMENT
 from chalicelib.storage.sql import SqlStore
-from tests.world import SimulatedPsp, World
+from tests.psp import SimulatedPsp
+from tests.world import World
 
 COMMITS = ("put", "send", "done")
 POINTS_MAX = 60

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from chalicelib.domain.errors import InProgress
-from chalicelib.services.checkout import CheckoutAnswer
 from chalicelib.services.kinds import KINDS
+from chalicelib.services.turns import Answer
 from chalicelib.storage.sql import SqlStore
 from tests.world import World
 
@@ -17,7 +17,7 @@ def test_100_identical_checkouts_are_one(tmp_path: Path) -> None:
     store.migrate()
     world = World(tmp_path, store)
 
-    def call(_: int) -> CheckoutAnswer | None:
+    def call(_: int) -> Answer | None:
         try:
             return world.open()
         except InProgress:

@@ -16,11 +16,13 @@ from chalicelib.domain.configuration import Subscription
 from chalicelib.domain.money import Money
 from chalicelib.domain.payment import Order
 from chalicelib.services.apply import Apply
-from chalicelib.services.checkout import Checkout, CheckoutAnswer
+from chalicelib.services.checkout import Checkout
 from chalicelib.services.configuration import Configuration
 from chalicelib.services.intake import Intake
 from chalicelib.services.kinds import SUBSCRIPTION
 from chalicelib.services.notify import Notify
+from chalicelib.services.try_chain import TryChain
+from chalicelib.services.turns import Answer
 from tests.builders import NOW
 from tests.world import World, render
 
@@ -50,7 +52,7 @@ class CountedWorld:
         store, queue = Counting("store", self.world.store, self.made), Counting("queue", self.world.queue, self.made)
         self.ports = replace(self.world.ports, store=store, queue=queue)
         configuration = Configuration(self.ports, monotonic=lambda: 0.0)
-        self.checkout = Checkout(self.ports, configuration)
+        self.checkout = Checkout(self.ports, configuration, TryChain(self.ports, configuration))
         self.intake = Intake(self.ports, configuration)
         self.apply = Apply(self.ports, configuration)
         self.notify = Notify(self.ports, configuration)
@@ -60,7 +62,7 @@ class CountedWorld:
             configuration.route("default", name)
         self.made.clear()
 
-    def open(self, key: str = "a-key", order: Order = ORDER) -> CheckoutAnswer:
+    def open(self, key: str = "a-key", order: Order = ORDER) -> Answer:
         return self.checkout.open("default", key, "f", order, render)
 
     def waiting(self, topic: Topic) -> Message:

@@ -15,7 +15,8 @@ from chalicelib.domain.configuration import InboxItem
 from chalicelib.domain.errors import NotFound, SignatureInvalid, StorageFault, TooLarge
 from chalicelib.domain.payment import Payment, Status
 from chalicelib.services.kinds import CONNECTION, INBOX, PAYMENT, connection_key
-from tests.world import SimulatedConnector, World
+from tests.psp import SimulatedConnector
+from tests.world import World
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel
 
-from chalicelib.connectors.sandbox.facts import decline_of, facts_of
+from chalicelib.connectors.sandbox.facts import decline_of, facts_of, movement_of
 from chalicelib.connectors.sandbox.settings import SandboxSettings
 from chalicelib.connectors.sandbox.signature import check
 from chalicelib.contracts.connector import (
@@ -29,10 +29,12 @@ from chalicelib.contracts.connector import (
     RefusalKind,
 )
 from chalicelib.domain.errors import Unreadable
-from chalicelib.domain.facts import Fact
+from chalicelib.domain.facts import Fact, Kind
 from chalicelib.domain.money import EXPONENT
 from chalicelib.domain.payment import CaptureMode, NextAction
 
+_OPERATION = {"captures": "capture", "cancel": "cancel", "refunds": "refund"}
+_MOVEMENT = {"captures": Kind.CAPTURE, "cancel": Kind.RELEASE, "refunds": Kind.REFUND}
 CLOSED_PORT = "http://127.0.0.1:1"  # where the misbehaviour `refuse` dials: nobody listens there
 
 
@@ -52,13 +54,19 @@ class SandboxConnector:
         partial_refund=True,
         inert_until_visited=True,
         looks_up_references=True,
-        key_lives_s={"open": 86_400, "capture": 86_400, "cancel": 86_400, "refund": 86_400},
+        key_lives_s={"open": 86_400, "capture": 86_400, "cancel": 86_400, "refund": 86_400, "complete": 86_400},
+        names_operations=True,
+        completes_on_return=True,
     )
 
     def __init__(self, settings: SandboxSettings) -> None:
         self._settings = settings
         self._base = settings.base_url.rstrip("/")
         self._authorization = f"Bearer {settings.api_key.get_secret_value()}"
+
+    @property
+    def needs_return_link(self) -> bool:
+        return self._settings.capture_on_return
 
     def test(self) -> Conversation[Refusal | None]:
         response = yield self._get("/v1/sessions?reference=none", "test")
@@ -89,25 +97,30 @@ class SandboxConnector:
             response = yield self._get(path, "fetch")
         return facts_of(_session_in(response), attempt.attempt_id)
 
+    def complete(self, attempt: AttemptRef) -> Conversation[Sequence[Fact] | Refusal]:
+        path = f"/v1/sessions/{_part(attempt.psp_reference)}/complete"
+        key = f"{attempt.attempt_id}-complete"
+        response = yield self._post(path, {"reference": attempt.attempt_id}, key, "complete")
+        if response.status != 200:
+            return _refusal_of(response)
+        return facts_of(_session_in(response), attempt.attempt_id)
+
     def capture(self, order: MoneyOrder) -> Conversation[Sequence[Fact] | Refusal]:
-        return (yield from self._operate(order, "captures", {"final": order.final}))
+        return (yield from self._operate(order, "captures", {"amount": _amount(order), "final": order.final}))
 
     def cancel(self, order: MoneyOrder) -> Conversation[Sequence[Fact] | Refusal]:
         return (yield from self._operate(order, "cancel", {}))
 
     def refund(self, order: MoneyOrder) -> Conversation[Sequence[Fact] | Refusal]:
-        return (yield from self._operate(order, "refunds", {"reason": order.reason}))
+        return (yield from self._operate(order, "refunds", {"amount": _amount(order), "reason": order.reason}))
 
     def _operate(self, order: MoneyOrder, what: str, more: dict[str, Any]) -> Conversation[Sequence[Fact] | Refusal]:
-        path = f"/v1/sessions/{_part(order.attempt.psp_reference)}"
-        body: dict[str, Any] = {"reference": order.operation_id, **more}
-        if order.amount is not None:
-            body["amount"] = {"value": order.amount.value, "currency": order.amount.currency}
-        response = yield self._post(f"{path}/{what}", body, order.operation_id, what)
+        path = f"/v1/sessions/{_part(order.attempt.psp_reference)}/{what}"
+        body = {"reference": order.operation_id, **more}
+        response = yield self._post(path, body, order.operation_id, _OPERATION[what])
         if response.status not in (200, 201):
             return _refusal_of(response)
-        response = yield self._get(path, "fetch")
-        return facts_of(_session_in(response), order.attempt.attempt_id)
+        return (movement_of(response.json(), _MOVEMENT[what], order.attempt.attempt_id),)
 
     def verify(self, delivery: Delivery) -> Conversation[None]:
         settings = self._settings
@@ -149,6 +162,10 @@ class SandboxConnector:
         }
         text = json.dumps(body, separators=(",", ":")).encode()
         return HttpRequest("POST", (base or self._base) + path, headers, text, moves_money, operation)
+
+
+def _amount(order: MoneyOrder) -> dict[str, Any] | None:
+    return None if order.amount is None else {"value": order.amount.value, "currency": order.amount.currency}
 
 
 def _session_order(order: CheckoutOrder) -> dict[str, Any]:

@@ -19,6 +19,15 @@ CHECKOUT_STATE = {
     "cancelled": State.CANCELLED,
 }
 MOVEMENT_STATE = {"pending": State.PENDING, "succeeded": State.SUCCEEDED, "failed": State.FAILED}
+# A payment's own movement; `approved`, `declined` and `cancelled` ones have not moved, and an unlisted status is pending.
+_MONEY_STATE = {
+    "pending": State.PENDING,
+    "authorized": State.SUCCEEDED,
+    "captured": State.SUCCEEDED,
+    "voided": State.SUCCEEDED,
+    "failed": State.FAILED,
+}
+_HELD = frozenset({"pending", "authorized", "voided"})
 TRY_STATE = {"pending": State.PENDING, "declined": State.DECLINED, "approved": State.APPROVED}
 DISPUTE_STATE = {"inquiry": State.INQUIRY, "opened": State.OPENED, "won": State.WON, "lost": State.LOST}
 
@@ -40,6 +49,8 @@ def facts_of(session: Json, attempt_id: str) -> tuple[Fact, ...]:
     """All facts of one session. Raises KeyError, TypeError or ValueError on what is no session."""
     checkout = CHECKOUT_STATE.get(str(session["status"]), State.OPEN)
     facts = [Fact(attempt_id, Kind.CHECKOUT, str(session["id"]), checkout)]
+    if session["status"] == "approved":
+        facts.append(Fact(attempt_id, Kind.TRY, f"approval:{session['id']}", State.APPROVED))
     payment = session.get("payment")
     if payment is not None:
         facts += _payment_facts(session, payment, attempt_id)
@@ -50,20 +61,29 @@ def _payment_facts(session: Json, payment: Json, attempt_id: str) -> list[Fact]:
     payment_id, status, amount = str(payment["id"]), str(payment["status"]), money_of(payment["amount"])
     facts = [_try(one, attempt_id) for one in payment.get("tries") or ()]
     captures = payment.get("captures") or ()
-    if status == "captured" and not captures:
-        facts.append(Fact(attempt_id, Kind.CAPTURE, payment_id, State.SUCCEEDED, amount))
-    elif status in ("authorized", "captured", "voided"):
-        facts.append(Fact(attempt_id, Kind.AUTHORIZATION, payment_id, State.SUCCEEDED, amount))
-    elif status == "pending":
-        facts.append(Fact(attempt_id, Kind.AUTHORIZATION, payment_id, State.PENDING, amount))
-    facts += [_movement(one, Kind.CAPTURE, attempt_id) for one in captures]
-    facts += [_movement(one, Kind.REFUND, attempt_id) for one in payment.get("refunds") or ()]
-    facts += [_release(one, attempt_id) for one in payment.get("voids") or ()]
+    held_first = bool(captures) or payment.get("authorization_expires_at") is not None
+    kind = Kind.AUTHORIZATION if held_first or status in _HELD else Kind.CAPTURE
+    if status in _MONEY_STATE:
+        facts.append(Fact(attempt_id, kind, payment_id, _MONEY_STATE[status], amount))
+    facts += [movement_of(one, Kind.CAPTURE, attempt_id) for one in captures]
+    facts += [movement_of(one, Kind.REFUND, attempt_id) for one in payment.get("refunds") or ()]
+    facts += [movement_of(one, Kind.RELEASE, attempt_id) for one in payment.get("voids") or ()]
     dispute = payment.get("dispute")
     if dispute is not None:
-        state = DISPUTE_STATE.get(str(dispute["state"]), State.INQUIRY)
-        facts.append(Fact(attempt_id, Kind.DISPUTE, str(dispute["id"]), state, money_of(dispute["amount"])))
+        facts.append(_dispute(dispute, attempt_id))
     return facts
+
+
+def _dispute(dispute: Json, attempt_id: str) -> Fact:
+    return Fact(
+        attempt_id,
+        Kind.DISPUTE,
+        str(dispute["id"]),
+        DISPUTE_STATE.get(str(dispute["state"]), State.INQUIRY),
+        money_of(dispute["amount"]),
+        reason=str(dispute.get("reason") or "")[:100],
+        respond_by=str(dispute.get("respond_by") or "")[:40],
+    )
 
 
 def _try(one: Json, attempt_id: str) -> Fact:
@@ -72,14 +92,11 @@ def _try(one: Json, attempt_id: str) -> Fact:
     return Fact(attempt_id, Kind.TRY, str(one["id"]), state, decline=decline)
 
 
-def _movement(one: Json, kind: Kind, attempt_id: str) -> Fact:
+def movement_of(one: Json, kind: Kind, attempt_id: str) -> Fact:
+    """A capture, refund or void, from a session or from the answer to the call that made it."""
     state = MOVEMENT_STATE.get(str(one["status"]), State.PENDING)
-    return Fact(attempt_id, kind, str(one["id"]), state, money_of(one["amount"]), operation_id=_ours(one))
-
-
-def _release(one: Json, attempt_id: str) -> Fact:
-    state = MOVEMENT_STATE.get(str(one["status"]), State.PENDING)
-    return Fact(attempt_id, Kind.RELEASE, str(one["id"]), state, operation_id=_ours(one))
+    id = f"expiry:{one['id']}" if one.get("reason") == "expired" and kind is Kind.RELEASE else str(one["id"])
+    return Fact(attempt_id, kind, id, state, money_of(one["amount"]), operation_id=_ours(one))
 
 
 def _ours(one: Json) -> str | None:

@@ -21,3 +21,5 @@ class SandboxSettings(BaseModel):
     """The secret that the account's webhooks are signed with."""
     webhook_secret_previous: SecretStr | None = Field(default=None, min_length=8, max_length=200)
     """The secret before, while it is being replaced."""
+    capture_on_return: bool = False
+    """Whether the account takes nothing until the shopper is back: she then comes back through PaymentServer."""

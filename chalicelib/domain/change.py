@@ -1,0 +1,112 @@
+"""What happened to a payment, as one thing to decide on again when somebody else wrote first.
+
+Everything in a change only adds or only rises, so that applying it to a newer payment than the one it was made from never
+takes back what was written meanwhile: a sealed attempt stays sealed, a known reference stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from chalicelib.domain.facts import Decline, Fact
+from chalicelib.domain.operation import Called, Operation, further
+from chalicelib.domain.payment import Attempt, Closure, Entry, NextAction, Resolution
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What opening or looking an attempt up brought: the PSP's reference and the shopper's page."""
+
+    attempt_id: str
+    psp_reference: str | None
+    action: NextAction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """An attempt that is given up. `late` says what becomes of its money, where that is not the route's to say."""
+
+    attempt_id: str
+    closure: Closure | None
+    late: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallOutcome:
+    """How far the call for an operation came, and the decline where the PSP refused."""
+
+    operation_id: str
+    called: Called
+    decline: Decline | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A scheduled question about an attempt or operation that was put; `reached` is whether the PSP answered."""
+
+    id: str
+    reached: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`attempts` and `operations` are new ones."""
+
+    facts: tuple[Fact, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    found: tuple[Found, ...] = ()
+    closings: tuple[Closing, ...] = ()
+    operations: tuple[Operation, ...] = ()
+    outcomes: tuple[CallOutcome, ...] = ()
+    resolutions: tuple[Resolution, ...] = ()
+    asked: tuple[Asked, ...] = ()
+
+    def __add__(self, other: Change) -> Change:
+        """Both, this one first."""
+        return Change(*(getattr(self, name) + getattr(other, name) for name in Change.__dataclass_fields__))
+
+
+def attempts_after(known: tuple[Attempt, ...], change: Change) -> tuple[Attempt, ...]:
+    if not (change.attempts or change.found or change.closings):
+        return known
+    ids = {attempt.id for attempt in known}
+    attempts = {one.id: one for one in (*known, *(one for one in change.attempts if one.id not in ids))}
+    for found in change.found:
+        attempts[found.attempt_id] = _with_found(attempts[found.attempt_id], found)
+    for closing in change.closings:
+        attempts[closing.attempt_id] = _with_closing(attempts[closing.attempt_id], closing)
+    return tuple(attempts.values())
+
+
+def _with_found(attempt: Attempt, found: Found) -> Attempt:
+    """The first reference and page that were found stay; a closed attempt's page is never shown."""
+    reference = attempt.psp_reference or found.psp_reference
+    action = attempt.action or (found.action if attempt.closed is None else None)
+    if (reference, action) == (attempt.psp_reference, attempt.action):
+        return attempt
+    return replace(attempt, psp_reference=reference, action=action)
+
+
+def _with_closing(attempt: Attempt, closing: Closing) -> Attempt:
+    """The first closure stays, but for one that only time brought."""
+    first = attempt.closed if attempt.closed is not Closure.LAPSED else None
+    closed = first or closing.closure or attempt.closed
+    return replace(attempt, closed=closed, late=closing.late or attempt.late, action=None if closed else attempt.action)
+
+
+def operations_after(known: tuple[Operation, ...], change: Change) -> tuple[Operation, ...]:
+    if not (change.operations or change.outcomes):
+        return known
+    ids = {operation.id for operation in known}
+    operations = {one.id: one for one in (*known, *(one for one in change.operations if one.id not in ids))}
+    for outcome in change.outcomes:
+        operation = operations[outcome.operation_id]
+        called = further(operation.called, outcome.called)
+        decline = outcome.decline if called is outcome.called and outcome.decline else operation.decline
+        operations[operation.id] = replace(operation, called=called, decline=decline)
+    return tuple(operations.values())
+
+
+def resolutions_after(known: tuple[Resolution, ...], change: Change) -> tuple[Resolution, ...]:
+    return known + tuple(one for one in change.resolutions if one not in known)

@@ -1,0 +1,191 @@
+"""Events and timeline entries that follow from a change: they ride along in the same put."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from chalicelib.domain.facts import Fact, Kind, State, name_of
+from chalicelib.domain.fold import Folded, fold
+from chalicelib.domain.ids import event_id_of
+from chalicelib.domain.operation import Operation, OperationStatus, Origin
+from chalicelib.domain.payment import (
+    JOURNAL_MAX,
+    TIMELINE_MAX,
+    Closure,
+    Entry,
+    Event,
+    JournalEntry,
+    Payment,
+    Status,
+)
+from chalicelib.domain.view import operation_view, text_of, thin_view_of, view_of
+from chalicelib.domain.watch import MUST_SETTLE
+
+OUTBOX_GRACE_S = 10  # an event that is not known to be delivered by then is queued again
+EVENT_BYTES_MAX = 20_000  # a larger one is sent thin
+FULL_EVENTS_MAX = 8  # unsent ones beyond these are thin, so that a payment stays within a document's limit
+
+Told = tuple[str, dict[str, Any]]  # an event's type, and what its data has besides the payment
+
+_TOLD_OF_OPERATIONS = {OperationStatus.SUCCEEDED: "operation.succeeded", OperationStatus.FAILED: "operation.failed"}
+
+
+def bounded(timeline: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """The first entries tell how a payment began, the last ones where it stands; what is between goes first."""
+    if len(timeline) <= TIMELINE_MAX:
+        return timeline
+    head = TIMELINE_MAX // 4
+    return timeline[:head] + timeline[head - TIMELINE_MAX :]
+
+
+def with_events(before: Payment, after: Payment, folded: Folded, reviews: tuple[str, ...], now: datetime) -> Payment:
+    """`after` with its status as it is published now, and the events and entries of what differs from `before`."""
+    known = {name_of(fact) for fact in fold(before).anomalies} if folded.anomalies else set()
+    odd = [fact for fact in folded.anomalies if name_of(fact) not in known]
+    attention = needs_operator(after, folded, reviews)
+    asks = bool(odd) or (attention and not before.attention) or bool(set(reviews) - set(before.reviews))
+    settled = [one for one in after.operations if folded.operations[one.id] is not one.status]
+    told: list[Told] = [*_status_told(before, folded), *_disputes_told(before, after)]
+    told += [
+        (_TOLD_OF_OPERATIONS[status], {"operation": operation_view(one, folded)})
+        for one in settled
+        if (status := folded.operations[one.id]) in _TOLD_OF_OPERATIONS
+    ]
+    if asks:
+        told.append(("payment.review_required", {}))
+    entries = [_anomaly_entry(fact, after, now) for fact in odd]
+    entries += [_operation_entry(one, folded.operations[one.id], now) for one in settled]
+    if folded.status is not before.status:
+        summary = f"The payment is {_words(folded.status)} (it was {_words(before.status)})."
+        entries.append(Entry(now, "status", summary, {"status": folded.status, "previous_status": before.status}))
+    entries += [_review_entry(attempt_id, now) for attempt_id in reviews if attempt_id not in before.reviews]
+    payment = replace(
+        after,
+        status=folded.status,
+        operations=tuple(
+            replace(one, status=folded.operations[one.id]) if one in settled else one for one in after.operations
+        )
+        if settled
+        else after.operations,
+        attention=attention,
+        reviews=reviews,
+        timeline=bounded(after.timeline + tuple(entries)),
+    )
+    for type_, more in told:
+        payment = _emit(payment, folded, type_, before.status, more, now)
+    return payment
+
+
+def needs_operator(payment: Payment, folded: Folded, reviews: Collection[str]) -> bool:
+    """Whether somebody must look: odd amounts, money under review, and what the schedules could not settle."""
+    resolved = {one.attempt_id for one in payment.resolutions if one.operation_id is None}
+    stuck_operations = any(
+        one.ask_at is None
+        and one.origin is not Origin.PSP
+        and folded.operations[one.id] in (OperationStatus.UNKNOWN, OperationStatus.PENDING)
+        for one in payment.operations
+    )
+    stuck_attempts = any(
+        one.id not in resolved
+        and (one.closed is Closure.LAPSED or (one.ask_at is None and one.phase in MUST_SETTLE))
+        and not folded.standings[one.id].refunded
+        for one in payment.attempts
+    )
+    return bool(folded.anomalies or reviews) or stuck_operations or stuck_attempts or _rule_failed(payment, folded)
+
+
+def _rule_failed(payment: Payment, folded: Folded) -> bool:
+    """Whether money should have gone back by a rule, the PSP refused, and nobody has decided since."""
+    for operation in payment.operations:
+        failed = operation.origin is Origin.POLICY and folded.operations[operation.id] is OperationStatus.FAILED
+        decided = any(
+            one.attempt_id == operation.attempt_id and one.at > operation.created_at for one in payment.resolutions
+        )
+        standing = folded.standings[operation.attempt_id]
+        if failed and not decided and (standing.refundable or standing.capturable):
+            return True
+    return False
+
+
+def _status_told(before: Payment, folded: Folded) -> Iterable[Told]:
+    if folded.status is not before.status and folded.status is not Status.CREATED:
+        yield f"payment.{folded.status}", {}
+
+
+def _disputes_told(before: Payment, after: Payment) -> Iterable[Told]:
+    if before.facts == after.facts:
+        return
+    for fact in after.facts:
+        if fact.kind is Kind.DISPUTE:
+            was = next((known.state for known in before.facts if name_of(known) == name_of(fact)), None)
+            if fact.state is State.OPENED and was is not State.OPENED:
+                yield "payment.disputed", {}
+            if fact.state in (State.WON, State.LOST) and was is not fact.state:
+                yield "payment.dispute_closed", {}
+
+
+def _words(status: str) -> str:
+    return status.replace("_", " ")
+
+
+def _anomaly_entry(fact: Fact, payment: Payment, now: datetime) -> Entry:
+    operation = payment.operation(fact.operation_id or "")
+    asked = operation.amount if operation is not None and operation.amount is not None else payment.order.amount
+    summary = (
+        f"Anomaly: the PSP reports a {fact.kind} of {fact.amount}, but {asked} was asked. "
+        "It is kept and does not count; an operator decides."
+    )
+    amount = {"value": fact.amount.value, "currency": fact.amount.currency} if fact.amount else None
+    data = {"attempt_id": fact.attempt_id, "kind": fact.kind, "id": fact.id, "state": fact.state, "amount": amount}
+    return Entry(now, "anomaly", summary, data)
+
+
+_WHOSE = {Origin.API: "", Origin.PSP: ", made at the PSP,", Origin.POLICY: ", made by the late policy,"}
+
+
+def _operation_entry(operation: Operation, status: OperationStatus, now: datetime) -> Entry:
+    amount = f" of {operation.amount}" if operation.amount is not None else ""
+    why = f" ({operation.decline.code})" if operation.decline is not None and status is OperationStatus.FAILED else ""
+    summary = f"The {operation.kind}{amount}{_WHOSE[operation.origin]} is {_words(status)}{why}."
+    if status in (OperationStatus.SUCCEEDED, OperationStatus.FAILED):
+        summary = summary.replace(" is ", " ", 1)
+    data = {"operation_id": operation.id, "attempt_id": operation.attempt_id, "status": status}
+    return Entry(now, "operation", summary, data)
+
+
+def _review_entry(attempt_id: str, now: datetime) -> Entry:
+    summary = "Money came that the late policy does not simply take or give back; an operator decides."
+    return Entry(now, "review", summary, {"attempt_id": attempt_id})
+
+
+def _emit(
+    payment: Payment, folded: Folded, type_: str, previous: Status, more: dict[str, Any], now: datetime
+) -> Payment:
+    payment = replace(payment, sequence=payment.sequence + 1)
+    event_id = event_id_of(payment.id, payment.sequence)
+    body: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": event_id,
+        "source": f"/paymentserver/{payment.merchant_id}",
+        "type": type_,
+        "subject": payment.id,
+        "time": text_of(now),
+        "datacontenttype": "application/json",
+        "sequence": payment.sequence,
+        "data": {"payment": view_of(payment, folded), "previous_status": previous, **more},
+    }
+    text = _json(body)
+    if len(payment.outbox) >= FULL_EVENTS_MAX or len(text.encode()) > EVENT_BYTES_MAX:
+        body["data"] = {"payment": thin_view_of(payment, folded), "previous_status": previous, "thin": True, **more}
+        text = _json(body)
+    event = Event(event_id, payment.sequence, type_, now, text, now + timedelta(seconds=OUTBOX_GRACE_S))
+    entry = JournalEntry(event_id, payment.sequence, type_, now, folded.status, tuple(folded.amounts))
+    return replace(payment, outbox=(*payment.outbox, event), journal=(*payment.journal, entry)[-JOURNAL_MAX:])
+
+
+def _json(body: dict[str, Any]) -> str:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,98 @@
+"""What becomes of money that came late or twice: operations of PaymentServer's own, each with an id derived from what it is
+for, so that each is made exactly once.
+
+Money is late where the attempt had been given up: its page ended, or it was sealed, superseded or lapsed. Where nothing
+else is paid the late policy decides; where several attempts are paid the surplus goes back, given-up attempts first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.domain.fold import Folded, expected_of
+from chalicelib.domain.ids import operation_id_of
+from chalicelib.domain.money import Money
+from chalicelib.domain.operation import Called, Operation, OperationKind, Origin
+from chalicelib.domain.payment import Attempt, Payment
+from chalicelib.domain.standing import Standing
+
+ACCEPT, REFUND, REVIEW = "accept", "refund", "review"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """`operations` are to be added; `reviews` are attempts whose money waits for an operator."""
+
+    operations: tuple[Operation, ...] = ()
+    reviews: tuple[str, ...] = ()
+
+
+def policy_of(payment: Payment, folded: Folded, now: datetime) -> Policy:
+    """What the policy wants beyond what is under way already. Pure, and the same however often it is asked."""
+    paid = [one for one in payment.attempts if folded.standings[one.id].has_money]
+    if not paid:
+        return Policy()
+    operations: list[Operation] = []
+    reviews: list[str] = []
+    decided = {one.attempt_id for one in payment.resolutions if one.outcome in (ACCEPT, REFUND)}
+    for attempt, kind, value, why in _unwanted(payment, folded, paid):
+        if attempt.id in decided:
+            continue
+        made = _operation(payment, attempt, kind, value, why, now)
+        known = payment.operation(made.id)
+        if _policy(payment, attempt, several=len(paid) > 1) == REVIEW or known is not None:
+            reviews.append(attempt.id)  # a rule acts once for an attempt; what it did not settle is an operator's
+        else:
+            operations.append(made)
+    return Policy(tuple(operations), tuple(reviews))
+
+
+def _policy(payment: Payment, attempt: Attempt, *, several: bool) -> str:
+    if attempt.late is not None:
+        return attempt.late
+    if several and payment.route.late == ACCEPT:
+        return REFUND
+    return payment.route.late
+
+
+def _unwanted(
+    payment: Payment, folded: Folded, paid: list[Attempt]
+) -> Iterator[tuple[Attempt, OperationKind, int, str]]:
+    """(attempt, how it goes back, minor units, why) of money that should not stay."""
+    left = sum(folded.standings[one.id].refundable + folded.standings[one.id].capturable for one in paid)
+    surplus = left - expected_of(payment)
+    newest_first = sorted(paid, key=lambda one: one.id, reverse=True)
+    for attempt in sorted(newest_first, key=lambda one: _first_to_go(folded.standings[one.id])):
+        standing = folded.standings[attempt.id]
+        policy = attempt.late or payment.route.late
+        late = standing.given_up and (attempt.late == REFUND or (len(paid) == 1 and policy != ACCEPT))
+        why = "late" if late else "surplus"
+        if standing.capturable and (late or standing.capturable <= surplus):
+            yield attempt, OperationKind.CANCELLATION, standing.capturable, why
+            surplus -= standing.capturable
+        refunded = standing.refundable if late else min(standing.refundable, max(surplus, 0))
+        if refunded:
+            yield attempt, OperationKind.REFUND, refunded, why
+            surplus -= refunded
+
+
+def _first_to_go(standing: Standing) -> tuple[bool, bool]:
+    """Given-up attempts first; then held money before captured, because a void costs nothing."""
+    return not standing.given_up, not standing.held
+
+
+def _operation(
+    payment: Payment, attempt: Attempt, kind: OperationKind, value: int, why: str, now: datetime
+) -> Operation:
+    return Operation(
+        id=operation_id_of(payment.id, f"surplus:{kind}:{attempt.id}"),
+        kind=kind,
+        attempt_id=attempt.id,
+        amount=Money(value, payment.order.amount.currency),
+        origin=Origin.POLICY,
+        created_at=now,
+        reason=why,
+        called=Called.PLANNED,
+    )

@@ -1,0 +1,224 @@
+"""One attempt, folded from its sound facts: how it stands, and what it still has.
+
+A, C, R are the sums of succeeded authorizations, captures and refunds, V of releases, H = max(A - C - V, 0) what is still
+held, D of disputes opened or lost. What is left to refund or to capture is what no operation has reserved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from chalicelib.domain.facts import Fact, Kind, State
+from chalicelib.domain.operation import (
+    NEVER_HAPPENED,
+    OPERATOR,
+    Operation,
+    OperationKind,
+    OperationStatus,
+    Origin,
+    status_of,
+)
+from chalicelib.domain.payment import Attempt, AttemptStatus, Closure, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`ended` is how it ended, None while it has not; `confirmed` that the PSP says so; `progress` how far it got.
+    `given_up`: its money, if any comes, comes late. `approved`: the shopper did her part. Amounts are minor units."""
+
+    status: AttemptStatus
+    ended: Status | None
+    confirmed: bool
+    live: bool
+    unanswered: bool
+    opened: bool
+    processing: bool
+    approved: bool
+    given_up: bool
+    progress: int
+    authorized: int
+    captured: int
+    held: int
+    refunded: int
+    disputed: int
+    reserved_refunds: int
+    reserved_captures: int
+
+    @property
+    def refundable(self) -> int:
+        return max(self.captured - self.refunded - self.reserved_refunds - self.disputed, 0)
+
+    @property
+    def capturable(self) -> int:
+        return max(self.held - self.reserved_captures, 0)
+
+    @property
+    def has_money(self) -> bool:
+        """Whether money came and has not all gone back."""
+        return self.captured > self.refunded or self.held > 0
+
+
+_CHECKOUT_END = {
+    State.EXPIRED: (AttemptStatus.EXPIRED, Status.EXPIRED),
+    State.CANCELLED: (AttemptStatus.CANCELLED, Status.CANCELLED),
+    State.FAILED: (AttemptStatus.FAILED, Status.FAILED),
+}
+_CLOSED = {
+    Closure.SEALED: AttemptStatus.SEALED,
+    Closure.SUPERSEDED: AttemptStatus.SUPERSEDED,
+    Closure.LAPSED: AttemptStatus.EXPIRED,
+}
+_PROGRESS = {
+    Kind.OPEN: 0,
+    Kind.CHECKOUT: 1,
+    Kind.TRY: 2,
+    Kind.RELEASE: 3,
+    Kind.AUTHORIZATION: 3,
+    Kind.CAPTURE: 4,
+    Kind.REFUND: 4,
+    Kind.DISPUTE: 4,
+}
+_PROCESSING = {(Kind.CHECKOUT, State.PROCESSING), (Kind.AUTHORIZATION, State.PENDING), (Kind.CAPTURE, State.PENDING)}
+_RESERVES = {
+    OperationKind.CAPTURE: Kind.CAPTURE,
+    OperationKind.CANCELLATION: Kind.CAPTURE,
+    OperationKind.REFUND: Kind.REFUND,
+}
+
+
+def standing_of(
+    attempt: Attempt, facts: Iterable[Fact], anomalous: bool, operations: Sequence[Operation], currency: str
+) -> Standing:
+    """Folds one attempt's sound facts. `anomalous` says that unsound ones were set aside."""
+    mine = _without_hearsay(tuple(facts))
+    authorized = _sum(mine, currency, Kind.AUTHORIZATION, State.SUCCEEDED)
+    captured = _sum(mine, currency, Kind.CAPTURE, State.SUCCEEDED)
+    releases = [fact for fact in mine if fact.kind is Kind.RELEASE and fact.state is State.SUCCEEDED]
+    rest = any(fact.amount is None for fact in releases)
+    released = max(authorized - captured, 0) if rest else sum(fact.amount.value for fact in releases if fact.amount)
+    held = max(authorized - captured - released, 0)
+    opening = next((fact for fact in mine if fact.kind is Kind.OPEN), None)
+    opened = any(fact.kind is not Kind.OPEN for fact in mine) or (opening is not None and opening.state is State.OPENED)
+    ending = _ending(mine, currency, authorized, captured, held, opened, opening)
+    status, ended = _end_of(attempt, ending, captured, held, opened, opening)
+    if anomalous and status in (AttemptStatus.STARTED, AttemptStatus.PENDING):
+        status = AttemptStatus.UNKNOWN
+    return Standing(
+        status=status,
+        ended=ended,
+        confirmed=ending is not None,
+        live=ended is None and attempt.closed is None and not captured and not held,
+        unanswered=not opened and opening is not None and opening.state is State.UNANSWERED,
+        opened=opened,
+        processing=any((fact.kind, fact.state) in _PROCESSING for fact in mine),
+        approved=any(fact.kind is Kind.TRY and fact.state is State.APPROVED for fact in mine),
+        given_up=attempt.closed is not None or bool(_checkout_ends(mine)),
+        progress=max((_PROGRESS[fact.kind] for fact in mine), default=0) if opened else -1,
+        authorized=max(authorized, captured),
+        captured=captured,
+        held=held,
+        refunded=_sum(mine, currency, Kind.REFUND, State.SUCCEEDED),
+        disputed=_disputed(mine, currency, captured),
+        reserved_refunds=_reserved(attempt, mine, operations, Kind.REFUND),
+        reserved_captures=_reserved(attempt, mine, operations, Kind.CAPTURE),
+    )
+
+
+def _without_hearsay(facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    """What an operator found out about an operation counts until the PSP itself tells of it."""
+    told = {(fact.kind, fact.operation_id) for fact in facts if not fact.id.startswith(OPERATOR)}
+    return tuple(
+        fact for fact in facts if not fact.id.startswith(OPERATOR) or (fact.kind, fact.operation_id) not in told
+    )
+
+
+def _sum(facts: Iterable[Fact], currency: str, kind: Kind, state: State) -> int:
+    """Money in another currency never counts: it is given back, not folded."""
+    return sum(
+        fact.amount.value
+        for fact in facts
+        if fact.kind is kind and fact.state is state and fact.amount and fact.amount.currency == currency
+    )
+
+
+def _disputed(facts: Iterable[Fact], currency: str, captured: int) -> int:
+    """A dispute without an amount is about everything."""
+    contested = [fact for fact in facts if fact.kind is Kind.DISPUTE and fact.state in (State.OPENED, State.LOST)]
+    if any(fact.amount is None for fact in contested):
+        return captured
+    return sum(fact.amount.value for fact in contested if fact.amount and fact.amount.currency == currency)
+
+
+def _end_of(
+    attempt: Attempt,
+    ending: tuple[AttemptStatus, Status] | None,
+    captured: int,
+    held: int,
+    opened: bool,
+    opening: Fact | None,
+) -> tuple[AttemptStatus, Status | None]:
+    if captured:
+        return AttemptStatus.CAPTURED, None
+    if held:
+        return AttemptStatus.AUTHORIZED, None
+    if attempt.closed is not None:
+        lapsed = Status.EXPIRED if attempt.closed is Closure.LAPSED else None
+        return _CLOSED[attempt.closed], ending[1] if ending else lapsed
+    if ending is not None:
+        return ending
+    if opened:
+        return AttemptStatus.PENDING, None
+    if opening is not None and opening.state is State.UNANSWERED:
+        return AttemptStatus.UNKNOWN, None
+    return AttemptStatus.STARTED, None
+
+
+def _checkout_ends(facts: Sequence[Fact]) -> set[State]:
+    return {fact.state for fact in facts if fact.kind is Kind.CHECKOUT} & _CHECKOUT_END.keys()
+
+
+def _ending(
+    facts: tuple[Fact, ...],
+    currency: str,
+    authorized: int,
+    captured: int,
+    held: int,
+    opened: bool,
+    opening: Fact | None,
+) -> tuple[AttemptStatus, Status] | None:
+    """How the attempt ended by what the PSP said, None while it has not."""
+    releases = [fact for fact in facts if fact.kind is Kind.RELEASE and fact.state is State.SUCCEEDED]
+    if releases and authorized and not captured and not held:
+        lapsed = any(fact.id.startswith("expiry") for fact in releases)
+        return (AttemptStatus.EXPIRED, Status.EXPIRED) if lapsed else (AttemptStatus.CANCELLED, Status.CANCELLED)
+    ends = _checkout_ends(facts)
+    if ends:
+        return _CHECKOUT_END[max(ends)]
+    if any(fact.amount and fact.amount.currency != currency and fact.state is State.SUCCEEDED for fact in facts):
+        return AttemptStatus.FAILED, Status.FAILED  # paid in another currency, which an operator took as it is
+    captures = {fact.state for fact in facts if fact.kind is Kind.CAPTURE}
+    if State.FAILED in captures and not authorized and State.PENDING not in captures:
+        return AttemptStatus.FAILED, Status.FAILED
+    if opening is not None and not opened and opening.state is State.REFUSED:
+        return AttemptStatus.DECLINED if opening.decline else AttemptStatus.FAILED, Status.FAILED
+    if opening is not None and not opened and opening.state is State.ABSENT:
+        return AttemptStatus.NOT_SENT if opening.reason == "not_sent" else AttemptStatus.FAILED, Status.FAILED
+    return None
+
+
+def _reserved(attempt: Attempt, facts: tuple[Fact, ...], operations: Iterable[Operation], from_: Kind) -> int:
+    """What is held back of captured (`from_` refund) or held money (`from_` capture): by operations of ours that nothing
+    has settled, and by what the PSP says is under way and no operation of ours accounts for."""
+    ours = [one for one in operations if one.attempt_id == attempt.id and one.origin is not Origin.PSP]
+    reserved = sum(
+        one.amount.value
+        for one in ours
+        if one.amount is not None
+        and _RESERVES[one.kind] is from_
+        and one.called not in NEVER_HAPPENED
+        and status_of(one, facts) in (OperationStatus.PENDING, OperationStatus.UNKNOWN)
+    )
+    known = {one.id for one in ours}
+    foreign = (fact for fact in facts if fact.state is State.PENDING and fact.operation_id not in known and fact.amount)
+    return reserved + sum(fact.amount.value for fact in foreign if fact.kind is from_ and fact.amount)

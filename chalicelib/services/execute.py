@@ -1,0 +1,174 @@
+"""Carries an operation out at its PSP, and says what is certain about it as a change.
+
+A call is repeated only with the same parameters, inside half the life of the PSP's key, and after reading; an error that
+answers a repeat proves nothing. Only proof that nothing was sent, the PSP's definite no to a first call, or its facts
+settle an operation.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from chalicelib import telemetry
+from chalicelib.contracts.connector import (
+    CallFailed,
+    Connector,
+    Conversation,
+    MoneyOrder,
+    NotSent,
+    ReadFailed,
+    Refusal,
+    RefusalKind,
+    reference_of,
+)
+from chalicelib.domain.change import Asked, CallOutcome, Change
+from chalicelib.domain.errors import NotFound, PaymentServerError
+from chalicelib.domain.facts import Decline, DeclineClass, Fact, join
+from chalicelib.domain.fold import fold
+from chalicelib.domain.operation import Called, Operation, OperationKind, Origin, facts_about
+from chalicelib.domain.payment import Attempt, Entry, Payment
+from chalicelib.outbound.driver import Deadline
+from chalicelib.services.ask import ABSENT_AFTER_S
+from chalicelib.services.configuration import Configuration, LiveConnection
+from chalicelib.services.ports import Ports
+
+BUDGET_S = 20.0
+log = logging.getLogger("paymentserver.execute")
+
+# What the PSP's key and capability are called for each kind.
+PSP_OPERATION = {
+    OperationKind.CAPTURE: "capture",
+    OperationKind.CANCELLATION: "cancel",
+    OperationKind.REFUND: "refund",
+}
+_REFUSED_AS = {
+    RefusalKind.MISCONFIGURED: (DeclineClass.HARD, "misconfigured"),
+    RefusalKind.RATE_LIMITED: (DeclineClass.SOFT, "rate_limited"),
+}
+_NOT_SENT = Decline(DeclineClass.SOFT, "not_sent", message="The PSP could not be reached; nothing was sent.")
+
+
+def execute(
+    ports: Ports, configuration: Configuration, payment: Payment, operation: Operation, *, first: bool
+) -> Change:
+    """`first`: nobody has called for this operation before, for certain. It must be stored as started."""
+    now = ports.clock.now()
+    attempt = payment.attempt(operation.attempt_id)
+    assert attempt is not None, "an operation names an attempt of its payment"
+    try:
+        live = configuration.connection(payment.merchant_id, attempt.connection_id)
+        with telemetry.bind(connector=live.connector.name, payment_id=payment.id):
+            return _Call(ports, live, payment, attempt, operation, now).make(first=first)
+    except (CallFailed, NotFound, PaymentServerError) as error:
+        return put_off(now, operation, attempt, error.detail)
+    except Exception as error:  # a connector's mistake after a money call leaves the outcome unknown
+        log.exception("an operation could not be carried out")
+        return put_off(now, operation, attempt, type(error).__name__)
+
+
+def put_off(now: datetime, operation: Operation, attempt: Attempt, problem: str) -> Change:
+    """Nothing is known: a call that may have been made is unanswered. It is told of once."""
+    outcomes = () if operation.called is Called.PLANNED else (CallOutcome(operation.id, Called.UNANSWERED),)
+    text = f"{attempt.connection_id} gave no usable answer to the {operation.kind} ({problem})."
+    entries = () if operation.unreached else (entry_of(now, operation, attempt, text),)
+    return Change(outcomes=outcomes, asked=(Asked(operation.id, reached=False),), entries=entries)
+
+
+def entry_of(now: datetime, operation: Operation, attempt: Attempt, text: str) -> Entry:
+    data = {"operation_id": operation.id, "attempt_id": attempt.id, "connection_id": attempt.connection_id}
+    return Entry(now, "psp_call", text, data)
+
+
+class _Call:
+    """One call, or the reading that makes a repeat safe."""
+
+    def __init__(
+        self,
+        ports: Ports,
+        live: LiveConnection,
+        payment: Payment,
+        attempt: Attempt,
+        operation: Operation,
+        now: datetime,
+    ) -> None:
+        self._ports, self._live, self._payment = ports, live, payment
+        self._attempt, self._operation, self._now = attempt, operation, now
+        self._deadline = Deadline(BUDGET_S)
+
+    def make(self, *, first: bool) -> Change:
+        if first:
+            return self._called(first=True)
+        read = self._read()
+        if self._is_told_of(read.facts):
+            return read + self._outcome(Called.ANSWERED)
+        if self._repeatable():
+            return read + self._called(first=False)
+        proven = (self._now - self._operation.created_at).total_seconds() >= ABSENT_AFTER_S
+        if self._live.connector.capabilities.names_operations and proven:
+            text = f"{self._attempt.connection_id} knows nothing of the {self._operation.kind}: it never happened."
+            return read + self._outcome(Called.ABSENT, text=text)
+        return read + self._outcome(Called.UNANSWERED)
+
+    def _called(self, *, first: bool) -> Change:
+        operation = self._operation
+        try:
+            said = self._ports.driver.converse(self._conversation(self._live.connector), self._deadline)
+        except NotSent as error:
+            if first and operation.origin is not Origin.POLICY:
+                text = f"{self._attempt.connection_id} could not be reached; nothing was sent ({error.detail})."
+                return self._outcome(Called.ABSENT, _NOT_SENT, text)
+            raise
+        if isinstance(said, Refusal):
+            return self._refused(said, first=first)
+        text = f"{self._attempt.connection_id} took the {operation.kind}."
+        return Change(facts=tuple(said)) + self._outcome(Called.ANSWERED, text=text)
+
+    def _conversation(self, connector: Connector) -> Conversation[Sequence[Fact] | Refusal]:
+        operation = self._operation
+        reference = reference_of(self._attempt, self._payment.order)
+        order = MoneyOrder(reference, operation.id, operation.amount, operation.reason, operation.final)
+        return {
+            OperationKind.CAPTURE: connector.capture,
+            OperationKind.CANCELLATION: connector.cancel,
+            OperationKind.REFUND: connector.refund,
+        }[operation.kind](order)
+
+    def _refused(self, refusal: Refusal, *, first: bool) -> Change:
+        """A rule's operation waits for better days unless the PSP's no is about the money itself."""
+        passing = refusal.kind is not RefusalKind.DECLINED and self._operation.origin is Origin.POLICY
+        if not first or passing:
+            raise ReadFailed(refusal.detail)
+        text = f"{self._attempt.connection_id} refused the {self._operation.kind}: {refusal.detail}."
+        return self._outcome(Called.REFUSED, decline_of(refusal), text)
+
+    def _read(self) -> Change:
+        if self._attempt.psp_reference is None:
+            raise ReadFailed("the PSP's own reference is not known yet")
+        conversation = self._live.connector.fetch(reference_of(self._attempt, self._payment.order))
+        return Change(facts=tuple(self._ports.driver.converse(conversation, self._deadline)))
+
+    def _is_told_of(self, facts: Sequence[Fact]) -> bool:
+        known = replace(self._payment, facts=join(self._payment.facts, facts))
+        return bool(facts_about(self._operation, fold(known).sound))
+
+    def _repeatable(self) -> bool:
+        name = PSP_OPERATION[self._operation.kind]
+        lives_s = self._live.connector.capabilities.key_lives_s.get(name, 0)
+        return (self._now - self._operation.created_at).total_seconds() < lives_s / 2
+
+    def _outcome(self, called: Called, decline: Decline | None = None, text: str = "") -> Change:
+        operation = self._operation
+        entries = (entry_of(self._now, operation, self._attempt, text),) if text else ()
+        outcome = CallOutcome(operation.id, called, decline)
+        return Change(outcomes=(outcome,), asked=(Asked(operation.id),), entries=entries)
+
+
+def decline_of(refusal: Refusal) -> Decline:
+    """Why the operation failed, in PaymentServer's words."""
+    if refusal.decline is not None:
+        return refusal.decline
+    cls, code = _REFUSED_AS.get(refusal.kind, (DeclineClass.HARD, "declined"))
+    return Decline(cls, code, message=refusal.detail[:200])

@@ -1,0 +1,192 @@
+"""Tries the PSPs of a chain, one after the other, as far as promise 1 allows, and settles on one answer.
+
+Trips to the database, in sequence: one put with the outcome of each call, which starts the next attempt where there is one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from chalicelib.contracts.store import Stored
+from chalicelib.domain.amend import amend
+from chalicelib.domain.change import Change, Closing
+from chalicelib.domain.claim import given_back, leased, settled
+from chalicelib.domain.errors import InProgress, Invalid, NotFound, StaleVersion
+from chalicelib.domain.facts import Fact, Kind, State, join
+from chalicelib.domain.fold import fold
+from chalicelib.domain.ids import attempt_id_of
+from chalicelib.domain.operation import OperationKind, OperationStatus, Origin
+from chalicelib.domain.payment import ATTEMPTS_MAX, Attempt, AttemptStatus, Closure, Entry, Payment, Status
+from chalicelib.domain.standing import Standing
+from chalicelib.outbound.driver import Deadline
+from chalicelib.routing.plan import Candidate
+from chalicelib.services.commit import commit, first_commit
+from chalicelib.services.configuration import Configuration
+from chalicelib.services.open_attempt import Tried, open_attempt, repeatable
+from chalicelib.services.ports import Ports
+from chalicelib.services.returns import return_link
+from chalicelib.services.turns import Answer, Render, Rendered, Turn, Verdict, verdict_of
+
+SPARE_S = 8.0  # kept for the next PSP before an unanswered call is repeated
+
+
+class TryChain:
+    def __init__(self, ports: Ports, configuration: Configuration) -> None:
+        self._ports = ports
+        self._configuration = configuration
+
+    def candidate(self, merchant_id: str, connection_id: str) -> Candidate:
+        try:
+            live = self._configuration.connection(merchant_id, connection_id)
+        except NotFound:
+            return Candidate(connection_id, usable=False, capabilities=None)
+        return Candidate(connection_id, live.usable, live.connector.capabilities)
+
+    def started(self, payment: Payment, connection_id: str, now: datetime) -> Change:
+        """A new attempt at `connection_id`, to be stored before its PSP is called."""
+        live = self._configuration.connection(payment.merchant_id, connection_id)
+        attempt_id = attempt_id_of(payment.id, len(payment.attempts) + 1)
+        through_us = live.connector.needs_return_link
+        attempt = Attempt(
+            attempt_id,
+            connection_id,
+            live.connection.connector,
+            now,
+            return_url=return_link(self._ports, payment.id) if through_us else None,
+        )
+        return Change(attempts=(attempt,), facts=(Fact(attempt_id, Kind.OPEN, attempt_id, State.STARTED),))
+
+    def run(self, stored: Stored[Payment], turn: Turn, render: Render) -> Answer:
+        """Calls PSPs until there is an answer. The turn's last attempt is stored and started."""
+        deadline = Deadline(self._ports.checkout_budget_s)
+        while True:
+            payment = stored.value
+            attempt = turn.attempts(payment)[-1]
+            live = self._configuration.connection(payment.merchant_id, attempt.connection_id)
+            spare_s = SPARE_S if self._hop_after(payment, turn) else 0.0
+            tried = open_attempt(self._ports, live, payment, attempt, deadline, spare_s)
+            inert = live.connector.capabilities.inert_until_visited
+            stored = commit(
+                self._ports,
+                stored,
+                lambda newest, tried=tried, inert=inert: self._settled(newest, turn, tried, inert, render),  # type: ignore[misc]
+            )
+            if turn.attempts(stored.value)[-1].id == attempt.id:
+                return self.answer(stored.value, turn, render, replayed=False)
+
+    def repeat(self, stored: Stored[Payment], turn: Turn, fingerprint: str, render: Render) -> Answer:
+        """The same key again: the same answer, or what the matter came to, or the same attempt resumed after a crash.
+
+        Raises Invalid for another body, InProgress while the first call runs.
+        """
+        claim = turn.claim(stored.value)
+        if claim.fingerprint != fingerprint:
+            raise Invalid(
+                "This Idempotency-Key was used with another request; use a new key for a new one.", slug="key-reused"
+            )
+        if claim.answer_status is not None:
+            return self.answer(stored.value, turn, render, replayed=True)
+        now = self._ports.clock.now()
+        if claim.lease_until is not None and claim.lease_until > now:
+            raise InProgress("The first call with this Idempotency-Key is still running; ask again soon.", 1)
+        if claim.lease_until is None:
+            stored = commit(self._ports, stored, lambda newest: _answered(newest, turn, render))
+            settled_now = turn.claim(stored.value).answer_status is not None
+            return self.answer(stored.value, turn, render, replayed=settled_now)
+        try:
+            held = turn.with_claim(stored.value, leased(claim, now))
+            stored = first_commit(self._ports, held, stored.version)
+        except StaleVersion:
+            raise InProgress("Another call with this Idempotency-Key has just resumed it; ask again soon.", 1) from None
+        return self._resume(stored, turn, render)
+
+    def _resume(self, stored: Stored[Payment], turn: Turn, render: Render) -> Answer:
+        """After a crash: the same attempt with the same PSP key while the PSP surely knows that key, unless it is known
+        meanwhile what became of it; otherwise the attempt counts as unanswered and is asked about."""
+        payment, attempt = stored.value, turn.attempts(stored.value)[-1]
+        if fold(payment).standings[attempt.id].status is AttemptStatus.STARTED:
+            live = self._configuration.connection(payment.merchant_id, attempt.connection_id)
+            if repeatable(live, attempt, self._ports.clock.now()):
+                return self.run(stored, turn, render)
+            change = Change(facts=(Fact(attempt.id, Kind.OPEN, attempt.id, State.UNANSWERED),))
+            stored = commit(self._ports, stored, lambda newest: amend(newest, change, self._ports.clock.now()))
+        stored = commit(self._ports, stored, lambda newest: _answered(newest, turn, render))
+        return self.answer(stored.value, turn, render, replayed=False)
+
+    def answer(self, payment: Payment, turn: Turn, render: Render, *, replayed: bool) -> Answer:
+        claim = turn.claim(payment)
+        if claim.answer_status is not None and claim.answer_body is not None:
+            return Answer(payment, Rendered(claim.answer_status, claim.answer_body), replayed)
+        return Answer(payment, render(payment, fold(payment), Verdict.IN_DOUBT), replayed=False)
+
+    def _settled(self, payment: Payment, turn: Turn, tried: Tried, inert: bool, render: Render) -> Payment:
+        """What follows from one call, on the newest payment: the next attempt started, or the answer settled.
+
+        Decided on the joined facts: a webhook may have told more than the answer did.
+        """
+        now = self._ports.clock.now()
+        hop = None if tried.found or tried.fraud else self._hop_after(payment, turn)
+        standing = _standing_after(payment, tried) if hop is not None else None
+        if hop is not None and standing is not None and _may_go_on(payment, standing, tried, inert):
+            change = tried.change + self._onward(payment, tried.attempt_id, standing, hop, now)
+            return turn.with_claim(amend(payment, change, now), leased(turn.claim(payment), now))
+        return _answered(amend(payment, tried.change, now), turn, render)
+
+    def _onward(self, payment: Payment, attempt_id: str, standing: Standing, hop: str, now: datetime) -> Change:
+        """One put closes the earlier attempt off and starts the next one."""
+        attempt = payment.attempt(attempt_id)
+        assert attempt is not None, "an attempt is stored before its PSP is called"
+        sealed = Change()
+        if standing.ended is None:
+            text = f"{attempt.connection_id} is sealed: its page is never shown to the shopper, and it is closed at the PSP."
+            entry = Entry(now, "psp_call", text, {"attempt_id": attempt.id, "outcome": "sealed"})
+            sealed = Change(closings=(Closing(attempt.id, Closure.SEALED),), entries=(entry,))
+        routed = Entry(now, "routing", f"The next PSP of the route is {hop}.", {"connection_id": hop})
+        return sealed + self.started(payment, hop, now) + Change(entries=(routed,))
+
+    def _hop_after(self, payment: Payment, turn: Turn) -> str | None:
+        """The next connection of the turn's chain that is still usable and untried in it."""
+        if len(payment.attempts) >= ATTEMPTS_MAX:
+            return None
+        tried = {attempt.connection_id for attempt in turn.attempts(payment)}
+        rest = (connection_id for connection_id in turn.chain(payment) if connection_id not in tried)
+        return next((one for one in rest if self.candidate(payment.merchant_id, one).usable), None)
+
+
+def _standing_after(payment: Payment, tried: Tried) -> Standing | None:
+    """How the attempt stands with what was said now; None where it is not the newest one any more."""
+    if tried.attempt_id != payment.attempts[-1].id:
+        return None
+    return fold(replace(payment, facts=join(payment.facts, tried.facts))).standings[tried.attempt_id]
+
+
+def _may_go_on(payment: Payment, standing: Standing, tried: Tried, inert: bool) -> bool:
+    """Promise 1: the attempt is over by the PSP's word or proof that nothing was sent, or it may be sealed."""
+    if standing.captured or standing.held or was_cancelled(payment):
+        return False
+    if standing.ended is not None:
+        return standing.ended is Status.FAILED
+    untouched = payment.attempts[-1].action is None and standing.progress <= 1
+    return tried.unanswered and untouched and inert and payment.route.unanswered == "next"
+
+
+def was_cancelled(payment: Payment) -> bool:
+    """Whether the merchant gave the payment up, done or under way."""
+    return any(
+        one.kind is OperationKind.CANCELLATION and one.origin is Origin.API and one.status is not OperationStatus.FAILED
+        for one in payment.operations
+    )
+
+
+def _answered(payment: Payment, turn: Turn, render: Render) -> Payment:
+    """The payment with the answer the turn settled to, or with its claim given back while the matter is in doubt."""
+    claim = turn.claim(payment)
+    if claim.answer_status is not None:
+        return payment
+    folded = fold(payment)
+    verdict = verdict_of(payment, folded, turn)
+    if verdict is Verdict.IN_DOUBT:
+        return turn.with_claim(payment, given_back(claim))
+    rendered = render(payment, folded, verdict)
+    return turn.with_claim(payment, settled(claim, rendered.status, rendered.body))
