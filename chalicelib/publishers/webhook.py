@@ -52,6 +52,12 @@ class WebhookTarget(BaseModel):
             raise ValueError("must not hold credentials; send them as a header")
         if any(ord(character) <= 32 or ord(character) == 127 for character in value) or parts.fragment:
             raise ValueError("must not hold spaces, control characters or a fragment")
+        try:
+            possible = parts.port != 0 and bool(parts.hostname.encode("idna"))
+        except ValueError:  # a port out of range; a UnicodeError for a label that is empty or too long
+            possible = False
+        if not possible:
+            raise ValueError("must name a host and a port that can be")
         return value
 
     @field_validator("headers")
@@ -143,7 +149,7 @@ class WebhookPublisher:
                 answer.close()  # nothing is left: the connection may be used again
         except AddressRefused as error:
             raise Rejected(str(error)) from None
-        except (requests.RequestException, HTTPError, OSError) as error:
+        except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:  # UnicodeError: no host name
             raise Retry(f"no answer from the target ({type(error).__name__})") from None
         return answer.status_code, kept.decode("utf-8", "replace"), answer.headers.get("Retry-After")
 

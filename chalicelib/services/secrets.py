@@ -8,23 +8,47 @@ mapping. It never leaves the process as text, and an update that sends the mask 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from chalicelib.contracts.vault import Vault
 from chalicelib.domain.configuration import Connection, Subscription
+from chalicelib.domain.errors import StorageFault
 from chalicelib.domain.payment import Json
 
 MASK = "********"
 
 
 def secret_fields(settings: type[BaseModel]) -> frozenset[str]:
-    return frozenset(name for name, field in settings.model_fields.items() if _holds_secrets(field.annotation))
+    """Raises TypeError for a secret anywhere else, inside a list or another model: it could be neither kept nor masked."""
+    holding = {name: field.annotation for name, field in settings.model_fields.items() if _holds(field.annotation)}
+    misplaced = sorted(name for name, annotation in holding.items() if not _is_secret(annotation))
+    if misplaced:
+        raise TypeError(
+            f"{settings.__name__}.{misplaced[0]} hides a SecretStr; make it a field or a dict[str, SecretStr]"
+        )
+    return frozenset(holding)
 
 
-def _holds_secrets(annotation: Any) -> bool:
-    return annotation is SecretStr or any(_holds_secrets(part) for part in get_args(annotation))
+def _is_secret(annotation: Any) -> bool:
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin in (Union, UnionType):
+        return all(_is_secret(part) for part in parts if part is not NoneType)
+    if origin is dict:
+        return _bare(parts[1]) is SecretStr
+    return _bare(annotation) is SecretStr
+
+
+def _bare(annotation: Any) -> Any:
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+
+
+def _holds(annotation: Any) -> bool:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return any(_holds(field.annotation) for field in annotation.model_fields.values())
+    return annotation is SecretStr or any(_holds(part) for part in get_args(annotation))
 
 
 def context_of(merchant_id: str, object_id: str, field: str) -> str:
@@ -70,10 +94,16 @@ def _placed(public: Mapping[str, Json], secrets: Mapping[str, str]) -> dict[str,
 
 
 def opened_settings(vault: Vault, of: Connection | Subscription, model: type[BaseModel]) -> BaseModel:
-    """The stored settings as their model, secrets opened. Raises VaultFault."""
+    """The stored settings as their model, secrets opened. Raises VaultFault, and StorageFault where they no longer fit."""
     public = of.settings if isinstance(of, Connection) else of.target
     opened = {
         place: vault.open(token, context=context_of(of.merchant_id, of.id, place))
         for place, token in of.secrets.items()
     }
-    return model.model_validate(_placed(public, opened), strict=False)
+    try:
+        return model.model_validate(_placed(public, opened), strict=False)
+    except ValidationError as error:  # which holds the secrets: nothing but the places leaves here
+        wrong = ", ".join(".".join(map(str, one["loc"])) or "the whole" for one in error.errors(include_input=False))
+    raise StorageFault(
+        f"The stored settings of {of.id!r} do not fit this PaymentServer ({wrong[:200]}): send them anew, whole."
+    )

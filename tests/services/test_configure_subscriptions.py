@@ -85,7 +85,18 @@ def test_a_channel_that_is_not_offered_is_refused_in_words(ports: Ports) -> None
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://shop.example/", "shop.example", "https://user:secret@shop.example/", "https://"]
+    "url",
+    [
+        "ftp://shop.example/",
+        "shop.example",
+        "https://user:secret@shop.example/",
+        "https://",
+        "https://shop..example/",
+        f"https://{'a' * 64}.example/",
+        "https://shop.example:99999/",
+        "https://shop.example:0/",
+        "https://shop.example:http/",
+    ],
 )
 def test_a_target_is_a_plain_address(ports: Ports, url: str) -> None:
     with pytest.raises(Invalid) as refused:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from traceback import format_exception
+from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 
+from chalicelib.connectors.registry import connectors
 from chalicelib.contracts.vault import Vault
-from chalicelib.domain.errors import Invalid, VaultFault
+from chalicelib.domain.errors import Invalid, StorageFault, VaultFault
+from chalicelib.publishers.registry import publishers
+from chalicelib.services.configure_connections import create_connection
 from chalicelib.services.seal_settings import Place, Sealed, seal_settings
-from chalicelib.services.secrets import MASK, context_of, masked, secret_fields
+from chalicelib.services.secrets import MASK, context_of, masked, opened_settings, secret_fields
 from chalicelib.vault.keyring import KeyRing
-from tests.services.configured import ToySettings
+from tests.services.configured import ACTOR, SHOP, ToySettings, connection_body, ports_at
 
 GIVEN: dict[str, Any] = {
     "base_url": "http://127.0.0.1/",
@@ -34,6 +38,60 @@ def sealed(vault: Vault, given: dict[str, Any], kept: dict[str, str] | None = No
 
 def test_a_settings_model_tells_its_secrets_by_type() -> None:
     assert secret_fields(ToySettings) == {"api_key", "webhook_secret", "headers"}
+
+
+@pytest.mark.parametrize(
+    "model",
+    [one.settings for one in (*connectors(development=True).values(), *publishers(allowed_networks=()).values())],
+)
+def test_every_secret_of_a_connector_or_channel_stands_where_it_can_be_kept(model: type[BaseModel]) -> None:
+    properties = model.model_json_schema()["properties"]
+    assert secret_fields(model) == {name for name, one in properties.items() if "'format': 'password'" in str(one)}
+
+
+class Inner(BaseModel):
+    key: SecretStr
+
+
+class InModel(BaseModel):
+    inner: Inner
+
+
+class InList(BaseModel):
+    keys: list[SecretStr]
+
+
+class InModelInMapping(BaseModel):
+    accounts: dict[str, Inner] | None = None
+
+
+class InMappingInMapping(BaseModel):
+    headers: dict[str, dict[str, SecretStr]]
+
+
+@pytest.mark.parametrize("model", [InModel, InList, InModelInMapping, InMappingInMapping])
+def test_a_secret_that_could_not_be_masked_is_refused_with_its_name(model: type[BaseModel]) -> None:
+    with pytest.raises(TypeError, match=f"{model.__name__}.{next(iter(model.model_fields))} hides a SecretStr"):
+        secret_fields(model)
+
+
+def test_a_secret_may_be_optional_and_have_limits() -> None:
+    class Limited(BaseModel):
+        key: Annotated[SecretStr | None, Field(max_length=9)] = None
+        headers: dict[str, Annotated[SecretStr, Field(min_length=1)]] | None = None
+
+    assert secret_fields(Limited) == {"key", "headers"}
+
+
+def test_settings_that_no_longer_fit_are_told_without_a_secret(tmp_path: Path) -> None:
+    class Newer(ToySettings):
+        region: str
+
+    ports = ports_at(tmp_path)
+    made = create_connection(ports, ACTOR, SHOP, connection_body(api_key="key-of-nl"))
+    with pytest.raises(StorageFault, match="'toy-nl' do not fit this PaymentServer \\(region\\)") as refused:
+        opened_settings(ports.vault, made, Newer)
+    assert "key-of-nl" not in "".join(format_exception(refused.value))
 
 
 def test_nothing_public_or_sealed_holds_a_secret_in_clear(vault: KeyRing) -> None:
