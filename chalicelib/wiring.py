@@ -12,7 +12,7 @@ from chalicelib.connectors.registry import connectors
 from chalicelib.contracts.clock import SystemClock
 from chalicelib.contracts.connector import HttpRequest
 from chalicelib.contracts.store import Store
-from chalicelib.domain.errors import StorageFault
+from chalicelib.domain.errors import StorageFault, StorageFull, StorageReadOnly
 from chalicelib.identity.verify import TokenVerifier
 from chalicelib.outbound.driver import Driver
 from chalicelib.publishers.registry import publishers
@@ -131,11 +131,12 @@ class Wiring:
 
     def assemble(self) -> None:
         """Makes every part now, since a cached property is not safe in two threads at once, and brings the schema up to
-        date. A database that is down now is no reason not to start: webhooks are queued without it."""
+        date. A database that is down or full now is no reason not to start: webhooks are queued without it, and the
+        worker tries again. Raises StorageTooNew: what a newer version has written must not be written over."""
         self.settings.var.mkdir(parents=True, exist_ok=True)
         try:
             self.store.migrate()
-        except StorageFault as error:
+        except (StorageFault, StorageFull, StorageReadOnly) as error:
             log.error("the schema could not be checked", extra={"fields": {"detail": error.detail}})
         calls = (self.checkout, self.operate, self.retrying, self.resolve, self.intake)
         for part in (self.ports, self.configuration, self.verifier, self.work, *calls):

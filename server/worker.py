@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from chalicelib import telemetry
 from chalicelib.contracts.queue import Message, Queue, Topic
-from chalicelib.domain.errors import PaymentServerError
+from chalicelib.domain.errors import Fault, PaymentServerError
 from chalicelib.services.change import sweep_audit
 from chalicelib.services.sweep import sweep
 from chalicelib.settings import Settings
@@ -34,13 +34,18 @@ STOP_WAIT_S = 25.0
 
 
 class Consumer:
-    """Takes messages of one topic and hands each to a thread of its own."""
+    """Takes messages of one topic and hands each to a thread of its own.
+
+    An outage that is longer than all tries of a message makes a dead letter of it, which was promised to somebody: after a
+    fault, the first message that goes through again brings the dead letters back.
+    """
 
     def __init__(self, queue: Queue, topic: Topic, handle: Callable[[Message], None], threads: int) -> None:
         self._queue, self._topic, self._handle, self._threads = queue, topic, handle, threads
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._running: dict[str, Message] = {}
+        self._faulty = False
         self._free = threading.Semaphore(threads)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"{topic}-handler")
         self._loops = [
@@ -95,8 +100,12 @@ class Consumer:
         try:
             self._handle(message)
             self._queue.done(message)
+            if self._faulty:
+                self._faulty = False
+                self._queue.redrive(message.topic)
         except Exception as error:
             result = "failed"
+            self._faulty = self._faulty or isinstance(error, Fault)
             detail = error.detail if isinstance(error, PaymentServerError) else type(error).__name__
             log.exception("message failed", extra={"fields": {"topic": message.topic, "detail": detail}})
             self._give_back(message)
@@ -127,6 +136,7 @@ class Worker:
     def __init__(self, wired: Wiring) -> None:
         self._wired = wired
         self._stop = threading.Event()
+        self._schema_checked = False  # the database may have been down when this process started
         self._consumers = [
             Consumer(wired.queue, topic, wired.work.handle, threads) for topic, threads in THREADS.items()
         ]
@@ -149,6 +159,11 @@ class Worker:
 
     def _round(self) -> None:
         try:
+            if not self._schema_checked:
+                self._wired.store.migrate()
+                self._schema_checked = True
+                for topic in Topic:
+                    self._wired.queue.redrive(topic)  # what died while nothing could be stored
             sweep(self._wired.ports)
             sweep_audit(self._wired.ports)
             for topic in Topic:
@@ -170,7 +185,6 @@ def main() -> None:
     share_metrics(settings.var / "metrics")
     telemetry.configure_logging(settings.log_level)
     wired = wiring()
-    wired.store.migrate()
     metrics = serve_metrics(options.metrics_port)
     worker = Worker(wired)
     for number in (signal.SIGTERM, signal.SIGINT):

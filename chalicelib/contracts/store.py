@@ -101,6 +101,9 @@ class Store(Protocol):
         """
 
     def migrate(self) -> Sequence[str]:
-        """Brings the schema up to date and names the steps applied. Safe to run twice and side by side."""
+        """Brings the schema up to date and names the steps applied. Safe to run twice and side by side, and to be killed.
+
+        Raises StorageTooNew where a newer PaymentServer has written.
+        """
 
     def close(self) -> None: ...

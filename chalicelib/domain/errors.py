@@ -18,6 +18,7 @@
         ├── StorageFault            503  the database could not take or give the data
         ├── StorageFull             507  the disk or a size limit of the database is reached
         ├── StorageReadOnly         503  the database accepts no writes
+        ├── StorageTooNew           503  a newer PaymentServer has written the database
         ├── QueueFault              503  the queue could not take or give a message
         ├── VaultFault              503  a secret could not be sealed or opened
         └── IdentityFault           503  the identity provider's keys could not be had
@@ -132,6 +133,10 @@ class StorageReadOnly(Fault):
     slug = "storage-read-only"
 
 
+class StorageTooNew(Fault):
+    slug = "storage-fault"
+
+
 class QueueFault(Fault):
     slug = "queue-fault"
 
@@ -160,6 +165,7 @@ STATUS_OF: dict[type[PaymentServerError], int] = {
     StorageFault: 503,
     StorageFull: 507,
     StorageReadOnly: 503,
+    StorageTooNew: 503,
     QueueFault: 503,
     VaultFault: 503,
     IdentityFault: 503,

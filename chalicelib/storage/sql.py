@@ -111,7 +111,7 @@ class SqlStore:
         return Page(items, query.cursor_at(*places[-1]) if len(rows) > limit else None)
 
     def migrate(self) -> Sequence[str]:
-        """Raises StorageFault for a database that a newer PaymentServer has written."""
+        """Raises StorageTooNew for a database that a newer PaymentServer has written."""
         return migrate(self._database)
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from chalicelib.domain.errors import StorageFault
+from chalicelib.domain.errors import StorageTooNew
 
 if TYPE_CHECKING:
     from chalicelib.storage.sql_database import Database
@@ -21,7 +21,10 @@ _ALEMBIC = threading.Lock()  # Alembic keeps the running migration in a global
 
 
 def migrate(database: Database) -> tuple[str, ...]:
-    """The steps applied, oldest first, such as ``0001 first tables``; empty when there was nothing to do."""
+    """The steps applied, oldest first, such as ``0001 first tables``; empty when there was nothing to do.
+
+    Raises StorageTooNew for a schema that is not known here.
+    """
     steps = steps_known()
     newest = list(steps)[-1]
     with database.inspecting() as connection:
@@ -30,7 +33,7 @@ def migrate(database: Database) -> tuple[str, ...]:
     with database.migrating() as connection, _ALEMBIC:
         present = revision_of(connection)  # again: another process may have been faster
         if present is not None and present not in steps:
-            raise StorageFault(
+            raise StorageTooNew(
                 f"The database {database.place} has schema {present}; this PaymentServer knows none after {newest}. "
                 "Start the version that wrote it, or restore the backup made before the update. Nothing was changed."
             )

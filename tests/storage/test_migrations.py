@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -16,13 +18,13 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from chalicelib.contracts.store import NEW
-from chalicelib.domain.errors import StorageFault, StorageReadOnly
+from chalicelib.domain.errors import StorageFault, StorageFull, StorageReadOnly, StorageTooNew
 from chalicelib.services.kinds import KINDS
 from chalicelib.storage.sql import SqlStore
 from chalicelib.storage.sql_migrate import MIGRATIONS, steps_known
 from chalicelib.storage.sql_schema import metadata_of
 from tests.conformance.stores import NOTE, Note, sqlite_url
-from tests.storage.children import in_children
+from tests.storage.children import exit_code, fork, in_children
 from tests.storage.make_schema_fixture import DOCUMENTS, SCHEMAS
 
 STEPS = tuple(f"{number} {words}" for number, words in steps_known().items())
@@ -95,14 +97,59 @@ def test_upgrades_a_database_file_of_every_earlier_schema(store: SqlStore, path:
     store.put(NOTE, Note("another"), expect=NEW)
 
 
-def test_of_processes_that_start_together_one_migrates_and_all_can_write(store: SqlStore) -> None:
+@pytest.mark.parametrize("former", [None, *steps_known()])
+def test_of_processes_that_start_together_one_migrates_and_all_can_write(
+    store: SqlStore, path: Path, former: str | None
+) -> None:
+    if former is not None:
+        shutil.copy(SCHEMAS / f"{former}.db", path)
+    missing = [number for number in steps_known() if former is None or number > former]
+
     def start(number: int) -> int:
         applied = store.migrate()
         store.put(NOTE, Note(f"n{number}"), expect=NEW)
         return len(applied)
 
-    assert sorted(in_children(6, start)) == [0] * 5 + [len(STEPS)]
-    assert len(store.find(NOTE, "by_time", "shop").items) == 6
+    assert sorted(in_children(6, start)) == [0] * 5 + [len(missing)]
+    assert len(store.find(NOTE, "by_time", "shop").items) == 6 + (len(DOCUMENTS) if former else 0)
+
+
+@pytest.mark.parametrize("statement", [1, 2, 9, 20])
+def test_a_process_killed_in_the_middle_of_a_migration_leaves_it_to_the_next(
+    store: SqlStore, path: Path, statement: int
+) -> None:
+    """`statement` counts what the migration has created when the process dies."""
+
+    def die() -> int:
+        created = 0
+
+        def count(connection: Any, cursor: Any, sql: str, *rest: Any) -> None:
+            nonlocal created
+            created += sql.lstrip().startswith("CREATE")
+            if created == statement:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        sa.event.listen(store._database._engine, "after_cursor_execute", count)  # type: ignore[attr-defined]
+        store.migrate()
+        return 0
+
+    assert exit_code(fork(die)) == -signal.SIGKILL
+    assert schema_of(path) == {}
+    assert store.migrate() == STEPS
+    store.put(NOTE, Note("n"), expect=NEW)
+
+
+def test_a_disk_that_is_full_in_the_middle_of_a_migration_leaves_it_to_the_next(store: SqlStore, path: Path) -> None:
+    def limit(connection: Any, record: object) -> None:
+        connection.execute("PRAGMA max_page_count = 12")
+
+    full = SqlStore(sqlite_url(path), (NOTE,))
+    sa.event.listen(full._database._engine, "connect", limit)  # type: ignore[attr-defined]
+    with pytest.raises(StorageFull, match=r"store\.db .*Nothing was written"):
+        full.migrate()
+    full.close()
+    assert schema_of(path) == {}
+    assert store.migrate() == STEPS
 
 
 def test_a_failed_migration_leaves_nothing_behind(store: SqlStore, path: Path) -> None:
@@ -119,7 +166,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(store: SqlStore
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
-    with pytest.raises(StorageFault, match="has schema 9999; this PaymentServer knows none after"):
+    with pytest.raises(StorageTooNew, match="has schema 9999; this PaymentServer knows none after"):
         store.migrate()
 
 
