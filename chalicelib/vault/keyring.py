@@ -28,7 +28,8 @@ class KeyRing:
 
     The token's head and the context are authenticated with it: neither can be exchanged. The file is made when the
     first secret is sealed, and read again when another process has replaced it. Lose the file, and every secret is
-    lost: it belongs into a backup, but not into the database's.
+    lost: it belongs into a backup, but not into the database's. Where it vanishes while it is in use, what is in memory
+    still opens, and nothing is sealed: a new ring in its place would hide the loss until the next start.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.time) -> None:
@@ -39,7 +40,7 @@ class KeyRing:
         self._check_at = 0.0
 
     def seal(self, secret: str, *, context: str) -> str:
-        key = (self._known() or self._created()).newest
+        key = self._sealing()
         head = f"v1.{key.id}"
         try:
             text, bound = secret.encode(), _bound_of(head, context)
@@ -80,6 +81,8 @@ class KeyRing:
         """Adds a key, with which secrets are sealed from now on, and returns its id. Former keys still open."""
         with self._file.locked():
             former = self._file.read()
+            if former is None and self._ring is not None:
+                raise self._vanished()
             self._ring = ring = self._file.write((*(former.keys if former else ()), self._new_key()))
         return ring.newest.id
 
@@ -121,8 +124,19 @@ class KeyRing:
         if at_once or now >= self._check_at:
             self._check_at = now + CHECK_EVERY_S
             if self._file.mark() != (ring and ring.mark):
-                self._ring = ring = self._file.read()
+                self._ring = ring = self._file.read() or ring
         return ring
+
+    def _sealing(self) -> RingKey:
+        ring = self._known()
+        if ring is not None and self._file.mark() is None:
+            raise self._vanished()
+        return (ring or self._created()).newest
+
+    def _vanished(self) -> VaultFault:
+        return VaultFault(
+            f"The key ring {self._file.path} is gone: restore it from its backup before anything else. Nothing was sealed."
+        )
 
     def _created(self) -> Ring:
         with self._file.locked():

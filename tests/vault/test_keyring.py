@@ -148,6 +148,32 @@ def test_opening_alone_makes_no_key_ring(ring: KeyRing, path: Path) -> None:
     assert not path.exists()
 
 
+def test_a_ring_that_vanishes_still_opens_and_is_not_replaced(ring: KeyRing, path: Path) -> None:
+    token = ring.seal(SECRET, context=CONTEXT)
+    path.unlink()
+    for change in (lambda: ring.seal(SECRET, context=CONTEXT), ring.rotate):
+        with pytest.raises(VaultFault, match="restore it from its backup"):
+            change()
+    assert ring.open(token, context=CONTEXT) == SECRET
+    assert not path.exists()
+
+
+def test_a_ring_that_is_restored_seals_again(ring: KeyRing, path: Path) -> None:
+    token = ring.seal(SECRET, context=CONTEXT)
+    path.rename(path.with_name("backup"))
+    with pytest.raises(VaultFault):
+        ring.seal(SECRET, context=CONTEXT)
+    path.with_name("backup").rename(path)
+    assert key_id_of(ring.seal(SECRET, context=CONTEXT)) == key_id_of(token)
+
+
+def test_a_file_cut_off_while_it_is_in_use_is_refused(ring: KeyRing, path: Path) -> None:
+    ring.seal(SECRET, context=CONTEXT)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(VaultFault, match="restore it from a backup"):
+        ring.key_ids()
+
+
 def test_of_processes_that_start_together_exactly_one_makes_the_ring(ring: KeyRing, path: Path) -> None:
     def start(number: int) -> int:
         path.with_name(f"token{number}").write_text(ring.seal(SECRET, context=CONTEXT))
