@@ -11,7 +11,8 @@ import sys
 from collections.abc import Sequence
 
 from chalicelib.domain.errors import PaymentServerError
-from chalicelib.services.audit import INSTALLATION, Actor, merchants_of, verify
+from chalicelib.services.audit import INSTALLATION, Actor, Verification, merchants_of, verify
+from chalicelib.services.audit_objects import contradiction_of
 from chalicelib.services.reseal import reseal_all
 from chalicelib.wiring import Wiring, wiring
 
@@ -50,11 +51,21 @@ def _verify_audit(wired: Wiring, merchant: str | None, expect_head: str | None) 
     broken = 0
     for merchant_id in chains:
         found = verify(wired.store, merchant_id, expect_head)
+        problem = found.problem or _problem_of(wired, found)
         name = "the installation" if merchant_id == INSTALLATION else f"merchant account {merchant_id}"
-        state = "holds" if found.problem is None else f"BROKEN: {found.problem}"
+        state = "holds" if problem is None else f"BROKEN: {problem}"
         print(f"{name}: {found.entries} entries, head {found.head}: {state}")
-        broken += found.problem is not None
+        broken += problem is not None
     return 1 if broken else 0
+
+
+def _problem_of(wired: Wiring, found: Verification) -> str | None:
+    """What is wrong with a chain that holds in itself."""
+    if found.merchant_id == INSTALLATION:
+        return None
+    if not found.entries:
+        return "there are no entries; either there is no such merchant account, or all of its log was removed"
+    return contradiction_of(wired.store, found.merchant_id)
 
 
 def _rotate_keys(wired: Wiring) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -11,13 +12,25 @@ import pytest
 from chalicelib.services.audit import entries_of, verify
 from chalicelib.services.change import CONNECTIONS, update
 from chalicelib.services.configuration import Configuration
-from chalicelib.services.configure_connections import create_connection, delete_connection, read_connection
-from chalicelib.services.configure_subscriptions import create_subscription, read_subscription
+from chalicelib.services.configure_connections import (
+    ConnectionChange,
+    create_connection,
+    delete_connection,
+    read_connection,
+    update_connection,
+)
+from chalicelib.services.configure_routes import create_route, delete_route
+from chalicelib.services.configure_subscriptions import (
+    add_signing_secret,
+    create_subscription,
+    end_signing_secret,
+    read_subscription,
+)
 from chalicelib.services.kinds import AUDIT, CONNECTION, audit_key, connection_key
 from chalicelib.services.ports import Ports
 from chalicelib.wiring import Wiring
 from server.admin import main
-from tests.services.configured import ACTOR, SHOP, connection_body, ports_at, subscription_body
+from tests.services.configured import ACTOR, SHOP, connection_body, ports_at, route_body, subscription_body
 
 
 @pytest.fixture
@@ -84,6 +97,78 @@ def test_a_broken_chain_ends_with_an_error(wired: Wiring, ports: Ports) -> None:
     stored = ports.store.get(AUDIT, audit_key(SHOP, 1))
     ports.store.delete(AUDIT, audit_key(SHOP, 1), expect=stored.version)
     assert main(["audit-verify", "--merchant", SHOP], wired) == 1
+
+
+def remove_entry(ports: Ports, sequence: int) -> None:
+    stored = ports.store.get(AUDIT, audit_key(SHOP, sequence))
+    ports.store.delete(AUDIT, audit_key(SHOP, sequence), expect=stored.version)
+
+
+def audit_verdict(wired: Wiring, capsys: pytest.CaptureFixture[str]) -> str:
+    """What is said of the shop's chain, behind the colon."""
+    capsys.readouterr()
+    code = main(["audit-verify"], wired)
+    verdict = capsys.readouterr().out.splitlines()[1].rpartition(": ")[2]
+    assert code == (verdict != "holds")
+    return verdict
+
+
+def test_an_end_that_was_cut_off_is_found_by_the_object_it_told_of(
+    wired: Wiring, ports: Ports, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create_connection(ports, ACTOR, SHOP, connection_body())
+    update_connection(ports, ACTOR, SHOP, "toy-nl", ConnectionChange(enabled=False), 1)
+    remove_entry(ports, 2)
+    assert audit_verdict(wired, capsys) == "the connection toy-nl is not as its newest entry says"
+
+
+def test_a_creation_that_was_cut_off_is_found(wired: Wiring, ports: Ports, capsys: pytest.CaptureFixture[str]) -> None:
+    create_connection(ports, ACTOR, SHOP, connection_body())
+    create_route(ports, ACTOR, SHOP, route_body("toy-nl"))
+    remove_entry(ports, 2)
+    assert audit_verdict(wired, capsys) == "the route default is in the database, but not in the log"
+
+
+def test_a_log_that_was_removed_whole_is_found(wired: Wiring, ports: Ports, capsys: pytest.CaptureFixture[str]) -> None:
+    create_connection(ports, ACTOR, SHOP, connection_body())
+    remove_entry(ports, 1)
+    assert "all of its log was removed" in audit_verdict(wired, capsys)
+
+
+def test_a_merchant_account_that_is_not_there_does_not_hold(wired: Wiring) -> None:
+    assert main(["audit-verify", "--merchant", "nobody"], wired) == 1
+
+
+def test_a_change_behind_the_servers_back_is_found(
+    wired: Wiring, ports: Ports, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create_connection(ports, ACTOR, SHOP, connection_body())
+    stored = ports.store.get(CONNECTION, connection_key(SHOP, "toy-nl"))
+    settings = {**stored.value.settings, "base_url": "http://127.0.0.1:666/"}
+    ports.store.put(CONNECTION, replace(stored.value, settings=settings), expect=stored.version)
+    assert audit_verdict(wired, capsys) == "the connection toy-nl is not as its newest entry says"
+
+
+def test_an_object_that_was_removed_is_found(wired: Wiring, ports: Ports, capsys: pytest.CaptureFixture[str]) -> None:
+    create_connection(ports, ACTOR, SHOP, connection_body())
+    stored = ports.store.get(CONNECTION, connection_key(SHOP, "toy-nl"))
+    ports.store.delete(CONNECTION, connection_key(SHOP, "toy-nl"), expect=stored.version)
+    assert audit_verdict(wired, capsys) == "the connection toy-nl is in the log, but not in the database"
+
+
+def test_every_kind_of_change_agrees_with_its_object(
+    wired: Wiring, ports: Ports, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create_connection(ports, ACTOR, SHOP, connection_body())
+    create_route(ports, ACTOR, SHOP, route_body("toy-nl"))
+    made, _ = create_subscription(ports, ACTOR, SHOP, subscription_body())
+    add_signing_secret(ports, ACTOR, SHOP, made.id)
+    end_signing_secret(ports, ACTOR, SHOP, made.id, made.signing[0].id)
+    delete_route(ports, ACTOR, SHOP, "default", 1)
+    create_route(ports, ACTOR, SHOP, route_body("toy-nl"))
+    delete_connection(ports, ACTOR, SHOP, "toy-nl", 1)
+    main(["rotate-keys"], wired)
+    assert audit_verdict(wired, capsys) == "holds"
 
 
 def test_an_expected_head_that_is_gone_ends_with_an_error(wired: Wiring, ports: Ports) -> None:
