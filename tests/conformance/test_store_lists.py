@@ -124,6 +124,30 @@ def test_rows_added_while_paging_neither_repeat_nor_hide_others(store: Store, ne
     assert [id for id in seen if id.startswith("b")] == [id for _, id in expected]
 
 
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_rows_removed_while_paging_neither_repeat_nor_hide_others(store: Store, newest_first: bool) -> None:
+    """The row a cursor names is among them."""
+    dice = random.Random(11)
+    notes = [Note(f"b{number:03}", f"{dice.randrange(20):02}") for number in range(60)]
+    versions = {note.id: store.put(NOTE, note, expect=NEW) for note in notes}
+    order = [id for _, id in sorted(((note.at, note.id) for note in notes), reverse=newest_first)]
+    seen: list[str] = []
+    removed: set[str] = set()
+    after = None
+    while True:
+        page = store.find(NOTE, "by_time", "shop", newest_first=newest_first, after=after, limit=7)
+        seen += [item.value.id for item in page.items]
+        after = page.after
+        if after is None:
+            break
+        ahead = [id for id in order if id not in seen and id not in removed]
+        for id in {seen[-1] if seen else order[0], dice.choice(ahead or order), dice.choice(order)} - removed:
+            store.delete(NOTE, id, expect=versions[id])
+            removed.add(id)
+    assert [id for id in seen if id not in removed] == [id for id in order if id not in removed]
+    assert len(seen) == len(set(seen))
+
+
 def test_a_document_enters_and_leaves_a_sparse_index(store: Store) -> None:
     version = store.put(NOTE, Note("n"), expect=NEW)
     assert listed(store, "due", "due") == []
