@@ -8,6 +8,7 @@ ConnectionError whose reason is urllib3's NewConnectionError; a reset after conn
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.exceptions import InvalidHeader
 from requests.hooks import default_hooks
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError, NewConnectionError
@@ -35,6 +37,7 @@ CALL_TIMEOUT_S = 8.0
 IDLE_MAX_S = 20.0
 ANSWER_BYTES_MAX = 1_048_576
 CALLS_MAX = 10  # in one conversation
+_HEADER = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 Observer = Callable[[HttpRequest, str, float], None]  # request, certainty or status, seconds
 
@@ -115,7 +118,11 @@ class Driver:
             raise NotSent("no time was left")
         ends = time.monotonic() + timeout_s
         try:
-            answer = self._adapter().send(_prepared(request), stream=True, timeout=timeout_s, verify=True)
+            prepared = _prepared(request)
+        except ValueError as error:  # requests' own are ValueErrors too
+            raise NotSent(f"the request can not be written, {type(error).__name__}") from None
+        try:
+            answer = self._adapter().send(prepared, stream=True, timeout=timeout_s, verify=True)
             body = _body_of(answer, ends)
         except (requests.RequestException, HTTPError) as error:
             self._local.adapter = None
@@ -148,7 +155,10 @@ def _prepared(request: HttpRequest) -> requests.PreparedRequest:
     prepared.method, prepared.hooks = request.method, default_hooks()
     prepared.prepare_url(request.url, None)
     prepared.headers = CaseInsensitiveDict({"User-Agent": "PaymentServer", "Accept": "application/json"})
-    prepared.headers.update(request.headers)
+    for name, value in request.headers.items():
+        if not _HEADER.fullmatch(value):  # a key pasted with its line's end; the transport's error would show it
+            raise InvalidHeader(name)
+        prepared.headers[name] = value
     if request.body is not None:
         prepared.headers["Content-Length"] = str(len(request.body))
     prepared.body = request.body

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from chalicelib.contracts.connector import Connector
@@ -18,7 +18,7 @@ from chalicelib.domain.configuration import Connection, Route, Subscription
 from chalicelib.domain.errors import NotFound
 from chalicelib.services.kinds import CONNECTION, ROUTE, SUBSCRIPTION, connection_key, route_key
 from chalicelib.services.ports import Ports
-from chalicelib.services.secrets import opened_settings
+from chalicelib.services.secrets import opened_settings, secret_texts
 
 T = TypeVar("T")
 CACHED_MAX = 10_000
@@ -30,6 +30,7 @@ class LiveConnection:
 
     connection: Connection
     connector: Connector
+    secrets: tuple[str, ...] = field(default=(), repr=False)  # in clear, to conceal them in what the PSP says
 
     @property
     def usable(self) -> bool:
@@ -98,7 +99,7 @@ class Configuration:
                     f"Connection {connection.id!r} uses the connector {connection.connector!r}, which is off."
                 )
             settings = opened_settings(self._ports.vault, connection, connector.settings)
-            live = LiveConnection(connection, connector(settings))  # type: ignore[call-arg]
+            live = LiveConnection(connection, connector(settings), secret_texts(settings))  # type: ignore[call-arg]
             with self._lock:
                 if len(self._live) >= CACHED_MAX:
                     self._live.clear()

@@ -18,7 +18,7 @@ from chalicelib.services.change import CONNECTIONS, insert, read, update
 from chalicelib.services.kinds import CONNECTION, connection_key
 from chalicelib.services.ports import Ports
 from chalicelib.services.seal_settings import Place, seal_settings
-from chalicelib.services.secrets import opened_settings
+from chalicelib.services.secrets import concealed, opened_settings, secret_texts
 
 TEST_BUDGET_S = 10.0
 
@@ -157,7 +157,7 @@ def check_connection(ports: Ports, merchant_id: str, connection_id: str) -> Conn
         refusal = ports.driver.converse(live.test(), Deadline(TEST_BUDGET_S))
     except CallFailed as error:
         return ConnectionTest(False, "outage", error.detail)
-    return _judged(refusal)
+    return _judged(refusal and concealed(refusal, secret_texts(settings)))
 
 
 def _judged(refusal: Refusal | None) -> ConnectionTest:

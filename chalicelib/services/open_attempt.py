@@ -22,6 +22,7 @@ from chalicelib.domain.payment import Attempt, Entry, Json, Payment
 from chalicelib.outbound.driver import Deadline
 from chalicelib.services.configuration import LiveConnection
 from chalicelib.services.ports import Ports
+from chalicelib.services.secrets import concealed
 
 REPEAT_NEEDS_S = 2.0
 
@@ -79,7 +80,8 @@ def _say(
     ports: Ports, live: LiveConnection, order: CheckoutOrder, deadline: Deadline, *, fresh: bool
 ) -> Opened | Refusal:
     with telemetry.bind(connector=live.connector.name):
-        return ports.driver.converse(live.connector.open_checkout(order), deadline, fresh=fresh)
+        said = ports.driver.converse(live.connector.open_checkout(order), deadline, fresh=fresh)
+    return concealed(said, live.secrets) if isinstance(said, Refusal) else said
 
 
 def tried_of(now: datetime, attempt: Attempt, said: Opened | Refusal) -> Tried:

@@ -7,18 +7,21 @@ mapping. It never leaves the process as text, and an update that sends the mask 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from chalicelib.contracts.connector import Refusal
 from chalicelib.contracts.vault import Vault
 from chalicelib.domain.configuration import Connection, Subscription
 from chalicelib.domain.errors import StorageFault
 from chalicelib.domain.payment import Json
 
 MASK = "********"
+CONCEALED_MIN = 6  # characters; what is shorter may stand in any text
 
 
 def secret_fields(settings: type[BaseModel]) -> frozenset[str]:
@@ -91,6 +94,23 @@ def _placed(public: Mapping[str, Json], secrets: Mapping[str, str]) -> dict[str,
         name, _, key = place.partition("/")
         placed[name] = {**placed.get(name, {}), key: text} if key else text
     return placed
+
+
+def secret_texts(settings: BaseModel) -> tuple[str, ...]:
+    return tuple(text for _, text in _secrets_in(settings))
+
+
+def concealed(refusal: Refusal, secrets: Iterable[str]) -> Refusal:
+    """A PSP may repeat a credential in its answer ("bad key sk_…"), which is stored, shown and logged."""
+
+    def hidden(text: str) -> str:
+        for secret in secrets:
+            if len(secret) >= CONCEALED_MIN:
+                text = text.replace(secret, MASK)
+        return text
+
+    decline = refusal.decline and replace(refusal.decline, message=hidden(refusal.decline.message))
+    return replace(refusal, detail=hidden(refusal.detail), decline=decline)
 
 
 def opened_settings(vault: Vault, of: Connection | Subscription, model: type[BaseModel]) -> BaseModel:

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from traceback import format_exception
 
 import pytest
 
@@ -30,7 +31,7 @@ def server(behave: Behaviour, connections: int = 5) -> Iterator[str]:
                 return
             with accepted:
                 try:
-                    accepted.recv(65_536)
+                    _read_whole(accepted)  # closing with bytes unread would reset the connection
                     behave(accepted)
                 except OSError:
                     continue
@@ -40,6 +41,15 @@ def server(behave: Behaviour, connections: int = 5) -> Iterator[str]:
     yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     listening.close()
     thread.join(0.1)
+
+
+def _read_whole(accepted: socket.socket) -> None:
+    received = b""
+    while not received.endswith(b"\r\n\r\n{}" if received.startswith(b"POST") else b"\r\n\r\n"):
+        part = accepted.recv(65_536)
+        if not part:
+            return
+        received += part
 
 
 def answering(status: str, body: bytes) -> Behaviour:
@@ -120,6 +130,22 @@ def test_the_same_on_a_read_is_only_a_failed_read(name: str) -> None:
 
 def test_an_answer_over_a_megabyte_is_not_read() -> None:
     with server(answering("200 OK", b" " * 1_100_000)) as url, pytest.raises(OutcomeUnknown, match="bytes"):
+        converse(url)
+
+
+@pytest.mark.parametrize("key", ["key\n", "key\r\nX-Other: 1", "key\0", "€"])
+def test_a_header_that_can_not_be_sent_is_not_sent_and_not_shown(key: str) -> None:
+    def call(url: str) -> Conversation[None]:
+        yield HttpRequest("POST", url, {"Authorization": key}, moves_money=True)
+
+    with server(answering("200 OK", b"{}")) as url, pytest.raises(NotSent, match="can not be written") as refused:
+        Driver().converse(call(url), Deadline(1))
+    assert key not in "".join(format_exception(refused.value))
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:99999/", "http://psp:port/", "psp.example"])
+def test_an_address_that_can_not_be_is_not_sent(url: str) -> None:
+    with pytest.raises(NotSent):
         converse(url)
 
 
