@@ -129,7 +129,9 @@ class SqliteDatabase:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte; the rest only narrows it down
         fault, mend = FAULTS.get(code, _OTHERWISE)
         name = getattr(error, "sqlite_errorname", type(error).__name__)
-        return fault(f"The database {self.place} answered {name}: {error}. Nothing was written. {mend}")
+        # A commit whose sync fails may be in the log all the same, and come to light at the next start.
+        written = "It may have been written all the same." if code == sqlite3.SQLITE_IOERR else "Nothing was written."
+        return fault(f"The database {self.place} answered {name}: {error}. {written} {mend}")
 
 
 def _cursor_of(connection: PoolProxiedConnection) -> sqlite3.Cursor:

@@ -104,6 +104,15 @@ def test_a_read_only_database_can_be_read_and_says_that_it_takes_no_writes(store
     reader.close()
 
 
+def test_a_commit_that_the_disk_failed_claims_nothing(store: SqlStore) -> None:
+    """The test stands in for a disk whose sync fails."""
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode, error.sqlite_errorname = sqlite3.SQLITE_IOERR_FSYNC, "SQLITE_IOERR_FSYNC"
+    with pytest.raises(StorageFault, match="It may have been written") as told, store._database.writing():
+        raise error
+    assert "Nothing was written" not in told.value.detail
+
+
 def test_a_missing_directory_is_told(tmp_path: Path) -> None:
     store = SqlStore(sqlite_url(tmp_path / "absent" / "store.db"), (NOTE,))
     with pytest.raises(StorageFault, match="Create its directory"):
