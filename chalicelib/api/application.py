@@ -108,7 +108,7 @@ def _respond(
             call = _checked(operation, wired, request, headers, params, request_id, path)
             answer = operation.handler(call)
         except PaymentServerError as error:
-            answer = problem_answer(error, wired.ports.public_url if wired else "", path, request_id)
+            answer = problem_answer(operation, error, wired.ports.public_url if wired else "", path, request_id)
         except Exception:
             log.exception("unexpected error")
             answer = _internal_error(wired.ports.public_url if wired else "", path, request_id)
@@ -171,14 +171,19 @@ def _query_of(operation: Operation, given: Mapping[str, str] | None) -> Any:
         raise invalid_of(error, at="/query") from None
 
 
-def problem_answer(error: PaymentServerError, public_url: str, path: str, request_id: str) -> Answer:
-    status = STATUS_OF[type(error)]
+def problem_answer(
+    operation: Operation, error: PaymentServerError, public_url: str, path: str, request_id: str
+) -> Answer:
+    """What a fault says of this machine's files is for operators: others are told where to find it."""
+    status, detail = STATUS_OF[type(error)], error.detail
     if status >= 500:
         log.error("fault", extra={"fields": {"error": type(error).__name__, "detail": error.detail}})
+        if not (operation.scope or "").startswith("config:"):
+            detail = f"{problem.TITLE_OF[error.slug]}. The log has the details under this request id."
     body = problem.problem(
         error.slug,
         status,
-        error.detail,
+        detail,
         public_url=public_url,
         instance=path,
         request_id=request_id,

@@ -18,8 +18,10 @@ import chalicelib.api.routes
 import chalicelib.api.subscriptions  # noqa: F401  # importing them fills the table of operations
 from chalicelib.api.application import create_app
 from chalicelib.api.operation import OPERATIONS
+from chalicelib.domain.errors import StorageFault
 from chalicelib.identity.caller import Caller
 from chalicelib.services.configuration import Configuration
+from chalicelib.storage.memory import MemoryStore
 from chalicelib.wiring import Wiring
 from tests.services.configured import connection_body, ports_at
 
@@ -89,6 +91,19 @@ def test_a_change_asks_for_if_match(api: Api, method: str, path: str, body: Any)
 @pytest.mark.parametrize(("method", "path", "body"), WRITES)
 def test_a_stale_change_is_refused(api: Api, method: str, path: str, body: Any) -> None:
     assert api.call(method, path, body, match=7).status_code == 412
+
+
+@pytest.mark.parametrize(("path", "told"), [("/v1/connections/toy-nl", True), ("/v1/audit", False)])
+def test_only_an_operator_is_told_of_this_machines_files(
+    api: Api, monkeypatch: pytest.MonkeyPatch, path: str, told: bool
+) -> None:
+    def refuse(*given: object, **named: object) -> None:
+        raise StorageFault("The database /var/lib/payments.db answered SQLITE_IOERR.")
+
+    monkeypatch.setattr(MemoryStore, "get", refuse)
+    monkeypatch.setattr(MemoryStore, "find", refuse)
+    answer = api.call("GET", path)
+    assert (answer.status_code, "/var/lib/payments.db" in answer.body.decode()) == (503, told)
 
 
 @pytest.mark.parametrize("path", ["/v1/connections/toy-nl", "/v1/routes/default"])
