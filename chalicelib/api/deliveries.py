@@ -78,6 +78,7 @@ def list_deliveries(call: Call) -> Answer:
     tag="Subscriptions",
     scope="config:write",
     answers={200: DeliveryModel},
+    problems=(409,),
 )
 def redeliver(call: Call) -> Answer:
     try:

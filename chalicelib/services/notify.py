@@ -19,7 +19,7 @@ from chalicelib.contracts.publisher import DeliveryFailed, Publication, Rejected
 from chalicelib.contracts.queue import DELAY_MAX_S, Topic
 from chalicelib.contracts.store import NEW
 from chalicelib.domain.configuration import DeliveryRecord, DeliveryTry, Subscription
-from chalicelib.domain.errors import NotFound, PaymentServerError, QueueFault, StaleVersion
+from chalicelib.domain.errors import Conflict, NotFound, PaymentServerError, QueueFault, StaleVersion
 from chalicelib.domain.ids import delivery_id_of
 from chalicelib.services.commit import chore
 from chalicelib.services.configuration import Configuration
@@ -88,7 +88,8 @@ class Notify:
         self._remind(record)
 
     def redeliver(self, delivery_id: str, *, at_once: bool = False) -> DeliveryRecord:
-        """Tries a recorded delivery once more when it is due, or at an operator's word. Raises NotFound."""
+        """Tries a recorded delivery once more when it is due, or at an operator's word. Raises NotFound, and Conflict for
+        an operator whose subscription is gone or disabled."""
         stored = self._ports.store.get(DELIVERY, delivery_id)
         record, now = stored.value, self._ports.clock.now()
         due = record.due_at is not None and record.due_at <= now + timedelta(seconds=1)
@@ -101,6 +102,8 @@ class Notify:
         except NotFound:
             subscription = None
         if subscription is None or subscription.deleted_at is not None or not subscription.enabled:
+            if at_once:  # what became of it before stays told
+                raise Conflict("The subscription is gone or disabled; nothing is sent there.")
             record = _dead(record, now, "the subscription is gone or disabled")
         else:
             record = self._tried(record, subscription)

@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 
 from chalicelib.services.audit import entries_of, verify
+from chalicelib.services.audit_objects import contradiction_of
 from chalicelib.services.change import CONNECTIONS, update
 from chalicelib.services.configuration import Configuration
 from chalicelib.services.configure_connections import (
@@ -26,11 +27,23 @@ from chalicelib.services.configure_subscriptions import (
     end_signing_secret,
     read_subscription,
 )
-from chalicelib.services.kinds import AUDIT, CONNECTION, audit_key, connection_key
+from chalicelib.services.kinds import AUDIT, CONNECTION, KINDS, audit_key, connection_key
 from chalicelib.services.ports import Ports
+from chalicelib.services.secrets import opened_settings
+from chalicelib.storage.sql import SqlStore
 from chalicelib.wiring import Wiring
 from server.admin import main
-from tests.services.configured import ACTOR, SHOP, connection_body, ports_at, route_body, subscription_body
+from tests.services.configured import (
+    ACTOR,
+    SHOP,
+    ToySettings,
+    connection_body,
+    ports_at,
+    route_body,
+    subscription_body,
+    with_store,
+)
+from tests.storage.children import in_children
 
 
 @pytest.fixture
@@ -79,6 +92,33 @@ def test_rotation_says_what_it_did(wired: Wiring, ports: Ports, capsys: pytest.C
     create_connection(ports, ACTOR, SHOP, connection_body())
     main(["rotate-keys"], wired)
     assert "1 secrets of 1 objects were sealed again" in capsys.readouterr().out
+
+
+def test_rotations_at_once_beside_changes_leave_the_newest_key_alone(tmp_path: Path) -> None:
+    store = SqlStore(f"sqlite:///{tmp_path / 'payments.db'}", KINDS)
+    store.migrate()
+    ports = with_store(ports_at(tmp_path), store)
+    names = [f"toy-{number}" for number in range(6)]
+    for name in names:
+        create_connection(ports, ACTOR, SHOP, connection_body(name))
+
+    def work(number: int) -> int:
+        if number < 2:
+            return main(["rotate-keys"], cast(Wiring, SimpleNamespace(ports=ports, store=store, vault=ports.vault)))
+        for name in names:
+            settings = {**connection_body(name).settings, "api_key": f"key-of-{name}"}
+            update_connection(ports, ACTOR, SHOP, name, ConnectionChange(settings=settings), 1)
+        return 0
+
+    assert in_children(3, work) == [0, 0, 0]
+    main(["rotate-keys"], cast(Wiring, SimpleNamespace(ports=ports, store=store, vault=ports.vault)))
+    for name in names:
+        kept = read_connection(ports, SHOP, name)
+        assert ports.vault.is_current(kept.secrets["api_key"])
+        settings = opened_settings(ports.vault, kept, ToySettings)
+        assert settings.api_key.get_secret_value() == f"key-of-{name}"  # type: ignore[attr-defined]
+    assert (verify(store, SHOP).problem, contradiction_of(store, SHOP)) == (None, None)
+    store.close()
 
 
 def test_good_chains_are_reported_with_their_heads(

@@ -12,6 +12,7 @@ import pytest
 from chalicelib.contracts.publisher import DeliveryFailed, Publication, Rejected, Retry
 from chalicelib.contracts.store import NEW
 from chalicelib.domain.configuration import DeliveryRecord, Subscription
+from chalicelib.domain.errors import Conflict
 from chalicelib.services.kinds import DELIVERY, SUBSCRIPTION, subscription_key
 from chalicelib.services.notify import JITTER, RETRY_AFTER_S
 from tests.builders import NOW
@@ -106,6 +107,16 @@ def test_an_operator_can_deliver_a_dead_one_again(world: World) -> None:
     world.settle()
     world.recorder.fails = lambda publication: None
     assert world.notify.redeliver(records(world)[0].id, at_once=True).status == "succeeded"
+
+
+def test_a_delivery_stays_as_it_is_where_its_subscription_takes_no_more(world: World) -> None:
+    world.open()
+    world.settle()
+    stored = world.store.get(SUBSCRIPTION, subscription_key("default", "sub_1"))
+    world.store.put(SUBSCRIPTION, replace(stored.value, enabled=False), expect=stored.version)
+    with pytest.raises(Conflict):
+        world.notify.redeliver(records(world)[0].id, at_once=True)
+    assert records(world)[0].status == "succeeded"
 
 
 def test_a_disabled_subscription_is_tried_no_more(world: World) -> None:
