@@ -133,7 +133,7 @@ class Wiring:
         """Makes every part now, since a cached property is not safe in two threads at once, and brings the schema up to
         date. A database that is down or full now is no reason not to start: webhooks are queued without it, and the
         worker tries again. Raises StorageTooNew: what a newer version has written must not be written over."""
-        self.settings.var.mkdir(parents=True, exist_ok=True)
+        self.settings.var.mkdir(mode=0o700, parents=True, exist_ok=True)  # its files name shoppers
         try:
             self.store.migrate()
         except (StorageFault, StorageFull, StorageReadOnly) as error:

@@ -109,7 +109,7 @@ def _is_free(port: int) -> bool:
 
 def prepare(at: Places) -> None:
     """Folders, schema and the first start's seed; a later start finds the mark and does nothing."""
-    at.var.mkdir(parents=True, exist_ok=True)
+    at.var.mkdir(mode=0o700, parents=True, exist_ok=True)
     mark = at.var / "seeded"
     if mark.exists() and mark.read_text() == SEED_VERSION:
         return

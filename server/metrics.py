@@ -18,7 +18,8 @@ def share_metrics(folder: Path) -> Path:
     another; to be called before the first metric is counted. Files of processes that are gone are removed, so one
     folder serves one machine or container. Returns the folder used."""
     used = Path(os.environ.setdefault(MULTIPROC, str(folder)))
-    used.mkdir(parents=True, exist_ok=True)
+    used.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # `var`, which this may be the first to make
+    used.mkdir(exist_ok=True)
     for file in used.glob("*.db"):
         owner = _FILE.fullmatch(file.name)
         if owner is not None and not _alive(int(owner[1])):

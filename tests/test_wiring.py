@@ -20,6 +20,13 @@ def wired(tmp_path: Path) -> Wiring:
     return Wiring(Settings(var=tmp_path, issuer="https://issuer.example/realm"))
 
 
+def test_the_folder_of_everything_is_private_to_its_user(tmp_path: Path) -> None:
+    made = Wiring(Settings(var=tmp_path / "var", issuer="https://issuer.example/realm"))
+    made.assemble()
+    made.store.close()
+    assert (tmp_path / "var").stat().st_mode & 0o777 == 0o700
+
+
 @pytest.mark.parametrize("fault", [StorageFault, StorageFull, StorageReadOnly])
 def test_a_database_that_can_not_be_migrated_now_is_no_reason_not_to_start(wired: Wiring, fault: type[Fault]) -> None:
     def refuse() -> None:
