@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from chalice.app import Response
+from chalice.app import MultiDict, Response
 from pydantic import ValidationError
 
 from chalicelib import telemetry
@@ -29,19 +29,22 @@ from chalicelib.api import (
     subscriptions,
     webhooks,
 )
-from chalicelib.api.body import invalid_of, json_of, parsed
+from chalicelib.api.body import ERRORS_SHOWN, invalid_of, json_of, parsed, pointer_of
+from chalicelib.api.card_numbers import refuse_card_numbers
 from chalicelib.api.operation import OPERATIONS, Answer, Call, Operation
 from chalicelib.api.threadlocal import ThreadSafeChalice
 from chalicelib.domain.errors import (
     STATUS_OF,
+    Invalid,
     PaymentServerError,
+    Pointer,
     PreconditionRequired,
     Unreadable,
 )
 from chalicelib.wiring import Wiring, wiring
 
 log = logging.getLogger("paymentserver.api")
-_ETAG = re.compile(r'"([0-9]{1,9})"')
+_ETAG = re.compile(r'"(0|[1-9][0-9]{0,8})"')
 _KEY = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
 # What bodies may call themselves. They are read as JSON all the same; only a PSP's webhook may be anything.
 CONTENT_TYPES = [
@@ -135,6 +138,8 @@ def _checked(
     document = body = query = None
     if operation.body is not None:
         document = json_of(raw)
+        if operation.refuses_card_numbers:  # before the schema, whose errors name fields by what the caller called them
+            refuse_card_numbers(document)
         body = parsed(operation.body, raw)
     if operation.query is not None:
         query = _query_of(operation, request.query_params)
@@ -163,8 +168,15 @@ def _if_match(headers: Mapping[str, str]) -> int:
     return int(match[1])
 
 
-def _query_of(operation: Operation, given: Mapping[str, str] | None) -> Any:
+def _query_of(operation: Operation, given: MultiDict | None) -> Any:
     assert operation.query is not None
+    twice = tuple(
+        Pointer("/query" + pointer_of((name,)), "stands more than once")
+        for name in given or ()
+        if len(given.getlist(name)) > 1  # type: ignore[union-attr]
+    )
+    if twice:
+        raise Invalid(f"{twice[0].pointer}: {twice[0].detail}", twice[:ERRORS_SHOWN])
     try:
         return operation.query.model_validate_strings(dict(given or {}))
     except ValidationError as error:

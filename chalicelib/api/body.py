@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
+from chalicelib.api.patterns import WORDS
 from chalicelib.domain.errors import Invalid, Pointer, TooLarge, Unreadable
 
 M = TypeVar("M", bound=BaseModel)
 BODY_BYTES_MAX = 65_536
 DEPTH_MAX = 16
 ERRORS_SHOWN = 20
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class Strict(BaseModel):
@@ -39,7 +43,16 @@ def json_of(raw: bytes) -> Any:
         raise Unreadable(f"The body is not JSON: {error}.") from None
     if _depth(document) > DEPTH_MAX:
         raise Unreadable(f"The body is nested too deep; {DEPTH_MAX} levels are allowed.")
+    if _SURROGATE.search(raw) and not all(_is_text(text) for _, text in strings_of(document)):
+        raise Unreadable(
+            "The body is not JSON that can be read: it has an escape for half a character (a lone surrogate)."
+        )
     return document
+
+
+def _is_text(text: str) -> bool:
+    """Python's JSON takes half a surrogate pair for a character; no encoding can say it again."""
+    return not any("\ud800" <= one <= "\udfff" for one in text)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -117,13 +130,24 @@ def parsed(model: type[M], raw: bytes) -> M:
 
 def invalid_of(error: ValidationError, at: str = "") -> Invalid:
     pointers = tuple(
-        Pointer(at + pointer_of(one["loc"]), one["msg"][:300])
-        for one in error.errors(include_input=False, include_url=False)
+        Pointer(at + pointer_of(_place_of(one)), _words_of(one)[:300]) for one in error.errors(include_url=False)
     )
     shown = pointers[:ERRORS_SHOWN]
     first = shown[0]
     more = f" (and {len(pointers) - 1} more)" if len(pointers) > 1 else ""
     return Invalid(f"{first.pointer or '/'}: {first.detail}{more}", shown)
+
+
+def _place_of(one: ErrorDetails) -> tuple[int | str, ...]:
+    """Pydantic names a bad key by a further part of its own, which is no place in the body."""
+    location = one["loc"]
+    return location[:-1] if len(location) > 1 and location[-1] == "[key]" and one["input"] == location[-2] else location
+
+
+def _words_of(one: ErrorDetails) -> str:
+    if one["type"] == "string_pattern_mismatch":
+        return WORDS.get(one["ctx"]["pattern"], one["msg"])
+    return one["msg"].removeprefix("Value error, ")
 
 
 def pointer_of(location: tuple[int | str, ...]) -> str:

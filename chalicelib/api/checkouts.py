@@ -6,7 +6,6 @@ import hashlib
 import json
 
 from chalicelib import telemetry
-from chalicelib.api.card_numbers import refuse_card_numbers
 from chalicelib.api.models import PaymentModel
 from chalicelib.api.models_checkout import CHECKOUT_EXAMPLE, CheckoutRequest, order_of
 from chalicelib.api.operation import Answer, Call, operation
@@ -32,10 +31,10 @@ def fingerprint_of(method: str, path: str, document: object) -> str:
     answers={201: PaymentModel, 202: PaymentModel},
     problems=(402, 409, 502),
     idempotency_key=True,
+    refuses_card_numbers=True,
     example=CHECKOUT_EXAMPLE,
 )
 def create_checkout(call: Call) -> Answer:
-    refuse_card_numbers(call.document)
     assert call.idempotency_key is not None
     answer = call.wiring.checkout.open(
         call.merchant_id,

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from chalicelib.api.body import Strict
+from chalicelib.api.patterns import COUNTRY, CURRENCY, EMAIL, LINE, LOCALE, METHOD, TEXT, URL
 from chalicelib.domain.errors import Invalid, Pointer
 from chalicelib.domain.money import EXPONENT, VALUE_MAX, Money
 from chalicelib.domain.payment import Address, CaptureMode, Customer, Line, Order
@@ -16,12 +17,6 @@ from chalicelib.routing.rules import SLUG
 LINES_MAX = 100
 METADATA_MAX = 20
 URL_MAX = 2048
-
-_LINE = r"^[^\x00-\x1f\x7f]*$"
-_TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"  # tabs and line ends are text, other control characters are not
-# ASCII alone, so that it can stand in a Location header; no `@` before the path, so no credentials.
-_URL = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?#][!#-;=?-\[\]-~]*)?$"
-_EMAIL = r"^[^@\x00-\x20\x7f]+@[^@\x00-\x20\x7f]+$"
 
 CHECKOUT_EXAMPLE: dict[str, Any] = {
     "amount": {"value": 1050, "currency": "EUR"},
@@ -64,15 +59,15 @@ def _reachable_url(url: str) -> str:
 
 Currency = Annotated[
     str,
-    Field(pattern=r"^[A-Z]{3}$", json_schema_extra={"enum": sorted(EXPONENT)}),
+    Field(pattern=CURRENCY, json_schema_extra={"enum": sorted(EXPONENT)}),
     AfterValidator(_known_currency),
 ]
-WebUrl = Annotated[str, Field(max_length=URL_MAX, pattern=_URL), AfterValidator(_reachable_url)]
-Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
-Short = Annotated[str, Field(max_length=64, pattern=_LINE)]
-Text = Annotated[str, Field(max_length=255, pattern=_TEXT)]
-MetadataKey = Annotated[str, Field(min_length=1, max_length=40, pattern=_LINE)]
-MetadataValue = Annotated[str, Field(max_length=500, pattern=_TEXT)]
+WebUrl = Annotated[str, Field(max_length=URL_MAX, pattern=URL), AfterValidator(_reachable_url)]
+Country = Annotated[str, Field(pattern=COUNTRY)]
+Short = Annotated[str, Field(max_length=64, pattern=LINE)]
+Text = Annotated[str, Field(max_length=255, pattern=TEXT)]
+MetadataKey = Annotated[str, Field(min_length=1, max_length=40, pattern=LINE)]
+MetadataValue = Annotated[str, Field(max_length=500, pattern=TEXT)]
 
 
 class MoneyRequest(Strict):
@@ -102,23 +97,23 @@ class PriceRequest(Strict):
 class CustomerRequest(Strict):
     id: Short | None = None
     """The shop's own id; a split by customer needs it."""
-    email: Annotated[str, Field(max_length=254, pattern=_EMAIL)] | None = None
+    email: Annotated[str, Field(max_length=254, pattern=EMAIL)] | None = None
     name: Text | None = None
-    phone: Annotated[str, Field(max_length=40, pattern=_LINE)] | None = None
+    phone: Annotated[str, Field(max_length=40, pattern=LINE)] | None = None
 
 
 class AddressRequest(Strict):
     line1: Text | None = None
     line2: Text | None = None
     city: Text | None = None
-    postal_code: Annotated[str, Field(max_length=32, pattern=_LINE)] | None = None
+    postal_code: Annotated[str, Field(max_length=32, pattern=LINE)] | None = None
     region: Text | None = None
     country: Country | None = None
     """ISO 3166-1 alpha-2, upper case."""
 
 
 class LineRequest(Strict):
-    name: Annotated[str, Field(min_length=1, max_length=255, pattern=_TEXT)]
+    name: Annotated[str, Field(min_length=1, max_length=255, pattern=TEXT)]
     quantity: int = Field(ge=1, le=1_000_000)
     unit_amount: PriceRequest
     reference: Short | None = None
@@ -129,7 +124,7 @@ class CheckoutRequest(Strict):
     """A checkout to open. Only `amount`, `order_reference` and `return_url` are required."""
 
     amount: MoneyRequest
-    order_reference: Annotated[str, Field(min_length=1, max_length=64, pattern=_LINE)]
+    order_reference: Annotated[str, Field(min_length=1, max_length=64, pattern=LINE)]
     """The shop's own reference; several payments may share it."""
     return_url: WebUrl
     """Where the shopper goes afterwards; `payment_id` is added to its query."""
@@ -137,13 +132,13 @@ class CheckoutRequest(Strict):
     """Where the shopper goes after giving up; `return_url` by default."""
     route: str = Field("default", pattern=SLUG)
     """The route that chooses the PSP."""
-    payment_method: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,32}$")] | None = None
+    payment_method: Annotated[str, Field(pattern=METHOD)] | None = None
     """For example `card` or `ideal`; left out, the PSP's page offers what the account has."""
     capture: Literal["automatic", "manual"] = "automatic"
     """`manual` authorizes alone; a capture then takes the money."""
     description: Text | None = None
     """What the shopper reads on the PSP's page or the bank statement."""
-    locale: Annotated[str, Field(max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}$")] | None = None
+    locale: Annotated[str, Field(max_length=35, pattern=LOCALE)] | None = None
     """A BCP 47 language tag, such as `nl-NL`."""
     country: Country | None = None
     """The shopper's, ISO 3166-1 alpha-2, upper case."""

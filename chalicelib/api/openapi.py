@@ -48,7 +48,7 @@ _IF_MATCH = {
     "in": "header",
     "required": True,
     "description": "The `ETag` of the version you read.",
-    "schema": {"type": "string", "pattern": '^"[0-9]{1,9}"$'},
+    "schema": {"type": "string", "pattern": '^"(0|[1-9][0-9]{0,8})"$'},
     "example": '"3"',
 }
 _REQUEST_ID = {

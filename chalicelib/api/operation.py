@@ -76,6 +76,7 @@ class Operation:
     description: str = ""
     media_type: str = "application/json"
     documented: bool = True
+    refuses_card_numbers: bool = False
 
 
 OPERATIONS: list[Operation] = []

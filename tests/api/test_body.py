@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+from typing import Annotated
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
 
 from chalicelib.api.body import BODY_BYTES_MAX, DEPTH_MAX, Strict, json_of, parsed, strings_of
 from chalicelib.domain.errors import Invalid, TooLarge, Unreadable
@@ -43,6 +45,9 @@ def test_what_json_can_say_is_read_as_it_was_said(value: object) -> None:
         '{"a": "é"}'.encode("latin-1"),
         '{"a": 1}'.encode("utf-16"),
         b'{"a": ' + b"9" * 41 + b"}",
+        b'{"a": "\\ud800"}',
+        b'{"a": ["x\\uDFFFy"]}',
+        b'{"\\udc00": 1}',
         b"[" * 60_000,
         b'{"a":' * 10_000,
     ],
@@ -105,9 +110,29 @@ def test_another_type_is_refused_where_it_stands(raw: bytes, pointer: str) -> No
     assert [one.pointer for one in refused.value.errors] == [pointer]
 
 
-def test_a_lone_surrogate_is_refused() -> None:
-    with pytest.raises(Invalid):
-        parsed(Order, b'{"value": 1, "note": "\\ud800"}')
+@pytest.mark.parametrize("note", ["\\ud83d\\ude00", "\\\\ud800"])
+def test_what_only_looks_like_a_lone_surrogate_is_read(note: str) -> None:
+    raw = b'{"value": 1, "note": "' + note.encode() + b'"}'
+    assert json_of(raw)["note"] == parsed(Order, raw).note
+
+
+class Labels(Strict):
+    labels: dict[Annotated[str, Field(max_length=3)], int]
+
+
+@pytest.mark.parametrize(
+    ("raw", "pointer"),
+    [
+        (b'{"labels": {"long": 1}}', "/labels/long"),
+        (b'{"labels": {"[key]": 1}}', "/labels/[key]"),
+        (b'{"labels": {"a": "x"}}', "/labels/a"),
+        (b'{"labels": {}, "[key]": 1}', "/[key]"),
+    ],
+)
+def test_a_bad_key_is_pointed_at_by_its_name(raw: bytes, pointer: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        parsed(Labels, raw)
+    assert [one.pointer for one in refused.value.errors] == [pointer]
 
 
 def test_of_many_errors_20_are_shown() -> None:

@@ -158,7 +158,7 @@ def test_a_list_goes_on_where_its_cursor_says(api: Api) -> None:
     assert rest["next_cursor"] is None
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "page=2"])
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "page=2", "limit=2&limit=2"])
 def test_a_bad_query_is_refused(api: Api, query: str) -> None:
     assert api.call("GET", f"/v1/connections?{query}").status_code == 422
 

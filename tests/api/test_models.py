@@ -67,6 +67,29 @@ def test_each_required_field_is_required(name: str) -> None:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
+        ("return_url", "shop.example"),
+        ("order_reference", "a\nb"),
+        ("payment_method", "Card"),
+        ("country", "nl"),
+        ("locale", "nl_NL"),
+        ("route", "Default"),
+        ("amount.currency", "eur"),
+        ("amount.currency", "XYZ"),
+        ("customer.email", "shopper"),
+        ("description", "a\0b"),
+    ],
+)
+def test_what_to_mend_is_told_in_words(path: str, value: object) -> None:
+    with pytest.raises(Invalid) as refused:
+        read(with_(path, value))
+    told = refused.value.errors[0].detail
+    assert "pattern" not in told
+    assert "Value error" not in told
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
         ("amount.value", 1),
         ("amount.value", 10**12),
         ("amount.currency", "JPY"),
@@ -147,8 +170,9 @@ def test_a_value_beyond_its_limit_is_refused_where_it_stands(path: str, value: o
 
 @pytest.mark.parametrize("key", ["", "k" * 41, "a\nb"])
 def test_a_bad_key_of_the_metadata_is_refused(key: str) -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises(Invalid) as refused:
         read(with_("metadata", {key: "x"}))
+    assert [one.pointer for one in refused.value.errors] == [f"/metadata/{key}"]
 
 
 @pytest.mark.parametrize(

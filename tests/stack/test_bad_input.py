@@ -61,6 +61,7 @@ UNREADABLE = [
     Bad("a key that stands twice", 400, "unreadable", "'amount' stands twice", data=b'{"amount": 1, "amount": 2}'),
     Bad("NaN", 400, "unreadable", "NaN", data=b'{"amount": NaN}'),
     Bad("a number of 5,000 digits", 400, "unreadable", "digits", data=b'{"amount": ' + b"9" * 5000 + b"}"),
+    Bad("half a character", 400, "unreadable", "surrogate", data=b'{"description": "\\ud800"}'),
     Bad("17 levels", 400, "unreadable", "nested too deep", data=nested(17)),
     Bad("10,000 levels", 400, "unreadable", "nested too deep", data=nested(10_000)),
     Bad("64 KiB and a byte", 413, "too-large", "65536 bytes", data=GOOD + b" " * (65_537 - len(GOOD))),
@@ -104,6 +105,7 @@ WRONG = [
         lines=[{"name": "b", "quantity": 1, "unit_amount": money(1, "USD")}],
     ),
     bad_order("21 metadata", "/metadata", metadata={str(number): "x" for number in range(21)}),
+    bad_order("a long metadata key", f"/metadata/{'k' * 41}", "40", metadata={"k" * 41: "x"}),
     bad_order("a long metadata value", "/metadata/a", metadata={"a": "x" * 501}),
     bad_order("a number in metadata", "/metadata/a", metadata={"a": 1}),
     bad_order("an unknown way of capture", "/capture", capture="later"),
@@ -111,6 +113,15 @@ WRONG = [
     Bad("a list for a body", 422, "invalid", body=[order()]),
     Bad("a card number", 422, "card-number", "card number", "/description", body=order(description=f"Pay {CARD}")),
     Bad("a card number as a key", 422, "card-number", "card number", "/metadata/…", body=order(metadata={CARD: "x"})),
+    Bad("a card number as an unknown field", 422, "card-number", "card number", "/…", body=order(**{CARD: "x"})),
+    Bad(
+        "a card number among other faults",
+        422,
+        "card-number",
+        "",
+        "/metadata/…",
+        body=order(metadata={CARD: "x" * 501}),
+    ),
     Bad("an unknown route", 422, "invalid", "nowhere", "/route", body=order(route="nowhere")),
 ]
 HEADERS = [
@@ -123,6 +134,7 @@ QUERIES = [
     bad_query("a page of none", "limit=0", "/query/limit"),
     bad_query("a page of 201", "limit=201", "/query/limit"),
     bad_query("a page of many", "limit=many", "/query/limit"),
+    bad_query("a parameter that stands twice", "limit=1&limit=2", "/query/limit"),
     bad_query("an unknown parameter", "colour=blue", "/query/colour"),
     bad_query("an unknown status", "status=paid", "/query/status"),
     bad_query("a time that is none", "created_from=yesterday", "/query/created_from"),
@@ -134,7 +146,7 @@ QUERIES = [
 IF_MATCH = [
     *(
         Bad(f"If-Match {value}", 400, "unreadable", "If-Match", None, method, path, body, headers={"If-Match": value})
-        for value in ("1", 'W/"1"', "*", '"one"', '"1", "2"', '""', '"-1"')
+        for value in ("1", 'W/"1"', "*", '"one"', '"01"', '"1", "2"', '""', '"-1"')
         for method, path, body in [("PUT", "/v1/routes/careful", ROUTE)]
     ),
     Bad("no If-Match", 428, "precondition-required", "If-Match", None, "PUT", "/v1/routes/careful", ROUTE, headers={}),
@@ -235,8 +247,9 @@ def test_several_faults_are_told_at_once(stack: Stack) -> None:
     assert {one["pointer"] for one in problem["errors"]} == {"/amount/value", "/amount/currency", "/colour"}
 
 
-def test_a_card_number_is_not_repeated(stack: Stack) -> None:
-    answer = stack.call("POST", "/v1/checkouts", order(metadata={CARD: CARD}), headers=KEY)
+@pytest.mark.parametrize("changes", [{"metadata": {CARD: CARD}}, {CARD: CARD}, {"metadata": {CARD: "x" * 501}}])
+def test_a_card_number_is_not_repeated(stack: Stack, changes: dict[str, Any]) -> None:
+    answer = stack.call("POST", "/v1/checkouts", order(**changes), headers=KEY)
     assert "4111" not in answer.text
 
 
