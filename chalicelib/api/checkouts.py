@@ -8,6 +8,7 @@ import json
 from chalicelib import telemetry
 from chalicelib.api.models import PaymentModel
 from chalicelib.api.models_checkout import CHECKOUT_EXAMPLE, CheckoutRequest, order_of
+from chalicelib.api.openapi_examples import IN_DOUBT
 from chalicelib.api.operation import Answer, Call, operation
 from chalicelib.api.problem import CONTENT_TYPE
 from chalicelib.api.rendering import checkout_renderer
@@ -33,6 +34,7 @@ def fingerprint_of(method: str, path: str, document: object) -> str:
     idempotency_key=True,
     refuses_card_numbers=True,
     example=CHECKOUT_EXAMPLE,
+    answer_examples={202: IN_DOUBT},
 )
 def create_checkout(call: Call) -> Answer:
     assert call.idempotency_key is not None

@@ -48,6 +48,9 @@ class ReadyModel(Shown):
     summary="Read this document",
     tag=TAG,
     answers={200: OpenApiModel},
+    answer_examples={
+        200: {"openapi": "3.1.0", "info": {"title": "PaymentServer"}, "paths": {}, "components": {}},
+    },
 )
 def read_openapi(call: Call) -> Answer:
     return Answer(200, document_bytes(call.wiring.ports.public_url, call.wiring.settings.issuer))
@@ -105,6 +108,7 @@ def read_problem(call: Call) -> Answer:
     summary="Is the process alive?",
     tag=TAG,
     answers={200: LiveModel},
+    answer_examples={200: {"status": "ok"}},
 )
 def read_live(call: Call) -> Answer:
     return Answer(200, {"status": "ok"}, {"Cache-Control": "no-store"})
@@ -117,6 +121,10 @@ def read_live(call: Call) -> Answer:
     description="Asks the database, the queue and what else this installation depends on; at most once a second.",
     tag=TAG,
     answers={200: ReadyModel, 503: ReadyModel},
+    answer_examples={
+        200: {"status": "ok", "checks": [{"name": "store", "ok": True}, {"name": "queue", "ok": True}]},
+        503: {"status": "unavailable", "checks": [{"name": "store", "ok": True}, {"name": "queue", "ok": False}]},
+    },
 )
 def read_ready(call: Call) -> Answer:
     checks = health.checks_of(call.wiring)

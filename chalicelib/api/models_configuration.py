@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from chalicelib.api.models import Shown, Time
 from chalicelib.routing.rules import Chain, Rule
 
 
-class _Shown(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-
-class _Versioned(_Shown):
+class _Versioned(Shown):
     version: int
     """Counts changes; the ETag."""
-    created_at: str
-    updated_at: str
+    created_at: Time
+    updated_at: Time
 
 
-class _List(_Shown):
+class _List(Shown):
     next_cursor: str | None
     """For the next page; null on the last one."""
 
@@ -37,13 +34,13 @@ class ConnectionList(_List):
     items: list[ConnectionModel]
 
 
-class ConnectionTestModel(_Shown):
+class ConnectionTestModel(Shown):
     ok: bool
     problem: Literal["credentials", "outage"] | None
     detail: str
 
 
-class _RouteShown(_Shown):
+class _RouteShown(Shown):
     name: str
     rules: list[Rule]
     otherwise: Chain
@@ -61,7 +58,7 @@ class RouteList(_List):
 
 class RouteVersionModel(_RouteShown):
     version: int
-    created_at: str
+    created_at: Time
     created_by: str
 
 
@@ -69,9 +66,9 @@ class RouteVersionList(_List):
     items: list[RouteVersionModel]
 
 
-class SigningSecretModel(_Shown):
+class SigningSecretModel(Shown):
     id: str
-    created_at: str
+    created_at: Time
 
 
 class NewSigningSecretModel(SigningSecretModel):
@@ -99,7 +96,7 @@ class SubscriptionList(_List):
     items: list[SubscriptionModel]
 
 
-class SubscriptionTestModel(_Shown):
+class SubscriptionTestModel(Shown):
     ok: bool
     status: int | None
     """The target's HTTP status, null where it gave none."""
@@ -107,7 +104,7 @@ class SubscriptionTestModel(_Shown):
     detail: str
 
 
-class CapabilitiesModel(_Shown):
+class CapabilitiesModel(Shown):
     operations: list[str]
     capture_modes: list[str]
     partial_capture: bool
@@ -117,7 +114,7 @@ class CapabilitiesModel(_Shown):
     """Opening a page moves nothing, so that an unanswered attempt may be sealed and the next PSP tried."""
 
 
-class ConnectorModel(_Shown):
+class ConnectorModel(Shown):
     name: str
     title: str
     capabilities: CapabilitiesModel
@@ -130,9 +127,9 @@ class ConnectorList(_List):
     items: list[ConnectorModel]
 
 
-class AuditModel(_Shown):
+class AuditModel(Shown):
     sequence: int
-    at: str
+    at: Time
     actor: str
     client: str
     action: str

@@ -18,6 +18,7 @@ from chalicelib.api.openapi_answers import (
     problem_statuses,
     success_headers,
 )
+from chalicelib.api.openapi_examples import ANSWERS, PATH_VALUES, TEXTS
 from chalicelib.api.operation import OPERATIONS, Operation
 from chalicelib.domain.payment import Json
 
@@ -134,14 +135,15 @@ def _operation_object(operation: Operation, schemes: Iterable[str]) -> dict[str,
             content["example"] = operation.example
         shown["requestBody"] = {"required": not operation.body_optional, "content": {"application/json": content}}
     elif operation.method == "POST" and operation.scope is None:  # a webhook: its PSP alone knows what it says
-        shown["requestBody"] = {"required": False, "content": {"application/json": {"schema": {}}}}
+        content = {"schema": {}, "example": {"id": "evt_1", "type": "session.expired"}}
+        shown["requestBody"] = {"required": False, "content": {"application/json": content}}
     return shown
 
 
 def _parameters(operation: Operation) -> list[Json]:
     found: list[Json] = [
-        {"name": name, "in": "path", "required": True, "schema": _PATH_VALUE}
-        for name in re.findall(r"{(\w+)}", operation.path)
+        {"name": name, "in": "path", "required": True, "schema": _PATH_VALUE, "example": PATH_VALUES[before]}
+        for before, name in re.findall(r"/([^/]+)(?=/{(\w+)})", operation.path)
     ]
     if operation.query is not None:
         found += _query_parameters(operation.query)
@@ -182,9 +184,11 @@ def _responses(operation: Operation) -> dict[str, Json]:
             "headers": success_headers(operation, status),
         }
         if model is not None:
-            answer["content"] = {operation.media_type: {"schema": ref_of(model)}}
+            example = operation.answer_examples[status] if status in operation.answer_examples else ANSWERS[model]
+            answer["content"] = {operation.media_type: {"schema": ref_of(model), "example": example}}
         elif status == 200:
-            answer["content"] = {operation.media_type: {"schema": {"type": "string"}}}
+            example = TEXTS[operation.media_type]
+            answer["content"] = {operation.media_type: {"schema": {"type": "string"}, "example": example}}
         responses[str(status)] = answer
     for status in sorted(problem_statuses(operation) - operation.answers.keys()):
         responses[str(status)] = {"$ref": f"#/components/responses/{problem_answer_name(operation, status)}"}

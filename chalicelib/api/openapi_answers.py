@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from chalicelib.api import problem
+from chalicelib.api.openapi_examples import PAYMENT_OF_PROBLEM
 from chalicelib.api.operation import Operation
 from chalicelib.domain.payment import Json
 
@@ -101,13 +102,16 @@ def problem_answer(operation: Operation, status: int, public_url: str) -> Json:
 
 
 def _content(status: int, slug: str, detail: str, public_url: str) -> Json:
-    if status in _CARRY_PAYMENT:  # its example would be a whole payment, which the schema shows better
-        return {"schema": {"$ref": "#/components/schemas/PaymentProblem"}}
-    errors = {"errors": [{"pointer": "/amount/value", "detail": detail.partition(": ")[2]}]} if status == 422 else {}
+    members: dict[str, Json] = {}
+    if status in _CARRY_PAYMENT:
+        members = {"payment": PAYMENT_OF_PROBLEM[status]}
+    elif status == 422:
+        members = {"errors": [{"pointer": "/amount/value", "detail": detail.partition(": ")[2]}]}
+    name = "PaymentProblem" if status in _CARRY_PAYMENT else "Problem"
     example = problem.problem(
-        slug, status, detail, public_url=public_url, instance="/v1/…", request_id="req_5d1c0e9f7a2b", **errors
+        slug, status, detail, public_url=public_url, instance="/v1/…", request_id="req_5d1c0e9f7a2b", **members
     )
-    return {"schema": {"$ref": "#/components/schemas/Problem"}, "example": json.loads(example)}
+    return {"schema": {"$ref": f"#/components/schemas/{name}"}, "example": json.loads(example)}
 
 
 def _refs(names: list[str]) -> dict[str, Json]:

@@ -1,0 +1,229 @@
+"""What operations answer, by example, for the OpenAPI document. A test holds each to its schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib.api import models as m
+from chalicelib.api import models_configuration as c
+from chalicelib.api.models_checkout import CHECKOUT_EXAMPLE
+from chalicelib.domain.payment import Json
+
+_AT = "2026-03-02T09:00:00.000000Z"
+_LATER = "2026-03-02T09:00:41.000000Z"
+_PAYMENT = "pay_m2dwhjiudwhbpdbsmmtonp2g"
+_ATTEMPT = "att_m2dwhjiudwhbpdbsmmtonp2g_01"
+_SUBSCRIPTION = "sub_2796a01432fb692db5411953"
+_DELIVERY = "dlv_wqgaj3nktb7nfwqruwt7ebgg"
+_INBOX = "inb_dqebqrnw2esnaonbm2r7pbq7"
+_SIGNING = "sec_b8cc66356e1f37a4"
+_DECLINE = {
+    "class": "soft",
+    "code": "insufficient_funds",
+    "psp_code": "card_51",
+    "message": "The card has too little on it.",
+}
+_VERSIONED = {"version": 1, "created_at": _AT, "updated_at": _AT}
+
+
+def _payment(status: str, attempt_status: str, **changes: Any) -> dict[str, Json]:
+    names = ("authorized", "captured", "refunded", "refundable", "capturable", "charged_back", "surplus")
+    candidate = {"connection_id": "sandbox-a", "eligible": True, "reason": None}
+    attempt = {
+        "id": _ATTEMPT,
+        "connection_id": "sandbox-a",
+        "connector": "sandbox",
+        "psp_reference": "ses_47a92464fdecfd46e3bfcd3e",
+        "status": attempt_status,
+        "decline": None,
+        "started_at": _AT,
+    }
+    return {
+        "id": _PAYMENT,
+        "merchant_id": "default",
+        "order_reference": "order-1001",
+        "status": status,
+        "amount": CHECKOUT_EXAMPLE["amount"],
+        "amounts": dict.fromkeys(names, 0),
+        "disputes": [],
+        "next_action": None,
+        "route": {
+            "name": "default",
+            "version": 3,
+            "arm": None,
+            "trace": [{"rule": "otherwise", "candidates": [candidate]}],
+        },
+        "attempts": [{**attempt, **changes.pop("attempt", {})}],
+        "operations": [],
+        "payment_method": "card",
+        "capture": "automatic",
+        "description": "Two books",
+        "customer": CHECKOUT_EXAMPLE["customer"],
+        "metadata": {"channel": "web"},
+        "sequence": 1,
+        "created_at": _AT,
+        "updated_at": _AT,
+        **changes,
+    }
+
+
+_ACTION = {
+    "type": "redirect",
+    "url": "http://localhost:8002/sandbox-a/pay/ses_47a92464fdecfd46e3bfcd3e",
+    "method": "GET",
+    "fields": None,
+    "expires_at": "2026-03-02T09:30:00.000000Z",
+}
+PENDING = _payment("pending", "pending", next_action=_ACTION)
+IN_DOUBT = _payment("unknown", "unknown", attempt={"psp_reference": None})
+DECLINED = _payment("failed", "declined", attempt={"psp_reference": None, "decline": _DECLINE})
+NOT_SENT = _payment("failed", "not_sent", attempt={"psp_reference": None})
+_ROUTE = {"name": "default", "rules": [], "otherwise": {"use": ["sandbox-a", "sandbox-b"]}}
+_DEFAULTS = {"unanswered": "next", "late": "accept"}
+_CONNECTION = {
+    "id": "sandbox-d",
+    "connector": "sandbox",
+    "enabled": True,
+    "settings": {
+        "base_url": "http://localhost:8002/sandbox-c",
+        "account": "sandbox-c",
+        "api_key": "********",
+        "webhook_secret": "********",
+    },
+    **_VERSIONED,
+}
+_SIGNING_KEY = {"id": _SIGNING, "created_at": _AT}
+_SUBSCRIBED = {
+    "id": _SUBSCRIPTION,
+    "name": "Order system",
+    "channel": "webhook",
+    "target": {"url": "https://shop.example/payment-events"},
+    "events": ["payment.*", "operation.failed"],
+    "enabled": True,
+    "secrets": [_SIGNING_KEY],
+    **_VERSIONED,
+}
+_WHSEC = {"signing_secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
+_VERSION = {**_ROUTE, **_DEFAULTS, "version": 3, "created_at": _AT, "created_by": "admin"}
+_EVENT = {
+    "specversion": "1.0",
+    "id": "evt_m2dwhjiudwhbpdbsmmtonp2g_001",
+    "source": "/paymentserver/default",
+    "type": "payment.pending",
+    "subject": _PAYMENT,
+    "time": _AT,
+    "datacontenttype": "application/json",
+    "sequence": 1,
+    "data": {"payment": PENDING, "previous_status": "created"},
+}
+_TRY = {"at": _LATER, "http_status": 204, "latency_ms": 31, "detail": "delivered", "answer": ""}
+_DELIVERED = {
+    "id": _DELIVERY,
+    "subscription_id": _SUBSCRIPTION,
+    "payment_id": _PAYMENT,
+    "event_id": _EVENT["id"],
+    "event_type": "payment.pending",
+    "status": "succeeded",
+    "created_at": _AT,
+    "next_try_at": None,
+    "tried": 1,
+    "tries": [_TRY],
+    "event": _EVENT,
+}
+_WEBHOOK = {
+    "id": _INBOX,
+    "connection_id": "sandbox-a",
+    "status": "unmatched",
+    "detail": "the webhook names no payment of ours",
+    "received_at": _AT,
+    "tried": 2,
+    "next_try_at": _LATER,
+    "body": '{"id": "evt_1", "type": "session.expired"}',
+}
+_CONNECTOR = {
+    "name": "sandbox",
+    "title": "Sandbox PSP",
+    "capabilities": {
+        "operations": ["cancel", "capture", "expire", "refund"],
+        "capture_modes": ["automatic", "manual"],
+        "partial_capture": True,
+        "multiple_captures": True,
+        "partial_refund": True,
+        "inert_until_visited": True,
+    },
+    "payment_methods": ["card", "ideal"],
+    "currencies": ["EUR", "USD"],
+    "settings": {"type": "object", "properties": {"api_key": {"type": "string", "writeOnly": True}}},
+}
+_CHANGE = {
+    "sequence": 7,
+    "at": _AT,
+    "actor": "admin",
+    "client": "studio",
+    "action": "create",
+    "object_kind": "connection",
+    "object_id": "sandbox-d",
+    "before": None,
+    "after": _CONNECTION,
+    "request_id": "req_5d1c0e9f7a2b",
+    "change_id": "000000000007-944876f9bb4de505",
+    "previous_hash": "7c1f13ef7c0b27eddad7ba4ca66c45fe7ac52190c5741d84e7bd5c08c7a9b064",
+    "hash": "cbfcda6edd457ea8ab6741be579f8ab9213318de1f1f22e64a4414cc7f510afd",
+}
+_ENTRY = {
+    "at": _AT,
+    "kind": "psp_call",
+    "summary": "sandbox-a opened a checkout (ses_47a92464fdecfd46e3bfcd3e).",
+    "data": {"attempt_id": _ATTEMPT, "connection_id": "sandbox-a", "outcome": "opened"},
+}
+
+
+def _list(item: Json) -> Json:
+    return {"items": [item], "next_cursor": None}
+
+
+ANSWERS: dict[type[Any], Json] = {
+    m.PaymentModel: PENDING,
+    m.PaymentList: _list(PENDING),
+    m.TimelineList: _list(_ENTRY),
+    m.DeliveryModel: _DELIVERED,
+    m.DeliveryList: _list(_DELIVERED),
+    m.InboxModel: _WEBHOOK,
+    m.InboxList: _list(_WEBHOOK),
+    c.ConnectionModel: _CONNECTION,
+    c.ConnectionList: _list(_CONNECTION),
+    c.ConnectionTestModel: {"ok": True, "problem": None, "detail": "The PSP accepts the credentials."},
+    c.RouteModel: {**_ROUTE, **_DEFAULTS, **_VERSIONED},
+    c.RouteList: _list({**_ROUTE, **_DEFAULTS, **_VERSIONED}),
+    c.RouteVersionModel: _VERSION,
+    c.RouteVersionList: _list(_VERSION),
+    c.SubscriptionModel: _SUBSCRIBED,
+    c.SubscriptionList: _list(_SUBSCRIBED),
+    c.NewSubscriptionModel: {**_SUBSCRIBED, **_WHSEC},
+    c.NewSigningSecretModel: {**_SIGNING_KEY, **_WHSEC},
+    c.SubscriptionTestModel: {
+        "ok": True,
+        "status": 204,
+        "latency_ms": 31,
+        "detail": "The target took the test event.",
+    },
+    c.ConnectorList: _list(_CONNECTOR),
+    c.AuditList: _list(_CHANGE),
+}
+PAYMENT_OF_PROBLEM = {402: DECLINED, 502: NOT_SENT}
+TEXTS = {"text/html": "<!doctype html>…", "text/plain": "[accepted]"}
+# What stands in a path, by what stands before it there.
+PATH_VALUES = {
+    "payments": _PAYMENT,
+    "connections": "sandbox-d",
+    "routes": "default",
+    "versions": "3",
+    "subscriptions": _SUBSCRIPTION,
+    "secrets": _SIGNING,
+    "deliveries": _DELIVERY,
+    "inbox": _INBOX,
+    "problems": "invalid",
+    "returns": f"{_PAYMENT}.0f5d1c0e9f7a2b3c4d5e6f708192a3b4",
+    "webhooks": "default",
+    "{merchant_id}": "sandbox-a",
+}
