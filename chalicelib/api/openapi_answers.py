@@ -88,7 +88,7 @@ def problem_answer_name(operation: Operation, status: int) -> str:
 def problem_answer(operation: Operation, status: int, public_url: str) -> Json:
     slug, detail = _EXAMPLE_OF[status]
     names = ["X-Request-Id"]
-    if status == 401:
+    if status in (401, 403):
         names.append("WWW-Authenticate")
     if status == 503 or (status == 409 and operation.idempotency_key):
         names.append("Retry-After")

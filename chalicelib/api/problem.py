@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib.domain.errors import (
     STATUS_OF,
+    Forbidden,
     InProgress,
     Invalid,
     PaymentServerError,
@@ -16,6 +17,7 @@ from chalicelib.domain.errors import (
 
 PROBLEMS = Path(__file__).parent / "problems"
 CONTENT_TYPE = "application/problem+json"
+_CHALLENGE = 'Bearer realm="paymentserver"'
 
 TITLE_OF = {
     "unreadable": "The request can not be read",
@@ -81,8 +83,10 @@ def members_of(error: PaymentServerError) -> dict[str, Any]:
 def headers_of(error: PaymentServerError) -> dict[str, str]:
     if isinstance(error, InProgress):
         return {"Retry-After": str(error.retry_after_s)}
-    if isinstance(error, Unauthenticated):
-        return {"WWW-Authenticate": 'Bearer realm="paymentserver", error="invalid_token"'}
+    if isinstance(error, Unauthenticated):  # RFC 6750, section 3.1: who sends no token is told no error code
+        return {"WWW-Authenticate": _CHALLENGE + (', error="invalid_token"' if error.presented else "")}
+    if isinstance(error, Forbidden) and error.scope is not None:
+        return {"WWW-Authenticate": f'{_CHALLENGE}, error="insufficient_scope", scope="{error.scope}"'}
     if STATUS_OF[type(error)] == 503:
         return {"Retry-After": "5"}
     return {}

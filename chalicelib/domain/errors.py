@@ -59,11 +59,23 @@ class SignatureInvalid(Refused):
 
 
 class Unauthenticated(Refused):
+    """`presented` is False where no token came at all."""
+
     slug = "unauthenticated"
+
+    def __init__(self, detail: str, presented: bool = True) -> None:
+        super().__init__(detail)
+        self.presented = presented
 
 
 class Forbidden(Refused):
+    """`scope` is the one that the token lacks; None where something else is missing."""
+
     slug = "forbidden"
+
+    def __init__(self, detail: str, scope: str | None = None) -> None:
+        super().__init__(detail)
+        self.scope = scope
 
 
 class NotFound(Refused):

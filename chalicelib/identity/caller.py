@@ -19,4 +19,4 @@ class Caller:
     def require(self, scope: str) -> None:
         """Raises Forbidden without the scope."""
         if scope not in self.scopes:
-            raise Forbidden(f"The access token does not carry the scope {scope}.")
+            raise Forbidden(f"The access token does not carry the scope {scope}.", scope)

@@ -38,7 +38,7 @@ class Unverified:
 def bearer_of(authorization: str | None) -> str:
     """The token of an Authorization header. Raises Unauthenticated."""
     if not authorization:
-        raise Unauthenticated("An access token is required: send it as `Authorization: Bearer ...`.")
+        raise Unauthenticated("An access token is required: send it as `Authorization: Bearer ...`.", presented=False)
     if len(authorization) > TOKEN_LIMIT + len("Bearer "):
         raise Unauthenticated(f"The access token is longer than {TOKEN_LIMIT} characters.")
     found = _BEARER.fullmatch(authorization)

@@ -9,6 +9,7 @@ from chalicelib.api.page import page_of
 from chalicelib.api.problem import PROBLEMS, TITLE_OF, headers_of, members_of, problem
 from chalicelib.domain.errors import (
     STATUS_OF,
+    Forbidden,
     InProgress,
     Invalid,
     PaymentServerError,
@@ -81,6 +82,12 @@ def test_what_is_invalid_is_pointed_at() -> None:
         (InProgress("", 12), "Retry-After", "12"),
         (StorageFault(""), "Retry-After", "5"),
         (Unauthenticated(""), "WWW-Authenticate", 'Bearer realm="paymentserver", error="invalid_token"'),
+        (Unauthenticated("", presented=False), "WWW-Authenticate", 'Bearer realm="paymentserver"'),
+        (
+            Forbidden("", "config:read"),
+            "WWW-Authenticate",
+            'Bearer realm="paymentserver", error="insufficient_scope", scope="config:read"',
+        ),
     ],
 )
 def test_a_problem_tells_what_to_do_next(error: PaymentServerError, name: str, value: str) -> None:

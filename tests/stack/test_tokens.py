@@ -137,7 +137,9 @@ def test_a_header_without_a_token_is_refused(stack: Stack, header: str) -> None:
 
 
 def test_a_call_without_a_header_is_refused(stack: Stack) -> None:
-    problem_of(stack, stack.call("GET", READ, client=None), 401, "unauthenticated")
+    answer = stack.call("GET", READ, client=None)
+    problem_of(stack, answer, 401, "unauthenticated")
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="paymentserver"'
 
 
 def test_a_token_in_the_address_is_none(stack: Stack) -> None:
@@ -173,6 +175,7 @@ def test_every_operation_asks_for_its_scope(stack: Stack) -> None:
         if scope not in ("payments:read", "payments:write"):
             answer = stack.call(method, path.replace("{", "").replace("}", ""), client="shop")
             assert scope in problem_of(stack, answer, 403, "forbidden")["detail"], f"{method} {path}"
+            assert f'scope="{scope}"' in answer.headers["WWW-Authenticate"]
 
 
 def test_every_operation_with_a_scope_asks_for_a_token(stack: Stack) -> None:
