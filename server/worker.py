@@ -71,6 +71,9 @@ class Consumer:
         idle = 0
         while not self._stop.is_set():
             self._free.acquire()
+            if self._stop.is_set():  # it was waiting for a handler to end
+                self._free.release()
+                return
             taken = 0
             try:
                 taken = self._take_one()
@@ -96,7 +99,18 @@ class Consumer:
         return len(messages)
 
     def _run(self, message: Message) -> None:
-        result = "done"
+        with telemetry.bind(topic=message.topic, receives=message.receives):
+            began = time.perf_counter()
+            result = self._handled(message)
+            with self._lock:
+                self._running.pop(message.receipt, None)
+            self._free.release()
+            telemetry.count("queue_messages_total", queue=message.topic, result=result)
+            duration_ms = round((time.perf_counter() - began) * 1000, 2)
+            log.info("message", extra={"fields": {"result": result, "duration_ms": duration_ms}})
+
+    def _handled(self, message: Message) -> str:
+        """How it went; a message that failed was given back."""
         try:
             self._handle(message)
             self._queue.done(message)
@@ -104,22 +118,18 @@ class Consumer:
                 self._faulty = False
                 self._queue.redrive(message.topic)
         except Exception as error:
-            result = "failed"
             self._faulty = self._faulty or isinstance(error, Fault)
             detail = error.detail if isinstance(error, PaymentServerError) else type(error).__name__
-            log.exception("message failed", extra={"fields": {"topic": message.topic, "detail": detail}})
+            log.exception("message failed", extra={"fields": {"detail": detail}})
             self._give_back(message)
-        finally:
-            with self._lock:
-                self._running.pop(message.receipt, None)
-            self._free.release()
-            telemetry.count("queue_messages_total", queue=message.topic, result=result)
+            return "failed"
+        return "done"
 
     def _give_back(self, message: Message) -> None:
         try:
             self._queue.release(message, delay_s=min(2.0 ** (message.receives - 1), RETRY_DELAY_MAX_S))
         except PaymentServerError:
-            log.warning("message comes back after its lease", extra={"fields": {"topic": message.topic}})
+            log.warning("message comes back after its lease")
 
     def _renew(self) -> None:
         while not self._stop.wait(RENEW_EVERY_S):

@@ -131,6 +131,7 @@ def _checked(
     caller = None
     if operation.scope is not None:
         caller = wired.verifier.verify(headers.get("authorization"))
+        telemetry.note(merchant_id=caller.merchant_id)
         caller.require(operation.scope)
     raw = request.raw_body or (b"{}" if operation.body_optional else b"")
     key = _idempotency_key(headers) if operation.idempotency_key else None

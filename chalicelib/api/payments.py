@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from chalicelib import telemetry
 from chalicelib.api.listing import PageQuery
 from chalicelib.api.models import PaymentList, PaymentModel, TimelineList
 from chalicelib.api.operation import Answer, Call, operation
@@ -80,6 +81,7 @@ def payment_of(call: Call, payment_id: str) -> Payment:
         payment = None
     if payment is None or payment.merchant_id != call.merchant_id:
         raise NotFound("There is no such payment.")
+    telemetry.note(payment_id=payment.id)
     return payment
 
 

@@ -54,6 +54,7 @@ class Apply:
         """Handles one message of the inbound queue. Raises faults of the store, so that the queue brings it again."""
         document = json.loads(body)
         merchant_id, connection_id = document["merchant_id"], document["connection_id"]
+        telemetry.note(merchant_id=merchant_id, connection_id=connection_id)
         delivery = delivery_in(document)
         if document["state"] == "rejected":
             self._keep(merchant_id, connection_id, delivery, NotApplied("rejected", document["detail"]), tried=0)
@@ -140,6 +141,7 @@ class Apply:
         mine = stored.value.merchant_id == live.connection.merchant_id
         if attempt is None or not mine or attempt.connection_id != live.connection.id:
             raise NotApplied("unmatched", f"this connection has no attempt {attempt_id[:40]}")
+        telemetry.note(payment_id=payment_id)
         return stored
 
     def _fetched(self, live: LiveConnection, payment: Payment, attempt_id: str) -> tuple[Fact, ...]:

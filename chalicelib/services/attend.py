@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from chalicelib import telemetry
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import PAGE_MAX, Stored
 from chalicelib.domain.amend import amend, with_events_due, without_events
@@ -34,6 +35,7 @@ class Attend:
 
     def payment(self, payment_id: str, *, now_too: bool = False) -> Payment:
         """Does what is due; with `now_too` every question, due or not. Raises NotFound."""
+        telemetry.note(payment_id=payment_id)
         stored = self._ports.store.get(PAYMENT, payment_id)
         now = self._ports.clock.now()
         if any(event.due_at <= now for event in stored.value.outbox):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from chalicelib import telemetry
 from chalicelib.contracts.store import NEW, Stored
 from chalicelib.domain.amend import amend
 from chalicelib.domain.claim import Claim, leased
@@ -33,6 +34,7 @@ class Checkout:
     def open(self, merchant_id: str, key: str, fingerprint: str, order: Order, render: Render) -> Answer:
         """Raises Invalid (another body for the key, unknown route, no eligible connection), InProgress."""
         payment_id = payment_id_of(merchant_id, key)
+        telemetry.note(payment_id=payment_id)
         try:
             decision = self._decide(merchant_id, order)
         except Invalid:

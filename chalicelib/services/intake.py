@@ -51,6 +51,7 @@ class Intake:
         except Fault:
             self._queue(merchant_id, connection_id, delivery, verified=False)
             return Acknowledgement()
+        telemetry.note(merchant_id=merchant_id, connection_id=connection_id)
         verified = live.connector.verifies_offline
         if verified:
             try:

@@ -43,6 +43,7 @@ class Notify:
     def message(self, body: bytes, *, again: bool = False) -> None:
         """Handles one message of the events queue; `again` when it came before. Raises faults of the store."""
         document = json.loads(body)
+        telemetry.note(**{name: document[name] for name in ("merchant_id", "payment_id", "event_id", "event_type")})
         again = again or document["again"]
         wanted = [
             one
@@ -92,6 +93,7 @@ class Notify:
         an operator whose subscription is gone or disabled."""
         stored = self._ports.store.get(DELIVERY, delivery_id)
         record, now = stored.value, self._ports.clock.now()
+        telemetry.note(delivery_id=record.id, subscription_id=record.subscription_id, payment_id=record.payment_id)
         due = record.due_at is not None and record.due_at <= now + timedelta(seconds=1)
         if not (at_once or (record.status == "retrying" and due)):
             return record

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
+from chalicelib import telemetry
 from chalicelib.contracts.queue import Topic
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.ids import is_payment_id
@@ -36,6 +37,7 @@ def come_back(ports: Ports, token: str) -> str:
         raise NotFound("This return link is not one of ours.")
     if not hmac.compare_digest(signature, _signature(ports.return_key, payment_id)):
         raise NotFound("This return link is not one of ours.")
+    telemetry.note(payment_id=payment_id)
     payment = ports.store.get(PAYMENT, payment_id).value
     ports.queue.send(Topic.CHORES, chore("sync", payment_id))
     parts = urlsplit(payment.order.return_url)
