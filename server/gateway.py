@@ -38,7 +38,7 @@ from server.wsgi_adapter import (
 
 log = logging.getLogger("paymentserver.gateway")
 BODY_LIMIT_BYTES = 64 * 1024
-WEBHOOK_LIMIT_BYTES = 256 * 1024  # PSPs batch events
+WEBHOOK_LIMIT_BYTES = 128 * 1024  # PSPs batch events; more does not fit a message of the queue
 WEBHOOKS = "/webhooks/"
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -26,7 +26,7 @@ from chalicelib.api import problem
 from server.wsgi_adapter import RECEPTION, Environ, Reception
 
 log = logging.getLogger("paymentserver.gateway")
-ARRIVE_WITHIN_S = 20.0  # from the first byte of a request to the last of its body
+ARRIVE_WITHIN_S = 10.0  # for a request to the last byte of its body, and for its turn at a thread
 SEND_WITHIN_S = 20.0  # what a client may take for one piece of an answer
 _ANSWER_OF: dict[type[Exception], tuple[int, str]] = {
     errors.LimitRequestLine: (414, "too-large"),
@@ -61,8 +61,13 @@ class GatewayWorker(ThreadWorker):  # type: ignore[misc]
 
         self.wsgi = with_reception
 
-    def handle(self, conn: Any) -> Any:
+    def enqueue_req(self, conn: Any) -> None:
+        """The time to arrive runs while a connection waits for a thread too: however many stall, they are all cut off at
+        once, instead of a threadful at a time. What has arrived by then is still read, and answered."""
         self._arriving[conn] = time.monotonic() + ARRIVE_WITHIN_S
+        super().enqueue_req(conn)
+
+    def handle(self, conn: Any) -> Any:
         try:
             return super().handle(conn)
         finally:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +92,18 @@ def test_a_body_that_does_not_arrive_holds_no_thread(tmp_path: Path) -> None:
     with serving(tmp_path, arrive_within_s=0.5) as server:
         answer = server.talk(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\nonly this")
     assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+def test_connections_that_stall_are_cut_off_all_at_once(tmp_path: Path) -> None:
+    """Ten times as many as there are threads: a threadful at a time, they would hold the server up ten times as long."""
+    stalled = b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\nonly this"
+    with serving(tmp_path, arrive_within_s=2) as server, ExitStack() as opened:
+        for _ in range(80):
+            connection = opened.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            connection.sendall(stalled)
+        began = time.monotonic()
+        assert requests.get(server.url + "/echo", timeout=60).status_code == 200
+        assert time.monotonic() - began < 10
 
 
 def test_a_request_that_takes_its_time_is_not_cut_off_once_it_has_arrived(tmp_path: Path) -> None:
