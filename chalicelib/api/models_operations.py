@@ -8,9 +8,9 @@ from pydantic import Field
 
 from chalicelib.api.body import Strict
 from chalicelib.api.models_checkout import MoneyRequest
+from chalicelib.api.patterns import LINE
 
-_TEXT = r"^[^\x00-\x1f\x7f]*$"
-_ATTEMPT = Field(None, min_length=1, max_length=45, pattern=_TEXT)
+_ATTEMPT = Field(None, min_length=1, max_length=45, pattern=LINE)
 
 
 class CaptureRequest(Strict):
@@ -23,7 +23,7 @@ class CaptureRequest(Strict):
 
 
 class CancellationRequest(Strict):
-    reason: str | None = Field(None, max_length=200, pattern=_TEXT)
+    reason: str | None = Field(None, max_length=200, pattern=LINE)
     """For your own records."""
     attempt_id: str | None = _ATTEMPT
     """The attempt whose held money is given back; the one with most, where it is left out."""
@@ -32,26 +32,26 @@ class CancellationRequest(Strict):
 class RefundRequest(Strict):
     amount: MoneyRequest | None = None
     """All that is left to refund, where it is left out."""
-    reason: str | None = Field(None, max_length=200, pattern=_TEXT)
+    reason: str | None = Field(None, max_length=200, pattern=LINE)
     """For your own records; passed on where the PSP takes one."""
     attempt_id: str | None = _ATTEMPT
     """The attempt with most left, where it is left out."""
 
 
 class RetryRequest(Strict):
-    connection_id: str | None = Field(None, min_length=1, max_length=40, pattern=_TEXT)
+    connection_id: str | None = Field(None, min_length=1, max_length=40, pattern=LINE)
     """The connection to try; the next one of the route's chain, where it is left out."""
     supersede: bool = False
     """Go on although the shopper could still pay on an earlier page: money that comes there is late."""
 
 
 class ResolutionRequest(Strict):
-    attempt_id: str = Field(min_length=1, max_length=45, pattern=_TEXT)
+    attempt_id: str = Field(min_length=1, max_length=45, pattern=LINE)
     outcome: Literal["accept", "refund", "found", "not_paid", "succeeded", "failed"]
     """`accept` or `refund` money that the PSP reports in an odd amount, or that is under review. `found` (with
     `psp_reference`) or `not_paid` for an attempt that got no answer. `succeeded` or `failed` for an operation
     (`operation_id`) that the PSP can not be asked about."""
-    note: str = Field(min_length=1, max_length=500, pattern=_TEXT)
+    note: str = Field(min_length=1, max_length=500, pattern=LINE)
     """How you know; it stands in the audit log."""
-    operation_id: str | None = Field(None, min_length=1, max_length=45, pattern=_TEXT)
-    psp_reference: str | None = Field(None, min_length=1, max_length=200, pattern=_TEXT)
+    operation_id: str | None = Field(None, min_length=1, max_length=45, pattern=LINE)
+    psp_reference: str | None = Field(None, min_length=1, max_length=200, pattern=LINE)

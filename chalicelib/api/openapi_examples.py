@@ -177,6 +177,21 @@ _ENTRY = {
     "data": {"attempt_id": _ATTEMPT, "connection_id": "sandbox-a", "outcome": "opened"},
 }
 
+OPERATION = {
+    "id": "op_m2dwhjiudwhbpdbsmmtonp2g_q3xn5avtha",
+    "kind": "refund",
+    "status": "succeeded",
+    "amount": {"value": 525, "currency": "EUR"},
+    "attempt_id": _ATTEMPT,
+    "origin": "api",
+    "reason": "one book came back",
+    "decline": None,
+    "psp_reference": "ref_5ce1c6b3f5a0",
+    "created_at": _AT,
+}
+
+UNKNOWN_OPERATION = {**OPERATION, "status": "unknown", "psp_reference": None}
+
 
 def _list(item: Json) -> Json:
     return {"items": [item], "next_cursor": None}
@@ -185,6 +200,7 @@ def _list(item: Json) -> Json:
 ANSWERS: dict[type[Any], Json] = {
     m.PaymentModel: PENDING,
     m.PaymentList: _list(PENDING),
+    m.OperationModel: OPERATION,
     m.TimelineList: _list(_ENTRY),
     m.DeliveryModel: _DELIVERED,
     m.DeliveryList: _list(_DELIVERED),

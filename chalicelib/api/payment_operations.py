@@ -14,6 +14,7 @@ from chalicelib.api.models_operations import (
     ResolutionRequest,
     RetryRequest,
 )
+from chalicelib.api.openapi_examples import IN_DOUBT, UNKNOWN_OPERATION
 from chalicelib.api.operation import Answer, Call, operation
 from chalicelib.api.payments import payment_of
 from chalicelib.api.rendering import checkout_renderer, operation_json, payment_json
@@ -62,6 +63,7 @@ def _operate(call: Call, wanted: Wanted) -> Answer:
     body=CaptureRequest,
     body_optional=True,
     answers={201: OperationModel, 202: OperationModel},
+    answer_examples={202: UNKNOWN_OPERATION},
     idempotency_key=True,
     example={"amount": {"value": 1050, "currency": "EUR"}, "final": True},
 )
@@ -82,6 +84,7 @@ def capture_payment(call: Call) -> Answer:
     body=CancellationRequest,
     body_optional=True,
     answers={201: OperationModel, 202: OperationModel},
+    answer_examples={202: UNKNOWN_OPERATION},
     idempotency_key=True,
     example={"reason": "out of stock"},
 )
@@ -100,6 +103,7 @@ def cancel_payment(call: Call) -> Answer:
     body=RefundRequest,
     body_optional=True,
     answers={201: OperationModel, 202: OperationModel},
+    answer_examples={202: UNKNOWN_OPERATION},
     idempotency_key=True,
     example={"amount": {"value": 525, "currency": "EUR"}, "reason": "one book came back"},
 )
@@ -120,6 +124,7 @@ def refund_payment(call: Call) -> Answer:
     body=RetryRequest,
     body_optional=True,
     answers={201: PaymentModel, 202: PaymentModel},
+    answer_examples={202: IN_DOUBT},
     problems=(402, 409, 502),
     idempotency_key=True,
     example={"connection_id": "sandbox-b"},

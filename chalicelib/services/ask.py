@@ -31,6 +31,7 @@ from chalicelib.outbound.driver import Deadline
 from chalicelib.services.configuration import Configuration, LiveConnection
 from chalicelib.services.open_attempt import repeatable, tried_of
 from chalicelib.services.ports import Ports
+from chalicelib.services.secrets import concealed
 
 ABSENT_AFTER_S = 900  # "not found" proves absence only then
 AFTER_END_S = 60
@@ -103,6 +104,8 @@ class _Question:
             proven = (self._now - attempt.started_at).total_seconds() >= ABSENT_AFTER_S
             state = State.ABSENT if proven else State.UNANSWERED
             return Change(facts=(Fact(attempt.id, Kind.OPEN, attempt.id, state),))
+        if isinstance(said, Refusal):
+            said = concealed(said, self._live.secrets)
         if isinstance(said, Refusal) and said.kind is not RefusalKind.DECLINED:
             raise ReadFailed(said.detail)  # wrong credentials prove nothing about the first call
         tried = tried_of(self._now, attempt, said)
@@ -127,6 +130,7 @@ class _Question:
             return Change()
         said = self._ports.driver.converse(self._live.connector.complete(self._reference()), self._deadline)
         if isinstance(said, Refusal):
+            said = concealed(said, self._live.secrets)
             told = _entry(self._now, self._attempt, f"refused to complete the payment: {said.detail}")
             return Change(entries=(told,))
         return Change(facts=tuple(said))

@@ -34,6 +34,7 @@ from chalicelib.outbound.driver import Deadline
 from chalicelib.services.ask import ABSENT_AFTER_S
 from chalicelib.services.configuration import Configuration, LiveConnection
 from chalicelib.services.ports import Ports
+from chalicelib.services.secrets import concealed
 
 BUDGET_S = 20.0
 log = logging.getLogger("paymentserver.execute")
@@ -122,7 +123,7 @@ class _Call:
                 return self._outcome(Called.ABSENT, _NOT_SENT, text)
             raise
         if isinstance(said, Refusal):
-            return self._refused(said, first=first)
+            return self._refused(concealed(said, self._live.secrets), first=first)
         text = f"{self._attempt.connection_id} took the {operation.kind}."
         return Change(facts=tuple(said)) + self._outcome(Called.ANSWERED, text=text)
 

@@ -24,6 +24,7 @@ from chalicelib.services.configure_routes import create_route
 from chalicelib.services.kinds import PAYMENT
 from chalicelib.services.ports import Ports
 from chalicelib.services.secrets import MASK, concealed
+from chalicelib.services.try_chain import TryChain
 from tests.services.configured import ACTOR, SHOP, ports_at, route_body
 from tests.world import render
 
@@ -79,7 +80,8 @@ def test_a_connection_test_conceals_the_key(ports: Ports) -> None:
 def test_a_payment_and_its_timeline_conceal_the_key(ports: Ports) -> None:
     create_route(ports, ACTOR, SHOP, route_body("psp-nl"))
     order = Order(Money(1000, "EUR"), "order-1", "https://shop.example/r", "https://shop.example/c")
-    Checkout(ports, Configuration(ports)).open(SHOP, "a-key", "f", order, render)
+    configuration = Configuration(ports)
+    Checkout(ports, configuration, TryChain(ports, configuration)).open(SHOP, "a-key", "f", order, render)
     stored = ports.store.find(PAYMENT, "by_time", SHOP).items[0].value
     told = PAYMENT.encode(stored).decode()
     assert f"there is no account for Bearer {MASK}" in told
