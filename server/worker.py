@@ -18,7 +18,7 @@ from chalicelib import telemetry
 from chalicelib.contracts.queue import Message, Queue, Topic
 from chalicelib.domain.errors import Fault, PaymentServerError
 from chalicelib.services.change import sweep_audit
-from chalicelib.services.sweep import sweep
+from chalicelib.services.sweep import Sweep
 from chalicelib.settings import Settings
 from chalicelib.wiring import Wiring, wiring
 from server.metrics import serve_metrics, share_metrics
@@ -145,6 +145,7 @@ class Consumer:
 class Worker:
     def __init__(self, wired: Wiring) -> None:
         self._wired = wired
+        self._sweep = Sweep(wired.ports)
         self._stop = threading.Event()
         self._schema_checked = False  # the database may have been down when this process started
         self._consumers = [
@@ -174,7 +175,7 @@ class Worker:
                 self._schema_checked = True
                 for topic in Topic:
                     self._wired.queue.redrive(topic)  # what died while nothing could be stored
-            sweep(self._wired.ports)
+            self._sweep.round()
             sweep_audit(self._wired.ports)
             for topic in Topic:
                 waiting, oldest_s = self._wired.queue.depth(topic)

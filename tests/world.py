@@ -42,7 +42,7 @@ from chalicelib.services.ports import Ports
 from chalicelib.services.reserve import Wanted
 from chalicelib.services.resolve import Resolve, Said
 from chalicelib.services.retry import Retrying
-from chalicelib.services.sweep import sweep
+from chalicelib.services.sweep import Sweep
 from chalicelib.services.try_chain import TryChain
 from chalicelib.services.turns import Answer, Rendered, Verdict
 from chalicelib.services.work import Work
@@ -216,7 +216,7 @@ class World:
     def settle(self, seconds: float = 0) -> None:
         """Moves the clock, sweeps, and works the queues empty."""
         self.clock.forward(seconds)
-        sweep(self.ports)
+        Sweep(self.ports).round()
         worked = True
         while worked:
             worked = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -36,6 +37,7 @@ StatusName = Literal[
 ]
 
 
+DELIVERY_PAGES_MAX = 20  # of a timeline: 4,000 deliveries
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)  # no payment is older
 
@@ -148,15 +150,26 @@ def read_timeline(call: Call) -> Answer:
         (text_of(entry.at), {"kind": entry.kind, "summary": entry.summary, "data": entry.data})
         for entry in payment.timeline
     ]
-    page = call.wiring.store.find(DELIVERY, "by_payment", payment.id, newest_first=False, limit=PAGE_MAX)
-    for stored in page.items:
-        entries += _tries_of(stored.value)
+    for record in _deliveries_of(call, payment.id):
+        entries += _tries_of(record)
     entries.sort(key=lambda one: one[0])
     query: PageQuery = call.query
     start = _position_of(query.cursor)
     shown = [{"at": at, **entry} for at, entry in entries[start : start + query.limit]]
     end = start + query.limit
     return Answer(200, {"items": shown, "next_cursor": str(end) if end < len(entries) else None})
+
+
+def _deliveries_of(call: Call, payment_id: str) -> Iterator[DeliveryRecord]:
+    after: str | None = None
+    for _ in range(DELIVERY_PAGES_MAX):
+        page = call.wiring.store.find(
+            DELIVERY, "by_payment", payment_id, newest_first=False, after=after, limit=PAGE_MAX
+        )
+        yield from (stored.value for stored in page.items)
+        after = page.after
+        if after is None:
+            return
 
 
 def _position_of(cursor: str | None) -> int:

@@ -43,7 +43,11 @@ class HttpResponse:
     body: bytes
 
     def json(self) -> Any:
-        return json.loads(self.body)
+        """Raises ValueError for what is no JSON, or holds half a character, which no database takes."""
+        document = json.loads(self.body)
+        if b"\\ud" in self.body.lower():
+            json.dumps(document, ensure_ascii=False).encode()
+        return document
 
 
 Conversation = Generator[HttpRequest, HttpResponse, T]

@@ -60,4 +60,7 @@ class Queue(Protocol):
     def depth(self, topic: Topic) -> tuple[int, int]:
         """Messages waiting (leased and delayed ones too), and the age in seconds of the oldest one that is due."""
 
+    def ready(self, topic: Topic) -> int:
+        """Messages that could be leased now: neither leased, nor delayed, nor dead."""
+
     def close(self) -> None: ...

@@ -51,6 +51,14 @@ class Kind(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Which document stands where in an index."""
+
+    id: str
+    sort: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stored(Generic[T]):
     value: T
     version: Version
@@ -99,6 +107,10 @@ class Store(Protocol):
         Rows that are added while paging neither repeat nor hide others. Raises ValueError for an undeclared index or
         filter, and a limit outside 1 to PAGE_MAX.
         """
+
+    def due(self, kind: Kind[T], index: str, partition: str, *, until: str, limit: int) -> Sequence[Place]:
+        """Where the first `limit` documents of a partition stand, by (sort, id), those before `until` alone. The documents
+        themselves are not read, so that one which can not be read hides no other."""
 
     def migrate(self) -> Sequence[str]:
         """Brings the schema up to date and names the steps applied. Safe to run twice and side by side, and to be killed.

@@ -9,11 +9,11 @@ from datetime import datetime
 from chalicelib.domain.change import Asked, Change, attempts_after, operations_after, resolutions_after
 from chalicelib.domain.emit import bounded, with_events
 from chalicelib.domain.facts import Fact, Kind, join
-from chalicelib.domain.fold import Folded, fold
+from chalicelib.domain.fold import Folded, fold, held_first, is_sale
 from chalicelib.domain.ids import operation_id_of
 from chalicelib.domain.late import policy_of
 from chalicelib.domain.operation import Called, Operation, OperationKind, Origin
-from chalicelib.domain.payment import Attempt, CaptureMode, Payment
+from chalicelib.domain.payment import Attempt, Payment
 from chalicelib.domain.watch import next_ask, next_step, next_try, operation_phase_of, phase_of
 
 _OPERATION_OF = {
@@ -60,10 +60,11 @@ def _tells(change: Change) -> bool:
 def _with_foreign(payment: Payment, folded: Folded, now: datetime) -> tuple[Operation, ...]:
     """The operations, with one for each movement that somebody made at the PSP, until it proves to be one of ours."""
     ours = {one.id for one in payment.operations if one.origin is not Origin.PSP}
+    held = held_first(payment.facts)
     foreign = {
         (fact.attempt_id, fact.kind, fact.id): fact
         for fact in folded.sound
-        if fact.kind in _OPERATION_OF and fact.operation_id not in ours and not _goes_without_saying(fact, payment)
+        if fact.kind in _OPERATION_OF and fact.operation_id not in ours and not _is_nobodys(fact, payment, held)
     }
     kept = [one for one in payment.operations if one.movement is None or _named(one) in foreign]
     known = {_named(one) for one in kept if one.movement is not None}
@@ -78,10 +79,9 @@ def _named(operation: Operation) -> tuple[str, str, str]:
     return (operation.attempt_id, *operation.movement)
 
 
-def _goes_without_saying(fact: Fact, payment: Payment) -> bool:
+def _is_nobodys(fact: Fact, payment: Payment, held: frozenset[str]) -> bool:
     """A sale is the payment itself, and an authorization that ran out was nobody's doing."""
-    sale = fact.kind is Kind.CAPTURE and payment.order.capture is CaptureMode.AUTOMATIC
-    return sale or (fact.kind is Kind.RELEASE and fact.id.startswith("expiry"))
+    return is_sale(fact, payment, held) or (fact.kind is Kind.RELEASE and fact.id.startswith("expiry"))
 
 
 def _foreign(payment: Payment, fact: Fact, now: datetime) -> Operation:
@@ -109,7 +109,7 @@ def _watch_attempt(attempt: Attempt, payment: Payment, folded: Folded, asked: As
     phase = phase_of(attempt, folded.standings[attempt.id], paid_elsewhere=elsewhere)
     if phase != attempt.phase:
         return replace(attempt, phase=phase, asked=0, unreached=0, ask_at=next_ask(attempt, phase, 0, now))
-    if asked is None:
+    if asked is None or _was_put_before(asked, attempt):
         return attempt
     if not asked.reached:
         unreached = attempt.unreached + 1
@@ -123,12 +123,17 @@ def _watch_operation(operation: Operation, folded: Folded, asked: Asked | None, 
     phase = operation_phase_of(operation, folded.operations[operation.id])
     if phase != operation.phase:
         return replace(operation, phase=phase, asked=0, unreached=0, ask_at=next_step(phase, 0, now))
-    if asked is None:
+    if asked is None or _was_put_before(asked, operation):
         return operation
     if not asked.reached:
         unreached = operation.unreached + 1
         return replace(operation, unreached=unreached, ask_at=next_try(unreached, now))
     return replace(operation, asked=operation.asked + 1, unreached=0, ask_at=next_step(phase, operation.asked + 1, now))
+
+
+def _was_put_before(asked: Asked, of: Attempt | Operation) -> bool:
+    """Whether another worker put the same question and was first to tell."""
+    return asked.step is not None and asked.step != of.asked + of.unreached
 
 
 def due_of(payment: Payment) -> datetime | None:

@@ -7,6 +7,7 @@ takes back what was written meanwhile: a sealed attempt stays sealed, a known re
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from chalicelib.domain.facts import Decline, Fact
 from chalicelib.domain.operation import Called, Operation, further
@@ -15,11 +16,13 @@ from chalicelib.domain.payment import Attempt, Closure, Entry, NextAction, Resol
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What opening or looking an attempt up brought: the PSP's reference and the shopper's page."""
+    """What opening or looking an attempt up brought: the PSP's reference and the shopper's page. `called_at` is when the
+    call to open was made again, if it was."""
 
     attempt_id: str
-    psp_reference: str | None
+    psp_reference: str | None = None
     action: NextAction | None = None
+    called_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +36,22 @@ class Closing:
 
 @dataclass(frozen=True, slots=True)
 class CallOutcome:
-    """How far the call for an operation came, and the decline where the PSP refused."""
+    """How far the call for an operation came, the decline where the PSP refused, and when it was called, if it was."""
 
     operation_id: str
     called: Called
     decline: Decline | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A scheduled question about an attempt or operation that was put; `reached` is whether the PSP answered."""
+    """A scheduled question about an attempt or operation that was put; `reached` is whether the PSP answered. `step` is
+    how many had been put before it: of several workers that put the same one, the first moves the schedule on."""
 
     id: str
     reached: bool = True
+    step: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +89,8 @@ def _with_found(attempt: Attempt, found: Found) -> Attempt:
     """The first reference and page that were found stay; a closed attempt's page is never shown."""
     reference = attempt.psp_reference or found.psp_reference
     action = attempt.action or (found.action if attempt.closed is None else None)
-    if (reference, action) == (attempt.psp_reference, attempt.action):
-        return attempt
-    return replace(attempt, psp_reference=reference, action=action)
+    times = [at for at in (attempt.called_at, found.called_at) if at is not None]
+    return replace(attempt, psp_reference=reference, action=action, called_at=max(times, default=None))
 
 
 def _with_closing(attempt: Attempt, closing: Closing) -> Attempt:
@@ -104,7 +109,10 @@ def operations_after(known: tuple[Operation, ...], change: Change) -> tuple[Oper
         operation = operations[outcome.operation_id]
         called = further(operation.called, outcome.called)
         decline = outcome.decline if called is outcome.called and outcome.decline else operation.decline
-        operations[operation.id] = replace(operation, called=called, decline=decline)
+        times = [at for at in (operation.called_at, outcome.at) if at is not None]
+        operations[operation.id] = replace(
+            operation, called=called, decline=decline, called_at=max(times, default=None)
+        )
     return tuple(operations.values())
 
 

@@ -131,7 +131,8 @@ class DeliveryRecord:
 
 @dataclass(frozen=True, slots=True)
 class InboxItem:
-    """A webhook that was not applied. `status`: unmatched, unverified, rejected, anomalous, failed, applied."""
+    """A webhook that was not applied. `status`: unmatched, unverified, rejected, anomalous, failed, applied. Only a
+    `verified` one is ever applied without its signature being checked again."""
 
     id: str
     merchant_id: str
@@ -144,3 +145,4 @@ class InboxItem:
     tried: int = 0
     due_at: datetime | None = None
     count: int = 1
+    verified: bool = False

@@ -27,6 +27,7 @@ from chalicelib.domain.watch import MUST_SETTLE
 
 OUTBOX_GRACE_S = 10  # an event that is not known to be delivered by then is queued again
 EVENT_BYTES_MAX = 20_000  # a larger one is sent thin
+SUMMARY_MAX = 600  # characters of a timeline entry
 FULL_EVENTS_MAX = 8  # unsent ones beyond these are thin, so that a payment stays within a document's limit
 
 Told = tuple[str, dict[str, Any]]  # an event's type, and what its data has besides the payment
@@ -36,6 +37,8 @@ _TOLD_OF_OPERATIONS = {OperationStatus.SUCCEEDED: "operation.succeeded", Operati
 
 def bounded(timeline: tuple[Entry, ...]) -> tuple[Entry, ...]:
     """The first entries tell how a payment began, the last ones where it stands; what is between goes first."""
+    if timeline and any(len(one.summary) > SUMMARY_MAX for one in timeline):
+        timeline = tuple(replace(one, summary=one.summary[:SUMMARY_MAX]) for one in timeline)
     if len(timeline) <= TIMELINE_MAX:
         return timeline
     head = TIMELINE_MAX // 4

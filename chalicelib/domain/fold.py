@@ -6,7 +6,7 @@ outranks everything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -43,24 +43,34 @@ class Folded:
 _EXACT = {Kind.AUTHORIZATION, Kind.CAPTURE}
 
 
-def is_sound(fact: Fact, payment: Payment, operations: Mapping[str, Operation]) -> bool:
-    """Whether a fact's amount is what was asked.
+def is_sound(fact: Fact, payment: Payment, operations: Mapping[str, Operation], held: Collection[str]) -> bool:
+    """Whether a fact's amount is what was asked. `held` are attempts with an authorization.
 
     Operations are compared with their own amount, authorizations and sales with the checkout. What the PSP did by itself
     (a capture of an authorization, a refund, an adjusted authorization) need only fit.
     """
     amount, asked = fact.amount, payment.order.amount
     if amount is None:
-        return fact.kind not in _EXACT or fact.state is State.FAILED
+        return fact.kind not in _EXACT or fact.state is not State.SUCCEEDED
     operation = operations.get(fact.operation_id or "")
     if operation is not None and operation.amount is not None and fact.kind is not Kind.RELEASE:
         return amount == operation.amount
     if amount.currency != asked.currency or amount.value < 0:
         return False
-    sale = fact.kind is Kind.CAPTURE and payment.order.capture is CaptureMode.AUTOMATIC and fact.operation_id is None
-    if sale or (fact.kind is Kind.AUTHORIZATION and fact.revision == 0):
+    if is_sale(fact, payment, held) or (fact.kind is Kind.AUTHORIZATION and fact.revision == 0):
         return amount.value == asked.value
     return amount.value <= asked.value
+
+
+def is_sale(fact: Fact, payment: Payment, held: Collection[str]) -> bool:
+    """Whether a capture is the payment itself: nothing was authorized before it, and nobody asked for it apart."""
+    alone = fact.operation_id is None and fact.attempt_id not in held
+    return fact.kind is Kind.CAPTURE and alone and payment.order.capture is CaptureMode.AUTOMATIC
+
+
+def held_first(facts: Iterable[Fact]) -> frozenset[str]:
+    """The attempts of which there is an authorization."""
+    return frozenset(fact.attempt_id for fact in facts if fact.kind is Kind.AUTHORIZATION)
 
 
 def accepted_of(payment: Payment) -> frozenset[tuple[str, str, str, int, str]]:
@@ -78,12 +88,12 @@ def _is_accepted(fact: Fact, accepted: frozenset[tuple[str, str, str, int, str]]
 def fold(payment: Payment) -> Folded:
     """Folds the whole payment. What the PSP said decides, not `payment.status`, which is only what was published last."""
     operations = {operation.id: operation for operation in payment.operations}
-    accepted = accepted_of(payment)
+    accepted, held = accepted_of(payment), held_first(payment.facts)
     of_attempt: dict[str, list[Fact]] = {attempt.id: [] for attempt in payment.attempts}
     sound: list[Fact] = []
     anomalies: list[Fact] = []
     for fact in payment.facts:
-        if is_sound(fact, payment, operations) or _is_accepted(fact, accepted):
+        if is_sound(fact, payment, operations, held) or _is_accepted(fact, accepted):
             sound.append(fact)
             of_attempt.setdefault(fact.attempt_id, []).append(fact)
         else:

@@ -32,11 +32,11 @@ class Policy:
 def policy_of(payment: Payment, folded: Folded, now: datetime) -> Policy:
     """What the policy wants beyond what is under way already. Pure, and the same however often it is asked."""
     paid = [one for one in payment.attempts if folded.standings[one.id].has_money]
-    if not paid:
-        return Policy()
     operations: list[Operation] = []
-    reviews: list[str] = []
     decided = {one.attempt_id for one in payment.resolutions if one.outcome in (ACCEPT, REFUND)}
+    over = {id_ for id_, one in folded.standings.items() if one.is_over(expected_of(payment))} - decided
+    reviews = sorted(over)
+    decided |= over  # what does not fit on one attempt is an operator's to judge
     for attempt, kind, value, why in _unwanted(payment, folded, paid):
         if attempt.id in decided:
             continue

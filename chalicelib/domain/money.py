@@ -39,4 +39,6 @@ class Money:
         return Money(int(minor), currency)
 
     def __str__(self) -> str:
-        return f"{self.to_major()} {self.currency}"
+        """For people. A currency that nobody here knows is told in the units it came in."""
+        known = self.currency in EXPONENT
+        return f"{self.to_major()} {self.currency}" if known else f"{self.value} minor units of {self.currency}"

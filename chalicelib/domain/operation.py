@@ -75,8 +75,9 @@ _BY_CALL = {
 @dataclass(frozen=True, slots=True)
 class Operation:
     """`amount` is None for the cancellation of a payment on which nothing is held. `movement` names the fact of an
-    operation that somebody at the PSP made. `status` is what was published last; `status_of` tells the truth.
-    `phase`, `asked`, `unreached` and `ask_at` say when the PSP is asked next (domain.watch).
+    operation that somebody at the PSP made. `called_at` is when the PSP was last called for it. `status` is what was
+    published last; `status_of` tells the truth. `phase`, `asked`, `unreached` and `ask_at` say when the PSP is asked next
+    (domain.watch).
     """
 
     id: str
@@ -92,6 +93,7 @@ class Operation:
     claim: Claim | None = None
     movement: tuple[str, str] | None = None
     status: OperationStatus = OperationStatus.PENDING
+    called_at: datetime | None = None
     phase: str = ""
     asked: int = 0
     unreached: int = 0

@@ -140,6 +140,7 @@ class NextAction:
 class Attempt:
     """One PSP tried. `late` overrides the route's policy for money that comes after the attempt was given up.
     `return_url` is our own return link, where the connector needs it; it is kept so that a repeat is byte-identical.
+    `called_at`: when a call that may still be under way was made again; None for the first.
 
     `phase`, `asked`, `unreached` and `ask_at` say when the PSP is asked next (domain.watch).
     """
@@ -153,6 +154,7 @@ class Attempt:
     closed: Closure | None = None
     late: str | None = None
     return_url: str | None = None
+    called_at: datetime | None = None
     phase: str = ""
     asked: int = 0
     unreached: int = 0

@@ -53,6 +53,10 @@ class Standing:
     def capturable(self) -> int:
         return max(self.held - self.reserved_captures, 0)
 
+    def is_over(self, expected: int) -> bool:
+        """Whether the PSP moved more than fits: more taken than was asked for, or more given back than taken."""
+        return self.authorized > expected or self.refunded > self.captured
+
     @property
     def has_money(self) -> bool:
         """Whether money came and has not all gone back."""
@@ -193,7 +197,10 @@ def _ending(
         lapsed = any(fact.id.startswith("expiry") for fact in releases)
         return (AttemptStatus.EXPIRED, Status.EXPIRED) if lapsed else (AttemptStatus.CANCELLED, Status.CANCELLED)
     ends = _checkout_ends(facts)
-    if ends:
+    moving = any(fact.kind in (Kind.AUTHORIZATION, Kind.CAPTURE) and fact.state is State.PENDING for fact in facts)
+    if ends and not (
+        moving and State.FAILED not in ends
+    ):  # money under way may still come, whatever became of the page
         return _CHECKOUT_END[max(ends)]
     if any(fact.amount and fact.amount.currency != currency and fact.state is State.SUCCEEDED for fact in facts):
         return AttemptStatus.FAILED, Status.FAILED  # paid in another currency, which an operator took as it is

@@ -101,6 +101,15 @@ class EmbeddedQueue:
             ).fetchone()
         return waiting, 0 if oldest is None else max(now - oldest, 0) // 1000
 
+    def ready(self, topic: Topic) -> int:
+        with self._file.transaction() as connection:
+            self._write_done(connection)
+            found = connection.execute(
+                "SELECT count(*) FROM messages WHERE topic = ? AND dead = 0 AND due_ms <= ?",
+                (topic.value, self._now_ms()),
+            )
+            return int(found.fetchone()[0])
+
     def close(self) -> None:
         """Writes what is done first; a message in hand comes back when its lease ends."""
         if self._done:

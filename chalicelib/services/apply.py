@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -33,16 +34,18 @@ from chalicelib.services.intake import delivery_in
 from chalicelib.services.kinds import INBOX, PAYMENT
 from chalicelib.services.ports import Ports
 
+log = logging.getLogger("paymentserver.apply")
+_FIRST = ("unverified", "failed", "unmatched", "anomalous", "rejected")  # what is tried again goes before what is not
 UNMATCHED_RETRY_AFTER_S = (2, 10, 60, 600, 3600)  # then the operator sees to it
 BUDGET_S = 20.0
 
 
 class NotApplied(Exception):
-    """Why a delivery goes to the inbox. `status` as in InboxItem."""
+    """Why a delivery goes to the inbox. `status` as in InboxItem; `verified` once its signature was found good."""
 
-    def __init__(self, status: str, detail: str) -> None:
+    def __init__(self, status: str, detail: str, *, verified: bool = False) -> None:
         super().__init__(detail)
-        self.status, self.detail = status, detail
+        self.status, self.detail, self.verified = status, detail, verified
 
 
 class Apply:
@@ -57,12 +60,13 @@ class Apply:
         telemetry.note(merchant_id=merchant_id, connection_id=connection_id)
         delivery = delivery_in(document)
         if document["state"] == "rejected":
-            self._keep(merchant_id, connection_id, delivery, NotApplied("rejected", document["detail"]), tried=0)
+            self._keep(merchant_id, connection_id, delivery, NotApplied("rejected", document["detail"]), verified=False)
             return
+        verified = document["state"] == "verified"
         try:
-            self.deliver(merchant_id, connection_id, delivery, verified=document["state"] == "verified")
+            self.deliver(merchant_id, connection_id, delivery, verified=verified)
         except NotApplied as reason:
-            self._keep(merchant_id, connection_id, delivery, reason, tried=0)
+            self._keep(merchant_id, connection_id, delivery, reason, verified=verified or reason.verified)
 
     def again(self, item_id: str) -> InboxItem:
         """Tries an inbox item once more, on schedule or at an operator's word. Raises NotFound."""
@@ -72,10 +76,11 @@ class Apply:
             return item
         delivery = Delivery(item.headers, base64.b64decode(item.body_base64), item.received_at)
         try:
-            self.deliver(item.merchant_id, item.connection_id, delivery, verified=item.status != "unverified")
-            item = replace(item, status="applied", detail="", due_at=None)
+            self.deliver(item.merchant_id, item.connection_id, delivery, verified=item.verified)
+            item = replace(item, status="applied", detail="", due_at=None, verified=True)
         except NotApplied as reason:
             item = replace(item, status=reason.status, detail=reason.detail, tried=item.tried + 1)
+            item = replace(item, verified=item.verified or reason.verified)
             item = replace(item, due_at=_due(item, self._ports.clock.now()))
         try:
             self._ports.store.put(INBOX, item, expect=stored.version)
@@ -84,7 +89,7 @@ class Apply:
         return item
 
     def deliver(self, merchant_id: str, connection_id: str, delivery: Delivery, *, verified: bool) -> None:
-        """Raises NotApplied, and faults of the store."""
+        """Raises NotApplied for what has to wait, having applied the rest; and faults of the store."""
         try:
             live = self._configuration.connection(merchant_id, connection_id)
         except NotFound as error:
@@ -94,13 +99,27 @@ class Apply:
         try:
             said = live.connector.read(delivery)
         except PaymentServerError as error:
-            raise NotApplied("failed", error.detail) from None
+            raise NotApplied("failed", error.detail, verified=True) from None
+        except Exception as error:  # a connector's mistake: the delivery waits for a better one
+            log.exception("a webhook could not be read")
+            raise NotApplied("failed", type(error).__name__, verified=True) from None
         by_attempt: dict[str, list[Fact | AskPsp]] = {}
         for one in said:
             by_attempt.setdefault(one.attempt_id, []).append(one)
-        for attempt_id, sayings in by_attempt.items():
-            self._join(live, attempt_id, sayings, delivery)
+        reasons = [self._joined(live, attempt_id, sayings) for attempt_id, sayings in by_attempt.items()]
+        waits = [reason for reason in reasons if reason is not None]
+        if waits:
+            waits.sort(key=lambda reason: _FIRST.index(reason.status))
+            raise NotApplied(waits[0].status, "; ".join(one.detail for one in waits)[:500], verified=True)
         telemetry.count("webhooks_applied_total", connector=live.connection.connector, result="applied")
+
+    def _joined(self, live: LiveConnection, attempt_id: str, sayings: Sequence[Fact | AskPsp]) -> NotApplied | None:
+        """Why this attempt's part of a delivery must wait, None where it is applied."""
+        try:
+            self._join(live, attempt_id, sayings)
+        except NotApplied as reason:
+            return reason
+        return None
 
     def _verify(self, live: LiveConnection, delivery: Delivery) -> None:
         try:
@@ -110,9 +129,7 @@ class Apply:
         except CallFailed as error:
             raise NotApplied("unverified", error.detail) from None
 
-    def _join(
-        self, live: LiveConnection, attempt_id: str, sayings: Sequence[Fact | AskPsp], delivery: Delivery
-    ) -> None:
+    def _join(self, live: LiveConnection, attempt_id: str, sayings: Sequence[Fact | AskPsp]) -> None:
         stored = self._payment_of(live, attempt_id)
         facts = tuple(one for one in sayings if isinstance(one, Fact))
         if any(isinstance(one, AskPsp) for one in sayings):
@@ -159,7 +176,7 @@ class Apply:
             raise NotApplied("failed", error.detail) from None
 
     def _keep(
-        self, merchant_id: str, connection_id: str, delivery: Delivery, reason: NotApplied, *, tried: int
+        self, merchant_id: str, connection_id: str, delivery: Delivery, reason: NotApplied, *, verified: bool
     ) -> None:
         """Keeps the delivery in the inbox; of rejected ones, one for each connection and minute."""
         now = self._ports.clock.now()
@@ -176,14 +193,20 @@ class Apply:
             headers=dict(delivery.headers),
             body_base64=base64.b64encode(delivery.body).decode(),
             received_at=delivery.received_at,
-            tried=tried,
+            verified=verified,
         )
         item = replace(item, due_at=_due(item, now))
         telemetry.count("webhooks_applied_total", connector="any", result=reason.status)
         try:
             self._ports.store.put(INBOX, item, expect=NEW)
         except StaleVersion:
-            return  # the same delivery is kept already
+            self._keep_again(item)
+
+    def _keep_again(self, item: InboxItem) -> None:
+        """The same bytes were kept before. Where they were applied since, they say "look" once more, and must wait anew."""
+        known = self._ports.store.get(INBOX, item.id)
+        if known.value.status == "applied":
+            self._ports.store.put(INBOX, item, expect=known.version)
 
 
 def _due(item: InboxItem, now: datetime) -> datetime | None:

@@ -20,7 +20,7 @@ from chalicelib.contracts.connector import (
     RefusalKind,
     reference_of,
 )
-from chalicelib.domain.change import Asked, Change, Closing
+from chalicelib.domain.change import Asked, Change, Closing, Found
 from chalicelib.domain.errors import NotFound, PaymentServerError
 from chalicelib.domain.facts import Fact, Kind, State, join
 from chalicelib.domain.fold import Folded, fold
@@ -63,7 +63,11 @@ def _put_off(now: datetime, attempt: Attempt, problem: str) -> Change:
     of once."""
     facts = (Fact(attempt.id, Kind.OPEN, attempt.id, State.UNANSWERED),) if attempt.psp_reference is None else ()
     entries = () if attempt.unreached else (_entry(now, attempt, f"could not be asked ({problem})"),)
-    return Change(facts=facts, asked=(Asked(attempt.id, reached=False),), entries=entries)
+    return Change(facts=facts, asked=(_asked(attempt, reached=False),), entries=entries)
+
+
+def _asked(attempt: Attempt, *, reached: bool = True) -> Asked:
+    return Asked(attempt.id, reached, attempt.asked + attempt.unreached)
 
 
 class _Question:
@@ -76,13 +80,13 @@ class _Question:
     def put(self, *, close: bool) -> Change:
         said = self._read() if self._attempt.psp_reference is not None else self._recovered()
         for found in said.found:
-            self._attempt = replace(self._attempt, psp_reference=found.psp_reference)
+            self._attempt = replace(self._attempt, psp_reference=found.psp_reference or self._attempt.psp_reference)
         said += self._completed(said.facts, close)
         if self._must_close(said.facts, close):
             facts = self._live.connector.expire(self._reference())
             said += Change(facts=tuple(self._ports.driver.converse(facts, self._deadline)))
         told = _entry(self._now, self._attempt, f"says when asked: {words_of(said.facts)}")
-        return said + Change(asked=(Asked(self._attempt.id),), entries=(told,))
+        return said + Change(asked=(_asked(self._attempt),), entries=(told,))
 
     def _reference(self) -> AttemptRef:
         return reference_of(self._attempt, self._payment.order)
@@ -101,15 +105,37 @@ class _Question:
             self._live.connector.recover(self._reference()), self._deadline
         )
         if said is None:
-            proven = (self._now - attempt.started_at).total_seconds() >= ABSENT_AFTER_S
-            state = State.ABSENT if proven else State.UNANSWERED
-            return Change(facts=(Fact(attempt.id, Kind.OPEN, attempt.id, state),))
+            called_at = attempt.called_at or attempt.started_at
+            if (self._now - called_at).total_seconds() >= ABSENT_AFTER_S:
+                return Change(facts=(Fact(attempt.id, Kind.OPEN, attempt.id, State.ABSENT),))
+            return self._opened_again()
         if isinstance(said, Refusal):
             said = concealed(said, self._live.secrets)
         if isinstance(said, Refusal) and said.kind is not RefusalKind.DECLINED:
             raise ReadFailed(said.detail)  # wrong credentials prove nothing about the first call
-        tried = tried_of(self._now, attempt, said)
-        return Change(facts=tried.facts, found=(tried.found,) if tried.found else ())
+        return tried_of(self._now, attempt, said).change
+
+    def _opened_again(self) -> Change:
+        """The call was lost, as it seems: while the shopper may still be waiting, it is made again with its key."""
+        attempt = self._attempt
+        waiting = (self._now - attempt.started_at).total_seconds() < ABSENT_AFTER_S and attempt.closed is None
+        unanswered = Fact(attempt.id, Kind.OPEN, attempt.id, State.UNANSWERED)
+        if not waiting or not repeatable(self._live, attempt, self._now) or self._is_paid():
+            return Change(facts=(unanswered,))
+        again = Change(facts=(unanswered,), found=(Found(attempt.id, called_at=self._now),))
+        order = reference_of(attempt, self._payment.order).checkout
+        try:
+            said = self._ports.driver.converse(self._live.connector.open_checkout(order), self._deadline)
+        except CallFailed:
+            return again
+        if isinstance(said, Refusal) and said.kind is not RefusalKind.DECLINED:
+            return again
+        if isinstance(said, Refusal):
+            said = concealed(said, self._live.secrets)
+        return again + tried_of(self._now, attempt, said).change
+
+    def _is_paid(self) -> bool:
+        return any(one.has_money for one in fold(self._payment).standings.values())
 
     def _lapsed(self) -> Change:
         """The PSP can not be asked. When the page's time is over the attempt counts as expired; an operator is shown it."""
@@ -147,8 +173,7 @@ class _Question:
         if standing.ended is not None or standing.captured or standing.held or standing.processing or odd:
             return False
         elsewhere = any(one.has_money for id_, one in folded.standings.items() if id_ != attempt.id)
-        expires_at = attempt.action.expires_at if attempt.action else None
-        past = expires_at is not None and expires_at <= self._now
+        past = ends_at(attempt) <= self._now
         return close or attempt.closed is not None or past or elsewhere
 
     def _folded(self, facts: Sequence[Fact]) -> Folded:

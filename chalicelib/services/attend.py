@@ -9,15 +9,18 @@ from chalicelib import telemetry
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import PAGE_MAX, Stored
 from chalicelib.domain.amend import amend, with_events_due, without_events
-from chalicelib.domain.change import Asked, CallOutcome, Change
+from chalicelib.domain.change import CallOutcome, Change
+from chalicelib.domain.claim import given_back, leased
+from chalicelib.domain.errors import StaleVersion
 from chalicelib.domain.ids import delivery_id_of
 from chalicelib.domain.operation import UNSURE, Called, Operation, OperationStatus, Origin
 from chalicelib.domain.payment import Attempt, Payment
 from chalicelib.services.ask import ask
-from chalicelib.services.commit import commit, event_message
+from chalicelib.services.commit import commit, event_message, first_commit
 from chalicelib.services.configuration import Configuration
+from chalicelib.services.execute import asked_of
 from chalicelib.services.kinds import DELIVERY, PAYMENT
-from chalicelib.services.operate import carry_out
+from chalicelib.services.operate import carry_out, claim_in, with_claim
 from chalicelib.services.ports import Ports
 from chalicelib.services.settle_drafts import settle_drafts
 
@@ -46,12 +49,10 @@ class Attend:
         for attempt_id in _to_ask_about(stored.value, now, now_too):
             attempt = stored.value.attempt(attempt_id)
             assert attempt is not None, "attempts are never taken away"
-            asked = tuple(
-                Asked(one.id) for one in stored.value.operations if one.attempt_id == attempt_id and _is_due(one, now)
-            )
+            due = [one for one in stored.value.operations if one.attempt_id == attempt_id and _is_due(one, now)]
             change = ask(self._ports, self._configuration, stored.value, attempt)
             reached = all(one.reached for one in change.asked)
-            change += Change(asked=tuple(Asked(one.id, reached) for one in asked))
+            change += Change(asked=tuple(asked_of(one, reached=reached) for one in due))
             stored = self._commit(stored, change)
         return stored.value
 
@@ -78,8 +79,29 @@ class Attend:
                 return stored  # another worker has it
             operation = stored.value.operation(operation_id)
             assert operation is not None, "it was started just now"
+        if operation.claim is not None:
+            return self._carry_out_for_caller(stored, operation)
         change = carry_out(self._ports, self._configuration, stored.value, operation, first=first)
         return self._commit(stored, change)
+
+    def _carry_out_for_caller(self, stored: Stored[Payment], operation: Operation) -> Stored[Payment]:
+        """A call that nobody finished: its claim is held meanwhile, so that its caller, who may only have slept, proves
+        nothing by what he finds. The caller's repeat gets the answer it settles to."""
+        claim = claim_in(stored.value, operation.id)
+        held = leased(claim, self._ports.clock.now())
+        try:
+            stored = first_commit(self._ports, with_claim(stored.value, operation.id, held), stored.version)
+        except StaleVersion:
+            return self._ports.store.get(PAYMENT, stored.value.id)  # somebody was first; the due index brings it again
+        change = carry_out(self._ports, self._configuration, stored.value, operation, first=False)
+
+        def decide(newest: Payment) -> Payment:
+            amended = amend(newest, change, self._ports.clock.now())
+            now_held = claim_in(amended, operation.id)
+            mine = now_held.lease_until == held.lease_until
+            return with_claim(amended, operation.id, given_back(now_held)) if mine else amended
+
+        return commit(self._ports, stored, decide)
 
     def _outbox(self, stored: Stored[Payment], now: datetime) -> Stored[Payment]:
         """Drops the events that are in every subscriber's delivery record; queues the others again."""

@@ -72,10 +72,14 @@ def execute(
 
 def put_off(now: datetime, operation: Operation, attempt: Attempt, problem: str) -> Change:
     """Nothing is known: a call that may have been made is unanswered. It is told of once."""
-    outcomes = () if operation.called is Called.PLANNED else (CallOutcome(operation.id, Called.UNANSWERED),)
+    outcomes = () if operation.called is Called.PLANNED else (CallOutcome(operation.id, Called.UNANSWERED, at=now),)
     text = f"{attempt.connection_id} gave no usable answer to the {operation.kind} ({problem})."
     entries = () if operation.unreached else (entry_of(now, operation, attempt, text),)
-    return Change(outcomes=outcomes, asked=(Asked(operation.id, reached=False),), entries=entries)
+    return Change(outcomes=outcomes, asked=(asked_of(operation, reached=False),), entries=entries)
+
+
+def asked_of(operation: Operation, *, reached: bool = True) -> Asked:
+    return Asked(operation.id, reached, operation.asked + operation.unreached)
 
 
 def entry_of(now: datetime, operation: Operation, attempt: Attempt, text: str) -> Entry:
@@ -107,11 +111,12 @@ class _Call:
             return read + self._outcome(Called.ANSWERED)
         if self._repeatable():
             return read + self._called(first=False)
-        proven = (self._now - self._operation.created_at).total_seconds() >= ABSENT_AFTER_S
+        called_at = self._operation.called_at or self._operation.created_at
+        proven = (self._now - called_at).total_seconds() >= ABSENT_AFTER_S
         if self._live.connector.capabilities.names_operations and proven:
             text = f"{self._attempt.connection_id} knows nothing of the {self._operation.kind}: it never happened."
             return read + self._outcome(Called.ABSENT, text=text)
-        return read + self._outcome(Called.UNANSWERED)
+        return read + self._outcome(Called.UNANSWERED)  # neither told of nor proven absent
 
     def _called(self, *, first: bool) -> Change:
         operation = self._operation
@@ -164,7 +169,7 @@ class _Call:
         operation = self._operation
         entries = (entry_of(self._now, operation, self._attempt, text),) if text else ()
         outcome = CallOutcome(operation.id, called, decline)
-        return Change(outcomes=(outcome,), asked=(Asked(operation.id),), entries=entries)
+        return Change(outcomes=(outcome,), asked=(asked_of(operation),), entries=entries)
 
 
 def decline_of(refusal: Refusal) -> Decline:

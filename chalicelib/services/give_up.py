@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chalicelib.domain.amend import amend
-from chalicelib.domain.change import Asked, CallOutcome, Change, Closing
+from chalicelib.domain.change import CallOutcome, Change, Closing
 from chalicelib.domain.facts import Decline, DeclineClass
 from chalicelib.domain.fold import Folded, fold
 from chalicelib.domain.late import REFUND
@@ -14,6 +14,7 @@ from chalicelib.domain.operation import Called, Operation
 from chalicelib.domain.payment import Attempt, Closure, Entry, Payment
 from chalicelib.services.ask import ask
 from chalicelib.services.configuration import Configuration
+from chalicelib.services.execute import asked_of
 from chalicelib.services.ports import Ports
 
 _PAID = Decline(DeclineClass.HARD, "already_paid", message="The shopper has paid meanwhile; refund or void the money.")
@@ -25,7 +26,7 @@ _DOUBTFUL = Decline(
 def give_up(ports: Ports, configuration: Configuration, payment: Payment, operation: Operation) -> Change:
     """What closing every page came to; `operation` is the cancellation, stored as started."""
     now = ports.clock.now()
-    change = Change(asked=(Asked(operation.id),))
+    change = Change(asked=(asked_of(operation),))
     for attempt in payment.attempts:
         if fold(payment).standings[attempt.id].ended is None:
             said = ask(ports, configuration, payment, attempt, close=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,30 +18,39 @@ from chalicelib.contracts.connector import (
     reference_of,
 )
 from chalicelib.domain.change import Change, Found
-from chalicelib.domain.facts import DeclineClass, Fact, Kind, State
+from chalicelib.domain.errors import PaymentServerError
+from chalicelib.domain.facts import Fact, Kind, State
 from chalicelib.domain.payment import Attempt, Entry, Json, Payment
 from chalicelib.outbound.driver import Deadline
 from chalicelib.services.configuration import LiveConnection
 from chalicelib.services.ports import Ports
 from chalicelib.services.secrets import concealed
 
+log = logging.getLogger("paymentserver.open")
 REPEAT_NEEDS_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What a call to open a checkout came to; `fraud` forbids any other PSP."""
+    """What a call to open a checkout came to."""
 
     attempt_id: str
     facts: tuple[Fact, ...]
     entry: Entry
     found: Found | None = None
     unanswered: bool = False
-    fraud: bool = False
 
     @property
     def change(self) -> Change:
         return Change(facts=self.facts, found=(self.found,) if self.found else (), entries=(self.entry,))
+
+    @property
+    def only_told(self) -> Change:
+        """What may be kept of a call whose claim somebody else holds by now: a page that is there, but no proof that there
+        is none, since the other call may have made one."""
+        if self.found is not None:
+            return self.change
+        return Change(facts=(Fact(self.attempt_id, Kind.OPEN, self.attempt_id, State.UNANSWERED),))
 
 
 def open_attempt(
@@ -48,25 +58,26 @@ def open_attempt(
 ) -> Tried:
     """Calls the PSP, once more on a fresh connection when no answer came and it honours our key.
 
-    `spare_s` is kept for the PSPs behind this one. The attempt must be stored before.
+    `spare_s` is kept for the PSPs behind this one. The attempt must be stored before. Where it was called before, only a
+    page or a decline proves anything.
     """
     order = reference_of(attempt, payment.order).checkout
     young = repeatable(live, attempt, ports.clock.now())
-    tries = 0
+    tries, before = 0, 0 if attempt.called_at is None else 1
     while True:
         tries += 1
         try:
             said = _say(ports, live, order, deadline, fresh=tries > 1)
         except NotSent as error:
-            return _not_sent(ports.clock.now(), attempt, error, tries)
+            return _not_sent(ports.clock.now(), attempt, error, tries + before)
         except CallFailed as error:
             left_s = deadline.left_s() - spare_s
             if tries == 1 and young and left_s > REPEAT_NEEDS_S:
                 continue
-            return _unanswered(ports.clock.now(), attempt, error, tries)
-        if tries > 1 and isinstance(said, Refusal) and said.kind is not RefusalKind.DECLINED:
+            return _unanswered(ports.clock.now(), attempt, error, tries + before)
+        if tries + before > 1 and isinstance(said, Refusal) and said.kind is not RefusalKind.DECLINED:
             # The key's own answer would be a page or a decline; anything else says nothing about the first call.
-            return _unanswered(ports.clock.now(), attempt, OutcomeUnknown(said.detail), tries)
+            return _unanswered(ports.clock.now(), attempt, OutcomeUnknown(said.detail), tries + before)
         return tried_of(ports.clock.now(), attempt, said)
 
 
@@ -80,7 +91,13 @@ def _say(
     ports: Ports, live: LiveConnection, order: CheckoutOrder, deadline: Deadline, *, fresh: bool
 ) -> Opened | Refusal:
     with telemetry.bind(connector=live.connector.name):
-        said = ports.driver.converse(live.connector.open_checkout(order), deadline, fresh=fresh)
+        try:
+            said = ports.driver.converse(live.connector.open_checkout(order), deadline, fresh=fresh)
+        except (CallFailed, PaymentServerError):
+            raise
+        except Exception as error:  # a connector's mistake: nobody knows how far it came
+            log.exception("a checkout could not be opened")
+            raise OutcomeUnknown(type(error).__name__) from None
     return concealed(said, live.secrets) if isinstance(said, Refusal) else said
 
 
@@ -94,8 +111,7 @@ def tried_of(now: datetime, attempt: Attempt, said: Opened | Refusal) -> Tried:
     refused = Fact(attempt.id, Kind.OPEN, attempt.id, State.REFUSED, decline=said.decline, reason=said.kind)
     summary = f"{attempt.connection_id} refused to open a checkout: {said.detail}."
     entry = _entry(now, attempt, summary, outcome=said.kind, detail=said.detail)
-    fraud = said.decline is not None and said.decline.cls is DeclineClass.FRAUD
-    return Tried(attempt.id, (refused,), entry, fraud=fraud)
+    return Tried(attempt.id, (refused,), entry)
 
 
 def _not_sent(now: datetime, attempt: Attempt, error: NotSent, tries: int) -> Tried:

@@ -17,7 +17,7 @@ from chalicelib.domain.errors import Conflict, InProgress, Invalid, NotFound, St
 from chalicelib.domain.fold import Folded, fold
 from chalicelib.domain.ids import operation_id_of
 from chalicelib.domain.money import Money
-from chalicelib.domain.operation import UNSURE, Operation, OperationKind, OperationStatus
+from chalicelib.domain.operation import NEVER_HAPPENED, UNSURE, Called, Operation, OperationKind, OperationStatus
 from chalicelib.domain.payment import Attempt, Payment
 from chalicelib.services.ask import ask
 from chalicelib.services.commit import commit, first_commit
@@ -28,6 +28,8 @@ from chalicelib.services.kinds import PAYMENT
 from chalicelib.services.ports import Ports
 from chalicelib.services.reserve import Wanted, chosen, left_of, operation_of, refuse_odd, refuse_over, refuse_unoffered
 from chalicelib.services.turns import Answer, Rendered
+
+_TAKEN_OVER = "Another call with this Idempotency-Key has taken it over; ask again soon."
 
 RenderOperation = Callable[[Operation, Folded], Rendered]
 
@@ -123,12 +125,20 @@ class Operate:
         """Calls the PSP, and settles the answer with what it said. The operation is stored and its claim held."""
         operation = stored.value.operation(operation_id)
         assert operation is not None, "it was stored before"
+        lease = claim_in(stored.value, operation_id).lease_until
+        if lease is None or lease <= self._ports.clock.now():
+            raise InProgress(_TAKEN_OVER, 1)
         change = carry_out(self._ports, self._configuration, stored.value, operation, first=first)
-        stored = commit(
-            self._ports,
-            stored,
-            lambda newest: _answered(amend(newest, change, self._ports.clock.now()), operation_id, render),
-        )
+
+        def settle(newest: Payment) -> Payment:
+            now = self._ports.clock.now()
+            held_by = claim_in(newest, operation_id).lease_until
+            amended = amend(newest, change if held_by == lease else without_proof(change), now)
+            return amended if held_by not in (lease, None) else _answered(amended, operation_id, render)
+
+        stored = commit(self._ports, stored, settle)
+        if claim_in(stored.value, operation_id).lease_until is not None:
+            raise InProgress(_TAKEN_OVER, 1)
         return _answer(stored.value, operation_id, render, replayed=False)
 
     def _repeat(self, stored: Stored[Payment], keyed: Keyed, render: RenderOperation) -> Answer:
@@ -146,15 +156,13 @@ class Operate:
             raise InProgress("The first call with this Idempotency-Key is still running; ask again soon.", 1)
         if claim.lease_until is not None and operation.called in UNSURE:
             try:
-                held = _with_claim(stored.value, operation.id, leased(claim, now))
+                held = with_claim(stored.value, operation.id, leased(claim, now))
                 stored = first_commit(self._ports, held, stored.version)
             except StaleVersion:
-                raise InProgress(
-                    "Another call with this Idempotency-Key has just resumed it; ask again soon.", 1
-                ) from None
+                raise InProgress(_TAKEN_OVER, 1) from None
             return self._run(stored, operation.id, render, first=False)
         stored = commit(self._ports, stored, lambda newest: _answered(newest, operation.id, render))
-        settled_now = _claim_in(stored.value, operation.id).answer_status is not None
+        settled_now = claim_in(stored.value, operation.id).answer_status is not None
         return _answer(stored.value, operation.id, render, replayed=settled_now)
 
 
@@ -165,6 +173,16 @@ def carry_out(
     if operation.amount is None and operation.kind is OperationKind.CANCELLATION:
         return give_up(ports, configuration, payment, operation)
     return execute(ports, configuration, payment, operation, first=first)
+
+
+def without_proof(change: Change) -> Change:
+    """What may be kept of a call whose claim somebody else holds by now: facts, but no proof that nothing happened, since
+    the other call may have done it."""
+    outcomes = tuple(
+        replace(one, called=Called.UNANSWERED, decline=None) if one.called in NEVER_HAPPENED else one
+        for one in change.outcomes
+    )
+    return replace(change, outcomes=outcomes)
 
 
 def ids_of(payment: Payment) -> set[str]:
@@ -182,15 +200,15 @@ def _to_give_up(payment: Payment, folded: Folded) -> Attempt:
     return live[-1]
 
 
-def _claim_in(payment: Payment, operation_id: str) -> Claim:
+def claim_in(payment: Payment, operation_id: str) -> Claim:
     operation = payment.operation(operation_id)
     assert operation is not None, "a call's own operation is stored"
     assert operation.claim is not None, "a call's own operation has its claim"
     return operation.claim
 
 
-def _with_claim(payment: Payment, operation_id: str, claim: Claim) -> Payment:
-    if claim is _claim_in(payment, operation_id):
+def with_claim(payment: Payment, operation_id: str, claim: Claim) -> Payment:
+    if claim is claim_in(payment, operation_id):
         return payment
     operations = tuple(replace(one, claim=claim) if one.id == operation_id else one for one in payment.operations)
     return replace(payment, operations=operations)
@@ -198,19 +216,19 @@ def _with_claim(payment: Payment, operation_id: str, claim: Claim) -> Payment:
 
 def _answered(payment: Payment, operation_id: str, render: RenderOperation) -> Payment:
     """The payment with the answer the call settled to, or with its claim given back while the outcome is unknown."""
-    folded, claim = fold(payment), _claim_in(payment, operation_id)
+    folded, claim = fold(payment), claim_in(payment, operation_id)
     if claim.answer_status is not None:
         return payment
     if folded.operations[operation_id] is OperationStatus.UNKNOWN:
-        return _with_claim(payment, operation_id, given_back(claim))
+        return with_claim(payment, operation_id, given_back(claim))
     operation = payment.operation(operation_id)
     assert operation is not None, "a call's own operation is stored"
     rendered = render(operation, folded)
-    return _with_claim(payment, operation_id, settled(claim, rendered.status, rendered.body))
+    return with_claim(payment, operation_id, settled(claim, rendered.status, rendered.body))
 
 
 def _answer(payment: Payment, operation_id: str, render: RenderOperation, *, replayed: bool) -> Answer:
-    claim = _claim_in(payment, operation_id)
+    claim = claim_in(payment, operation_id)
     if claim.answer_status is not None and claim.answer_body is not None:
         return Answer(payment, Rendered(claim.answer_status, claim.answer_body), replayed)
     operation = payment.operation(operation_id)

@@ -5,6 +5,7 @@ Trips to the database, in sequence: one put with the outcome of each call, which
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import datetime
 
@@ -12,13 +13,12 @@ from chalicelib.contracts.store import Stored
 from chalicelib.domain.amend import amend
 from chalicelib.domain.change import Change, Closing
 from chalicelib.domain.claim import given_back, leased, settled
-from chalicelib.domain.errors import InProgress, Invalid, NotFound, StaleVersion
-from chalicelib.domain.facts import Fact, Kind, State, join
-from chalicelib.domain.fold import fold
+from chalicelib.domain.errors import InProgress, Invalid, NotFound, StaleVersion, StorageFault, VaultFault
+from chalicelib.domain.facts import DeclineClass, Fact, Kind, State, join
+from chalicelib.domain.fold import Folded, fold
 from chalicelib.domain.ids import attempt_id_of
 from chalicelib.domain.operation import OperationKind, OperationStatus, Origin
 from chalicelib.domain.payment import ATTEMPTS_MAX, Attempt, AttemptStatus, Closure, Entry, Payment, Status
-from chalicelib.domain.standing import Standing
 from chalicelib.outbound.driver import Deadline
 from chalicelib.routing.plan import Candidate
 from chalicelib.services.commit import commit, first_commit
@@ -28,6 +28,8 @@ from chalicelib.services.ports import Ports
 from chalicelib.services.returns import return_link
 from chalicelib.services.turns import Answer, Render, Rendered, Turn, Verdict, verdict_of
 
+log = logging.getLogger("paymentserver.checkout")
+_TAKEN_OVER = "Another call with this Idempotency-Key has taken it over; ask again soon."
 SPARE_S = 8.0  # kept for the next PSP before an unanswered call is repeated
 
 
@@ -40,6 +42,9 @@ class TryChain:
         try:
             live = self._configuration.connection(merchant_id, connection_id)
         except NotFound:
+            return Candidate(connection_id, usable=False, capabilities=None)
+        except (VaultFault, StorageFault) as error:  # one connection's secret must not stop the others
+            log.error("connection unusable", extra={"fields": {"connection": connection_id, "detail": error.detail}})
             return Candidate(connection_id, usable=False, capabilities=None)
         return Candidate(connection_id, live.usable, live.connector.capabilities)
 
@@ -58,21 +63,34 @@ class TryChain:
         return Change(attempts=(attempt,), facts=(Fact(attempt_id, Kind.OPEN, attempt_id, State.STARTED),))
 
     def run(self, stored: Stored[Payment], turn: Turn, render: Render) -> Answer:
-        """Calls PSPs until there is an answer. The turn's last attempt is stored and started."""
+        """Calls PSPs until there is an answer. The turn's last attempt is stored and started, its claim held by us.
+
+        Raises InProgress where another call has taken the claim over: then that one decides, and what became known here
+        is only told.
+        """
         deadline = Deadline(self._ports.checkout_budget_s)
         while True:
             payment = stored.value
-            attempt = turn.attempts(payment)[-1]
+            attempt, lease = turn.attempts(payment)[-1], turn.claim(payment).lease_until
+            if lease is None or lease <= self._ports.clock.now():
+                raise InProgress(_TAKEN_OVER, 1)
             live = self._configuration.connection(payment.merchant_id, attempt.connection_id)
             spare_s = SPARE_S if self._hop_after(payment, turn) else 0.0
             tried = open_attempt(self._ports, live, payment, attempt, deadline, spare_s)
             inert = live.connector.capabilities.inert_until_visited
-            stored = commit(
-                self._ports,
-                stored,
-                lambda newest, tried=tried, inert=inert: self._settled(newest, turn, tried, inert, render),  # type: ignore[misc]
-            )
-            if turn.attempts(stored.value)[-1].id == attempt.id:
+            held = True
+
+            def settle(newest: Payment, tried: Tried = tried, inert: bool = inert, lease: datetime = lease) -> Payment:
+                nonlocal held
+                held = turn.claim(newest).lease_until == lease
+                if not held:
+                    return amend(newest, tried.only_told, self._ports.clock.now())
+                return self._settled(newest, turn, tried, inert, render)
+
+            stored = commit(self._ports, stored, settle)
+            if not held and turn.claim(stored.value).answer_status is None:
+                raise InProgress(_TAKEN_OVER, 1)
+            if not held or turn.attempts(stored.value)[-1].id == attempt.id:
                 return self.answer(stored.value, turn, render, replayed=False)
 
     def repeat(self, stored: Stored[Payment], turn: Turn, fingerprint: str, render: Render) -> Answer:
@@ -95,10 +113,10 @@ class TryChain:
             settled_now = turn.claim(stored.value).answer_status is not None
             return self.answer(stored.value, turn, render, replayed=settled_now)
         try:
-            held = turn.with_claim(stored.value, leased(claim, now))
+            held = _called_again(turn.with_claim(stored.value, leased(claim, now)), turn, now)
             stored = first_commit(self._ports, held, stored.version)
         except StaleVersion:
-            raise InProgress("Another call with this Idempotency-Key has just resumed it; ask again soon.", 1) from None
+            raise InProgress(_TAKEN_OVER, 1) from None
         return self._resume(stored, turn, render)
 
     def _resume(self, stored: Stored[Payment], turn: Turn, render: Render) -> Answer:
@@ -126,19 +144,18 @@ class TryChain:
         Decided on the joined facts: a webhook may have told more than the answer did.
         """
         now = self._ports.clock.now()
-        hop = None if tried.found or tried.fraud else self._hop_after(payment, turn)
-        standing = _standing_after(payment, tried) if hop is not None else None
-        if hop is not None and standing is not None and _may_go_on(payment, standing, tried, inert):
-            change = tried.change + self._onward(payment, tried.attempt_id, standing, hop, now)
+        hop = None if tried.found else self._hop_after(payment, turn)
+        if hop is not None and _may_go_on(payment, tried, inert):
+            change = tried.change + self._onward(payment, tried, hop, now)
             return turn.with_claim(amend(payment, change, now), leased(turn.claim(payment), now))
         return _answered(amend(payment, tried.change, now), turn, render)
 
-    def _onward(self, payment: Payment, attempt_id: str, standing: Standing, hop: str, now: datetime) -> Change:
+    def _onward(self, payment: Payment, tried: Tried, hop: str, now: datetime) -> Change:
         """One put closes the earlier attempt off and starts the next one."""
-        attempt = payment.attempt(attempt_id)
+        attempt = payment.attempt(tried.attempt_id)
         assert attempt is not None, "an attempt is stored before its PSP is called"
         sealed = Change()
-        if standing.ended is None:
+        if _folded_with(payment, tried).standings[attempt.id].ended is None:
             text = f"{attempt.connection_id} is sealed: its page is never shown to the shopper, and it is closed at the PSP."
             entry = Entry(now, "psp_call", text, {"attempt_id": attempt.id, "outcome": "sealed"})
             sealed = Change(closings=(Closing(attempt.id, Closure.SEALED),), entries=(entry,))
@@ -154,21 +171,37 @@ class TryChain:
         return next((one for one in rest if self.candidate(payment.merchant_id, one).usable), None)
 
 
-def _standing_after(payment: Payment, tried: Tried) -> Standing | None:
-    """How the attempt stands with what was said now; None where it is not the newest one any more."""
-    if tried.attempt_id != payment.attempts[-1].id:
-        return None
-    return fold(replace(payment, facts=join(payment.facts, tried.facts))).standings[tried.attempt_id]
+def _called_again(payment: Payment, turn: Turn, now: datetime) -> Payment:
+    """The payment with the time of a call that is about to be repeated: absence is proven only long after it."""
+    last = turn.attempts(payment)[-1]
+    attempts = tuple(replace(one, called_at=now) if one.id == last.id else one for one in payment.attempts)
+    return replace(payment, attempts=attempts)
 
 
-def _may_go_on(payment: Payment, standing: Standing, tried: Tried, inert: bool) -> bool:
-    """Promise 1: the attempt is over by the PSP's word or proof that nothing was sent, or it may be sealed."""
-    if standing.captured or standing.held or was_cancelled(payment):
+def _folded_with(payment: Payment, tried: Tried) -> Folded:
+    """The payment as it stands with what was said now."""
+    return fold(replace(payment, facts=join(payment.facts, tried.facts)))
+
+
+def _may_go_on(payment: Payment, tried: Tried, inert: bool) -> bool:
+    """Promise 1: the newest attempt is over by the PSP's word or proof that nothing was sent, or it may be sealed; and
+    nothing known of the payment forbids another one."""
+    if tried.attempt_id != payment.attempts[-1].id or was_cancelled(payment):
+        return False
+    folded = _folded_with(payment, tried)
+    standing = folded.standings[tried.attempt_id]
+    if folded.anomalies or standing.captured or standing.held or _smells_of_fraud(payment, tried):
         return False
     if standing.ended is not None:
         return standing.ended is Status.FAILED
     untouched = payment.attempts[-1].action is None and standing.progress <= 1
     return tried.unanswered and untouched and inert and payment.route.unanswered == "next"
+
+
+def _smells_of_fraud(payment: Payment, tried: Tried) -> bool:
+    """Whether any PSP declined for fraud, by whichever way we heard of it."""
+    declines = (fact.decline for fact in (*payment.facts, *tried.facts))
+    return any(decline is not None and decline.cls is DeclineClass.FRAUD for decline in declines)
 
 
 def was_cancelled(payment: Payment) -> bool:

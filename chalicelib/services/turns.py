@@ -10,6 +10,7 @@ from enum import StrEnum
 from chalicelib.domain.claim import Claim
 from chalicelib.domain.fold import Folded
 from chalicelib.domain.payment import Attempt, AttemptStatus, Payment, Retry, Status
+from chalicelib.domain.standing import Standing
 
 
 class Verdict(StrEnum):
@@ -72,15 +73,19 @@ class Turn:
 
 
 def verdict_of(payment: Payment, folded: Folded, turn: Turn) -> Verdict:
-    """Opened when a shopper can pay or money moved; else in doubt while an attempt is; else why it failed."""
+    """Opened when a page was opened that the shopper may see, or money moved; else in doubt while an attempt is; else why
+    it failed."""
     attempts = turn.attempts(payment)
     standings = [folded.standings[one.id] for one in attempts]
-    if any(one.authorized for one in standings):
-        return Verdict.OPENED
-    if any(standing.live and standing.opened and one.action for one, standing in zip(attempts, standings, strict=True)):
+    if any(one.authorized for one in standings) or any(_has_page(one, folded.standings[one.id]) for one in attempts):
         return Verdict.OPENED
     if any(one.live for one in standings) or folded.status is Status.UNKNOWN:
         return Verdict.IN_DOUBT
     if any(one.status is AttemptStatus.DECLINED for one in standings):
         return Verdict.DECLINED
     return Verdict.FAILED
+
+
+def _has_page(attempt: Attempt, standing: Standing) -> bool:
+    """Whether the PSP opened a page that is, or before it ended was, the shopper's."""
+    return standing.opened and attempt.closed is None and (attempt.action is not None or standing.ended is not None)

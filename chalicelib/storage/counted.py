@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from chalicelib import telemetry
-from chalicelib.contracts.store import Kind, Page, Store, Stored, Version
+from chalicelib.contracts.store import Kind, Page, Place, Store, Stored, Version
 
 T = TypeVar("T")
 
@@ -52,6 +52,10 @@ class CountedStore:
             after=after,
             limit=limit,
         )
+
+    def due(self, kind: Kind[T], index: str, partition: str, *, until: str, limit: int) -> Sequence[Place]:
+        telemetry.count("store_calls_total", operation="due")
+        return self._store.due(kind, index, partition, until=until, limit=limit)
 
     def migrate(self) -> Sequence[str]:
         return self._store.migrate()

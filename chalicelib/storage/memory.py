@@ -6,9 +6,9 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from chalicelib.contracts.store import NEW, Kind, Page, Stored, Version
+from chalicelib.contracts.store import NEW, Kind, Page, Place, Stored, Version
 from chalicelib.domain.errors import NotFound, StaleVersion
-from chalicelib.storage.query import Query, query_of
+from chalicelib.storage.query import Query, due_query_of, query_of
 from chalicelib.storage.row import Row, first_version, row_of, stored_of
 
 T = TypeVar("T")
@@ -92,6 +92,10 @@ class MemoryStore:
         if len(places) > len(scanned):
             return Page(items, query.cursor_at(*scanned[-1][:2]))
         return Page(items, None)
+
+    def due(self, kind: Kind[T], index: str, partition: str, *, until: str, limit: int) -> Sequence[Place]:
+        query = due_query_of(kind, index, partition, until=until)
+        return tuple(Place(id, sort) for sort, id, _, _ in self._places(kind, query)[:limit])
 
     def _places(self, kind: Kind[Any], query: Query) -> list[tuple[str, str, Version, Row]]:
         with self._lock:

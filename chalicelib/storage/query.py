@@ -83,3 +83,10 @@ def query_of(
         elif not newest_first and (lower is None or sort >= lower.sort):
             lower = Bound(sort, id)
     return Query(index, names.index(index), partition, lower, upper, wanted, newest_first, limit, listing, possible)
+
+
+def due_query_of(kind: Kind[Any], index: str, partition: str, *, until: str) -> Query:
+    """What stands before `until`, the first first. Raises ValueError for an undeclared index."""
+    return query_of(
+        kind, index, partition, since=None, until=until, where=None, newest_first=False, after=None, limit=PAGE_MAX
+    )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from chalicelib.contracts.store import NEW, Kind, Page, Stored, Version
+from chalicelib.contracts.store import NEW, Kind, Page, Place, Stored, Version
 from chalicelib.domain.errors import NotFound, StaleVersion
-from chalicelib.storage.query import query_of
+from chalicelib.storage.query import due_query_of, query_of
 from chalicelib.storage.row import first_version, is_storable, row_of, stored_of
 from chalicelib.storage.sql_database import database_of
 from chalicelib.storage.sql_migrate import migrate
@@ -109,6 +109,14 @@ class SqlStore:
         places = [(_text(sort), _text(id)) for _, _, id, sort in rows[:limit]]
         items = tuple(stored_of(kind, id, row[0], bytes(row[1])) for row, (_, id) in zip(rows, places, strict=False))
         return Page(items, query.cursor_at(*places[-1]) if len(rows) > limit else None)
+
+    def due(self, kind: Kind[T], index: str, partition: str, *, until: str, limit: int) -> Sequence[Place]:
+        query = due_query_of(kind, index, partition, until=until)
+        sql, values = self._of(kind).due(query, limit)
+        with self._database.reading() as cursor:
+            cursor.execute(sql, values)
+            rows = cursor.fetchall()
+        return tuple(Place(_text(id), _text(sort)) for id, sort in rows)
 
     def migrate(self) -> Sequence[str]:
         """Raises StorageTooNew for a database that a newer PaymentServer has written."""

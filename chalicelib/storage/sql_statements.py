@@ -44,6 +44,7 @@ class Statements:
         self._table = table
         self._dialect = dialect
         self._pages: dict[tuple[object, ...], Statement] = {}
+        self._due: dict[str, Statement] = {}
         self._index_columns = [(partition_column(index.name), sort_column(index.name)) for index in kind.indexes]
         self._filter_columns = tuple(kind.filters)
         here = table.c.id == sa.bindparam("at_id")
@@ -88,6 +89,23 @@ class Statements:
             if bound is not None:
                 values[f"at_{side}"] = values[f"at_{side}_same"] = bound.sort
                 values[f"at_{side}_id"] = bound.id
+        return statement.sql, statement.bind(values)
+
+    def due(self, query: Query, limit: int) -> tuple[str, Any]:
+        """SQL and parameters of the first places of an index before the query's upper bound. Rows are (id, sort)."""
+        statement = self._due.get(query.index)
+        columns = self._table.c
+        sort = columns[sort_column(query.index)]
+        if statement is None:
+            here = columns[partition_column(query.index)] == sa.bindparam("at_partition")
+            statement = self._due[query.index] = self._compiled(
+                sa.select(columns.id, sort)
+                .where(here, sort < sa.bindparam("at_upper"))
+                .order_by(sort, columns.id)
+                .limit(sa.bindparam("at_limit", type_=sa.Integer))
+            )
+        assert query.upper is not None, "what is due is due before some time"
+        values = {"at_partition": query.partition, "at_upper": query.upper.sort, "at_limit": limit}
         return statement.sql, statement.bind(values)
 
     def _page_of(self, query: Query, names: tuple[str, ...]) -> sa.Select[Any]:

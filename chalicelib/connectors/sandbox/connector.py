@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel
 
-from chalicelib.connectors.sandbox.facts import decline_of, facts_of, movement_of
+from chalicelib.connectors.sandbox.facts import decline_of, facts_of, money_of, movement_of
 from chalicelib.connectors.sandbox.settings import SandboxSettings
 from chalicelib.connectors.sandbox.signature import check
 from chalicelib.contracts.connector import (
@@ -78,7 +78,10 @@ class SandboxConnector:
         )
         if response.status not in (200, 201):
             return _refusal_of(response)
-        return self._opened(response.json(), order.attempt_id)
+        session = response.json()
+        if money_of(session["amount"]) != order.order.amount:
+            raise ValueError("the page is for another amount than was asked")
+        return self._opened(session, order.attempt_id)
 
     def fetch(self, attempt: AttemptRef) -> Conversation[Sequence[Fact]]:
         response = yield self._get(f"/v1/sessions/{_part(attempt.psp_reference)}", "fetch")

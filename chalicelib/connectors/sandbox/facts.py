@@ -59,7 +59,7 @@ def facts_of(session: Json, attempt_id: str) -> tuple[Fact, ...]:
 
 def _payment_facts(session: Json, payment: Json, attempt_id: str) -> list[Fact]:
     payment_id, status, amount = str(payment["id"]), str(payment["status"]), money_of(payment["amount"])
-    facts = [_try(one, attempt_id) for one in payment.get("tries") or ()]
+    facts = [_try(one, number, attempt_id) for number, one in enumerate(payment.get("tries") or ())]
     captures = payment.get("captures") or ()
     held_first = bool(captures) or payment.get("authorization_expires_at") is not None
     kind = Kind.AUTHORIZATION if held_first or status in _HELD else Kind.CAPTURE
@@ -86,10 +86,11 @@ def _dispute(dispute: Json, attempt_id: str) -> Fact:
     )
 
 
-def _try(one: Json, attempt_id: str) -> Fact:
+def _try(one: Json, number: int, attempt_id: str) -> Fact:
+    """`number`, its place in the session's list, tells which one is newer."""
     state = TRY_STATE.get(str(one["status"]), State.PENDING)
     decline = decline_of(str(one.get("code") or ""), "") if state is State.DECLINED else None
-    return Fact(attempt_id, Kind.TRY, str(one["id"]), state, decline=decline)
+    return Fact(attempt_id, Kind.TRY, str(one["id"]), state, revision=number, decline=decline)
 
 
 def movement_of(one: Json, kind: Kind, attempt_id: str) -> Fact:
