@@ -61,8 +61,13 @@ def refused(error: Refused) -> Response:
 
 
 def _closed(why: Refused, session: Json, status: int = 200) -> Response:
-    titles = {"complete": "This order is paid", "expired": "This page has expired", "cancelled": "Payment cancelled"}
-    back = session["return_url" if session["status"] == "complete" else "cancel_url"]
+    titles = {
+        "complete": "This order is paid",
+        "approved": "You approved this payment",
+        "expired": "This page has expired",
+        "cancelled": "Payment cancelled",
+    }
+    back = session["return_url" if session["status"] in ("complete", "approved") else "cancel_url"]
     return _html(
         "closed.html",
         status,
