@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, g, jsonify, request
 
-from dev.sandbox import calls, connection, payments
+from dev.sandbox import calls, connection, faults, payments
 from dev.sandbox.answers import Answer
 from dev.sandbox.errors import Refused, invalid, not_found
 from dev.sandbox.misbehaviour import misbehaviour_of
+from dev.sandbox.psp import Change
 from dev.sandbox.runtime import sandbox
 from dev.sandbox.sessions import Json, amount_of, shown, text_of
 from dev.sandbox.switches import switches_of
@@ -36,25 +36,27 @@ def behave_and_authenticate() -> Response | None:
     if mode == "error_500":
         raise Refused(500, "internal_error", "Something went wrong on our side.")
     if mode == "slow":
-        sandbox().stopping.wait(sandbox().timing.slow_s)
+        _slow()
     given = request.headers.get("Authorization", "")
     if not hmac.compare_digest(given.encode(), (BEARER + account.api_key).encode()):
         raise Refused(401, "unauthorized", "The API key is not this account's.")
-    return None
+    g.fault = _fault(account.name, faults.OPERATION_OF[operation])
+    return faults.play_before(g.fault, _never_answered, _slow)
+
+
+@api.after_request
+def answer_or_not(response: Response) -> Response:
+    return faults.play_after(g.pop("fault", None), response, _never_answered)
 
 
 @api.post("/sessions")
 def create_session(account: str) -> Response:
     body = _body()
-    metadata = body.get("metadata")
-    odd = misbehaviour_of(account, metadata if isinstance(metadata, dict) else {})
-    if odd.hangs_before:
-        return _never_answered()
     key = _key()
-    answer, first_event = sandbox().psp.create(account, key, request.path, body, request.host_url)
+    answer, first_event = sandbox().psp.create(account, key, request.path, body, request.host_url, g.fault)
     if first_event is not None:
         sandbox().courier.wait_until_delivered(first_event, sandbox().timing.webhook_first_wait_s)
-    return _never_answered() if odd.hangs_after and answer.status == 201 else _told(answer)
+    return _told(answer)
 
 
 @api.get("/sessions")
@@ -73,6 +75,14 @@ def expire(account: str, session_id: str) -> Response:
     return _told(sandbox().psp.expire(account, session_id, _key(), request.path, _body()))
 
 
+@api.post("/sessions/<session_id>/complete")
+def complete(account: str, session_id: str) -> Response:
+    """Where the shopper only approves: this takes the money."""
+    body = _body("reference")
+    text_of(body, "reference", 255)
+    return _told(sandbox().psp.complete(account, session_id, _key(), request.path, body, g.fault))
+
+
 @api.post("/sessions/<session_id>/captures")
 def capture(account: str, session_id: str) -> Response:
     body = _body("amount", "reference", "final")
@@ -81,7 +91,7 @@ def capture(account: str, session_id: str) -> Response:
     if type(final) is not bool:
         raise invalid("final is true or false.")
     return _moved(
-        account, session_id, body, "capture.succeeded", lambda it: payments.capture(it, amount, reference, final)
+        account, session_id, body, "capture", lambda it, state: payments.capture(it, amount, reference, final, state)
     )
 
 
@@ -89,7 +99,7 @@ def capture(account: str, session_id: str) -> Response:
 def cancel(account: str, session_id: str) -> Response:
     body = _body("reference")
     reference = text_of(body, "reference", 255)
-    return _moved(account, session_id, body, "void.succeeded", lambda it: payments.void(it, reference))
+    return _moved(account, session_id, body, "cancel", lambda it, state: payments.void(it, reference, state))
 
 
 @api.post("/sessions/<session_id>/refunds")
@@ -97,13 +107,8 @@ def refund(account: str, session_id: str) -> Response:
     body = _body("amount", "reference", "reason")
     amount, reference = _amount(body), text_of(body, "reference", 255)
     reason = None if body.get("reason") is None else text_of(body, "reason", 500, least=0)
-    state = misbehaviour_of(account, sandbox().psp.session(account, session_id)["metadata"]).refund_state
     return _moved(
-        account,
-        session_id,
-        body,
-        f"refund.{state}",
-        lambda it: payments.refund(it, amount, reference, reason, state),
+        account, session_id, body, "refund", lambda it, state: payments.refund(it, amount, reference, reason, state)
     )
 
 
@@ -127,8 +132,23 @@ def _movements(account: str, session_id: str, kind: str) -> list[Json]:
     return [one | {"session": session_id} for one in payment.get(kind, ())]
 
 
-def _moved(account: str, session_id: str, body: Json, event: str, change: Callable[[Json], Json]) -> Response:
-    return _told(sandbox().psp.move(account, session_id, _key(), request.path, body, event, change))
+def _moved(account: str, session_id: str, body: Json, operation: str, change: Change) -> Response:
+    return _told(sandbox().psp.move(account, session_id, _key(), request.path, body, operation, g.fault, change))
+
+
+def _fault(account: str, operation: str) -> str | None:
+    """What this call does wrong: as the account was told to, or else as its session's metadata says."""
+    with sandbox().database.transaction() as tx:
+        mode = faults.take_fault(tx, account, operation)
+    if mode is not None:
+        return mode
+    session_id = (request.view_args or {}).get("session_id")
+    if session_id is None:
+        sent = request.get_json(force=True, silent=True)
+        metadata = sent.get("metadata") if isinstance(sent, dict) else None
+    else:
+        metadata = sandbox().psp.session(account, session_id)["metadata"]
+    return misbehaviour_of(account, metadata).faults.get(operation) if isinstance(metadata, dict) else None
 
 
 def _body(*known: str) -> Json:
@@ -161,6 +181,10 @@ def _told(answer: Answer) -> Response:
     if answer.replayed:
         response.headers["Idempotent-Replayed"] = "true"
     return response
+
+
+def _slow() -> None:
+    sandbox().stopping.wait(sandbox().timing.slow_s)
 
 
 def _never_answered() -> Response:

@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS sessions (
     created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, document TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS sessions_by_reference ON sessions (account, reference);
 CREATE INDEX IF NOT EXISTS sessions_by_time ON sessions (account, created_ms);
-CREATE INDEX IF NOT EXISTS sessions_open ON sessions (expires_ms) WHERE status = 'open';
+CREATE INDEX IF NOT EXISTS sessions_waiting ON sessions (expires_ms) WHERE status IN ('open', 'approved');
 CREATE TABLE IF NOT EXISTS answers (
     account TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL,
     created_ms INTEGER NOT NULL, PRIMARY KEY (account, key));
@@ -33,6 +33,11 @@ CREATE TABLE IF NOT EXISTS calls (
     PRIMARY KEY (account, operation, key));
 CREATE TABLE IF NOT EXISTS switches (
     account TEXT PRIMARY KEY, mode TEXT, webhook_url TEXT, second_secret TEXT);
+CREATE TABLE IF NOT EXISTS faults (
+    account TEXT NOT NULL, operation TEXT NOT NULL, mode TEXT NOT NULL, times INTEGER,
+    PRIMARY KEY (account, operation));
+CREATE TABLE IF NOT EXISTS options (
+    account TEXT PRIMARY KEY, capture_on_return INTEGER NOT NULL, key_life_s INTEGER);
 """
 
 

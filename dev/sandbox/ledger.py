@@ -8,10 +8,13 @@ import sqlite3
 from dev.sandbox import outbox
 from dev.sandbox.clock import after_ms, now_ms
 from dev.sandbox.errors import not_found
+from dev.sandbox.misbehaviour import misbehaviour_of
 from dev.sandbox.sessions import Json
 from dev.sandbox.timing import Timing
 
 LISTED_MAX = 100
+WAITING = ("open", "approved")  # for the shopper, or for the merchant to complete it
+CLOSING = ("session.expired", "session.cancelled")
 
 
 def load(tx: sqlite3.Connection, account: str, session_id: str, timing: Timing) -> Json:
@@ -35,6 +38,8 @@ def find(tx: sqlite3.Connection, account: str, reference: str | None, timing: Ti
 def record(tx: sqlite3.Connection, session: Json, event: str | None, timing: Timing) -> str | None:
     """Stores a change, with the event that tells of it; the event's id."""
     session["version"] += 1
+    if event in CLOSING and misbehaviour_of(session["account"], session["metadata"]).pays_late:
+        plan(tx, "late_success", session["id"], session["id"], timing.soon_s)
     tx.execute(
         "INSERT INTO sessions (id, account, reference, status, created_ms, expires_ms, document)"
         " VALUES (:id, :account, :reference, :status, :created_ms, :expires_ms, :document)"
@@ -48,7 +53,8 @@ def record(tx: sqlite3.Connection, session: Json, event: str | None, timing: Tim
 def expire_due(tx: sqlite3.Connection, timing: Timing) -> int:
     """Ends what nobody paid in time; how many that were."""
     rows = tx.execute(
-        "SELECT document FROM sessions WHERE status = 'open' AND expires_ms <= ? LIMIT ?", (now_ms(), LISTED_MAX)
+        "SELECT document FROM sessions WHERE status IN ('open', 'approved') AND expires_ms <= ? LIMIT ?",
+        (now_ms(), LISTED_MAX),
     ).fetchall()
     for row in rows:
         _expired_if_due(tx, json.loads(row["document"]), timing)
@@ -56,6 +62,8 @@ def expire_due(tx: sqlite3.Connection, timing: Timing) -> int:
 
 
 def end(tx: sqlite3.Connection, session: Json, timing: Timing) -> None:
+    if session["status"] == "approved":
+        session["payment"]["status"] = "cancelled"  # nothing was ever taken
     session["status"] = "expired"
     record(tx, session, "session.expired", timing)
 
@@ -68,20 +76,20 @@ def plan(tx: sqlite3.Connection, kind: str, session_id: str, subject: str, wait_
     )
 
 
-def take_chore(tx: sqlite3.Connection) -> tuple[str, str, str, Json] | None:
-    """One that is due, and no longer planned: kind, account, subject, session."""
+def take_chore(tx: sqlite3.Connection) -> tuple[str, str, Json] | None:
+    """One that is due, and no longer planned: kind, subject, session."""
     row = tx.execute(
-        "SELECT chores.*, account, document FROM chores JOIN sessions ON sessions.id = session_id"
+        "SELECT chores.*, document FROM chores JOIN sessions ON sessions.id = session_id"
         " WHERE due_ms <= ? ORDER BY due_ms LIMIT 1",
         (now_ms(),),
     ).fetchone()
     if row is None:
         return None
     tx.execute("DELETE FROM chores WHERE id = ?", (row["id"],))
-    return row["kind"], row["account"], row["subject"], json.loads(row["document"])
+    return row["kind"], row["subject"], json.loads(row["document"])
 
 
 def _expired_if_due(tx: sqlite3.Connection, session: Json, timing: Timing) -> Json:
-    if session["status"] == "open" and session["expires_ms"] <= now_ms():
+    if session["status"] in WAITING and session["expires_ms"] <= now_ms():
         end(tx, session, timing)
     return session

@@ -7,19 +7,26 @@ A sale (captured at once) is one movement and has no captures of its own; an aut
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from dev.sandbox.errors import Refused, invalid
+from dev.sandbox.errors import Refused
 from dev.sandbox.sessions import new_id, not_open
 
 Json = dict[str, Any]
 
 OUTCOMES = ("paid", "declined", "authenticated", "cancelled", "authorized")
-DISPUTE_BEFORE = {"opened": None, "won": "opened", "lost": "opened"}
+LATE_OUTCOMES = ("paid", "authorized")
+ENDS = ("succeeded", "failed")
+COMES_BACK = {"succeeded": ("pending",), "failed": ("pending", "succeeded")}
+FINAL = {"succeeded": ("pending",), "failed": ("pending",)}
+SALE_BEFORE: dict[str, tuple[str, ...]] = {"succeeded": (), "failed": ("captured",)}
+MOVEMENTS = (("captures", "capture", COMES_BACK), ("voids", "void", FINAL), ("refunds", "refund", COMES_BACK))
+RESERVED = ("succeeded", "pending")
 
 
-def act(session: Json, outcome: str) -> str:
-    """What the shopper did on the hosted page; the event's type."""
+def act(session: Json, outcome: str, *, capture_on_return: bool = False) -> str:
+    """What the shopper did on the hosted page; the event's type. With `capture_on_return` she only approves."""
     if session["status"] != "open":
         raise not_open(session)
     payment = session["payment"] = session["payment"] or _begun(session["amount"])
@@ -30,94 +37,136 @@ def act(session: Json, outcome: str) -> str:
         payment["status"] = "declined"
         payment["tries"].append({"id": new_id("try"), "status": "declined", "code": "card_declined"})
         return "try.declined"
-    payment["tries"].append({"id": new_id("try"), "status": "approved", "code": None})
     payment["authenticated"] = outcome == "authenticated"
+    if capture_on_return:
+        payment["tries"].append({"id": new_id("try"), "status": "pending", "code": None})
+        session["status"] = payment["status"] = "approved"
+        return "session.approved"
+    payment["tries"].append({"id": new_id("try"), "status": "approved", "code": None})
+    return _take(session, only_authorize=outcome == "authorized")
+
+
+def complete(session: Json) -> str:
+    """The merchant takes the money that the shopper approved; the event's type."""
+    if session["status"] != "approved":
+        raise (
+            not_open(session)
+            if session["status"] != "open"
+            else Refused(409, "not_approved", "The shopper has not approved this checkout.")
+        )
+    session["payment"]["tries"][-1]["status"] = "approved"
+    return _take(session)
+
+
+def pay_late(session: Json, outcome: str) -> str:
+    """Money arrives though nobody waits for it any more: after the session expired, or was cancelled."""
+    if session["status"] == "complete":
+        raise not_open(session)
+    payment = session["payment"] = session["payment"] or _begun(session["amount"])
+    payment["tries"].append({"id": new_id("try"), "status": "approved", "code": None})
+    return _take(session, only_authorize=outcome == "authorized")
+
+
+def _take(session: Json, *, only_authorize: bool = False) -> str:
+    payment = session["payment"]
     session["status"] = "complete"
-    sale = session["capture"] == "automatic" and outcome != "authorized"
+    sale = session["capture"] == "automatic" and not only_authorize
     payment["status"] = "captured" if sale else "authorized"
     _total(payment)
     return "session.paid" if sale else "session.authorized"
 
 
-def capture(session: Json, amount: Json | None, reference: str, final: bool) -> Json:
+def capture(session: Json, amount: Json | None, reference: str | None, final: bool, state: str) -> Json:
     """Takes all or part of what is authorized; `final` gives the rest back."""
-    payment = _paid(session)
-    taken = _within(amount, capturable_minor(payment), payment, "capturable")
-    made = _movement("cap", taken, reference)
+    payment = paid(session)
+    taken = within(amount, capturable_minor(payment), payment, "capturable")
+    made = _movement("cap", taken, reference, state)
     payment["captures"].append(made)
     rest_minor = capturable_minor(payment)
     if final and rest_minor:
-        payment["voids"].append(_movement("void", _money(payment, rest_minor), None))
-    if not capturable_minor(payment):
-        payment["status"] = "captured"
+        payment["voids"].append(_void(payment, rest_minor, None, "final_capture"))
     _total(payment)
     return made
 
 
-def void(session: Json, reference: str) -> Json:
+def void(session: Json, reference: str | None, state: str, reason: str | None = None) -> Json:
     """Gives back whatever is authorized and not captured."""
-    payment = _paid(session)
+    payment = paid(session)
     rest_minor = capturable_minor(payment)
     if not rest_minor:
         raise Refused(409, "nothing_to_void", "Nothing is authorized and not captured.")
-    made = _movement("void", _money(payment, rest_minor), reference)
+    made = _void(payment, rest_minor, reference, reason, state)
     payment["voids"].append(made)
-    payment["status"] = "captured" if payment["captures"] else "voided"
+    _total(payment)
     return made
 
 
 def refund(session: Json, amount: Json | None, reference: str | None, reason: str | None, state: str) -> Json:
     """Gives back all or part of what was captured; one without reference began at the PSP."""
-    payment = _paid(session)
-    given = _within(amount, refundable_minor(payment), payment, "refundable")
-    made = _movement("ref", given, reference) | {"status": state, "reason": reason}
+    payment = paid(session)
+    given = within(amount, refundable_minor(payment), payment, "refundable")
+    made = _movement("ref", given, reference, state) | {"reason": reason}
     payment["refunds"].append(made)
     _total(payment)
     return made
 
 
-def settle_refund(session: Json, refund_id: str, state: str) -> None:
-    payment = _paid(session)
-    for one in payment["refunds"]:
-        if one["id"] == refund_id:
-            one["status"] = state
-    _total(payment)
+def settle(session: Json, movement_id: str, state: str) -> str | None:
+    """A movement ends, or a sale's own capture fails; the event's type, or None where there is no such movement.
+
+    Raises Refused 409 where it ended already; only a capture or a refund that succeeded can still fail.
+    """
+    payment = paid(session)
+    if movement_id == payment["id"] and _is_sale(payment):
+        _end(payment, SALE_BEFORE, state, {"succeeded": "captured", "failed": "failed"}[state])
+        _total(payment)
+        return f"capture.{state}"
+    for list_, name, before in MOVEMENTS:
+        for one in payment[list_]:
+            if one["id"] == movement_id:
+                _end(one, before, state, state)
+                _total(payment)
+                return f"{name}.{state}"
+    return None
 
 
-def dispute(session: Json, state: str, amount: Json | None) -> str:
-    """A chargeback opens, or the bank decides it; the event's type."""
-    payment = _paid(session)
-    if state not in DISPUTE_BEFORE:
-        raise invalid(f"state is one of {', '.join(DISPUTE_BEFORE)}.")
-    now = payment["dispute"]
-    if DISPUTE_BEFORE[state] != (now and now["state"]):
-        was = now["state"] if now else "not there"
-        raise Refused(409, "dispute_state", f"A dispute that is {was} can not be {state}.")
-    if now is None:
-        disputed = _within(amount, payment["amount_captured"]["value"], payment, "captured")
-        payment["dispute"] = {"id": new_id("dsp"), "state": state, "amount": disputed, "reason": "fraudulent"}
-    else:
-        payment["dispute"] = now | {"state": state}
-    return f"dispute.{state}"
+def _end(one: Json, before: Mapping[str, tuple[str, ...]], state: str, status: str) -> None:
+    if one["status"] not in before[state]:
+        raise Refused(409, "settled", f"What is {one['status']} can not be {state} now.")
+    one["status"] = status
 
 
 def captured_minor(payment: Json) -> int:
-    if payment["status"] == "captured" and not payment["captures"]:
-        return int(payment["amount"]["value"])
+    if _is_sale(payment):
+        return int(payment["amount"]["value"]) if payment["status"] == "captured" else 0
     return _sum(payment["captures"], "succeeded")
 
 
 def capturable_minor(payment: Json) -> int:
-    if payment["status"] != "authorized":
+    """Pending captures and voids reserve what they ask for."""
+    if payment["status"] not in ("authorized", "captured", "voided") or _is_sale(payment):
         return 0
-    return int(payment["amount"]["value"]) - captured_minor(payment) - _sum(payment["voids"], "succeeded")
+    reserved_minor = _sum(payment["captures"], *RESERVED) + _sum(payment["voids"], *RESERVED)
+    return int(payment["amount"]["value"]) - reserved_minor
 
 
 def refundable_minor(payment: Json) -> int:
     """Pending refunds reserve what they ask for, and money in dispute is not there to give back."""
     disputed = payment["dispute"]
-    held = disputed["amount"]["value"] if disputed and disputed["state"] != "won" else 0
-    return captured_minor(payment) - _sum(payment["refunds"], "succeeded", "pending") - int(held)
+    held = disputed["amount"]["value"] if disputed and disputed["state"] in ("opened", "lost") else 0
+    return captured_minor(payment) - _sum(payment["refunds"], *RESERVED) - int(held)
+
+
+def paid(session: Json) -> Json:
+    """The session's payment, once there is money in it. Raises Refused 409."""
+    if session["status"] != "complete":
+        raise Refused(409, "not_paid", f"This checkout is {session['status']}: there is no money to move.")
+    payment: Json = session["payment"]
+    return payment
+
+
+def _is_sale(payment: Json) -> bool:
+    return payment["status"] in ("captured", "failed") and not payment["captures"]
 
 
 def _begun(amount: Json) -> Json:
@@ -137,15 +186,7 @@ def _begun(amount: Json) -> Json:
     }
 
 
-def _paid(session: Json) -> Json:
-    """The session's payment, once there is money in it."""
-    if session["status"] != "complete":
-        raise Refused(409, "not_paid", f"This checkout is {session['status']}: there is no money to move.")
-    payment: Json = session["payment"]
-    return payment
-
-
-def _within(amount: Json | None, most_minor: int, payment: Json, what: str) -> Json:
+def within(amount: Json | None, most_minor: int, payment: Json, what: str) -> Json:
     if amount is not None and amount["currency"] != payment["amount"]["currency"]:
         raise Refused(422, "currency_mismatch", f"The payment is in {payment['amount']['currency']}.")
     asked_minor = most_minor if amount is None else amount["value"]
@@ -154,8 +195,12 @@ def _within(amount: Json | None, most_minor: int, payment: Json, what: str) -> J
     return _money(payment, asked_minor)
 
 
-def _movement(prefix: str, amount: Json, reference: str | None) -> Json:
-    return {"id": new_id(prefix), "status": "succeeded", "amount": amount, "reference": reference}
+def _movement(prefix: str, amount: Json, reference: str | None, state: str) -> Json:
+    return {"id": new_id(prefix), "status": state, "amount": amount, "reference": reference}
+
+
+def _void(payment: Json, minor: int, reference: str | None, reason: str | None, state: str = "succeeded") -> Json:
+    return _movement("void", _money(payment, minor), reference, state) | {"reason": reason}
 
 
 def _money(payment: Json, minor: int) -> Json:
@@ -167,5 +212,10 @@ def _sum(movements: list[Json], *states: str) -> int:
 
 
 def _total(payment: Json) -> None:
+    """The sums, and what an authorization has become: until all of it is captured or given back it is held."""
+    if payment["status"] in ("authorized", "captured", "voided") and not _is_sale(payment):
+        undecided = capturable_minor(payment) or _sum(payment["captures"] + payment["voids"], "pending")
+        done = "captured" if _sum(payment["captures"], "succeeded") else "voided"
+        payment["status"] = "authorized" if undecided else done
     payment["amount_captured"] = _money(payment, captured_minor(payment))
     payment["amount_refunded"] = _money(payment, _sum(payment["refunds"], "succeeded"))

@@ -55,6 +55,10 @@ def shown(session: Json, odd: Misbehaviour | None = None) -> Json:
     told = {name: session[name] for name in PUBLIC}
     told["created_at"], told["expires_at"] = _rfc3339(session["created_ms"]), _rfc3339(session["expires_ms"])
     payment = session["payment"]
+    if payment is not None and "authorization_expires_ms" in payment:
+        payment = dict(payment)
+        payment["authorization_expires_at"] = _rfc3339(payment.pop("authorization_expires_ms"))
+        told["payment"] = payment
     if odd.claims_more_minor:
         told["amount"] = _more(session["amount"], odd.claims_more_minor)
         if payment is not None:
