@@ -30,6 +30,7 @@ class Child:
     module: str
     arguments: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    inherits: Sequence[int] = ()
     process: subprocess.Popen[bytes] | None = None
     restarts: int = 0
 
@@ -37,6 +38,7 @@ class Child:
         self.process = subprocess.Popen(
             [sys.executable, "-m", self.module, *self.arguments],
             env={**os.environ, **self.environment},
+            pass_fds=self.inherits,
             preexec_fn=_die_with_parent,  # the launcher has one thread
         )
 

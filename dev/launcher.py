@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from dev.children import STOP_WAIT_S, Child, stop
+from dev.children import Child, stop
+from dev.folder_lock import FolderLock
 
 READY_WITHIN_S = 60
-PORTS_FREE_WITHIN_S = 10 + STOP_WAIT_S  # as long as its parts may take to stop
 SEED_VERSION = "1"
 
 
@@ -64,37 +64,34 @@ def places() -> Places:
     return Places(int(port), Path(os.environ.get("PAYMENTSERVER_VAR", "var")).absolute())
 
 
-def children_of(at: Places) -> list[Child]:
-    here = at.environment()
+def children_of(at: Places, lock: FolderLock) -> list[Child]:
+    here, inherits = at.environment(), (lock.descriptor,)
     return [
         Child(
             "identity",
             "dev.identity",
             ["--port", str(at.port + 1), "--issuer", at.identity, "--state", str(at.var / "identity")],
             here,
+            inherits,
         ),
         Child(
             "sandbox",
             "dev.sandbox",
             ["--port", str(at.port + 2), "--state", str(at.var / "sandbox"), "--webhook-base", at.api],
             here,
+            inherits,
         ),
-        Child("gateway", "server.serve", ["--port", str(at.port)], here),
-        Child("worker", "server.worker", ["--metrics-port", str(at.metrics_port)], here),
+        Child("gateway", "server.serve", ["--port", str(at.port)], here, inherits),
+        Child("worker", "server.worker", ["--metrics-port", str(at.metrics_port)], here, inherits),
     ]
 
 
-def wait_for_ports(at: Places) -> None:
-    """Parts of a launcher that was killed need a moment to stop; whoever else has a port is told of."""
-    ends = time.monotonic() + PORTS_FREE_WITHIN_S
-    told = False
-    while taken := [port for port in range(at.port, at.port + 4) if not _is_free(port)]:
-        if time.monotonic() > ends:
-            sys.exit(f"Port {taken[0]} is taken. Stop what uses it, or choose others: PORT=9000 make run")
-        if not told:
-            print(f"Waiting for port {taken[0]} to be free ...", flush=True)
-            told = True
-        time.sleep(0.1)
+def check_ports(at: Places) -> None:
+    """Whatever has one now is none of our parts: those are gone when the folder's lock is ours."""
+    for port in range(at.port, at.port + 4):
+        if not _is_free(port):
+            other = 9000 if at.port != 9000 else 9100
+            sys.exit(f"Port {port} is taken. Stop what uses it, or choose others: PORT={other} make run")
 
 
 def _is_free(port: int) -> bool:
@@ -108,8 +105,7 @@ def _is_free(port: int) -> bool:
 
 
 def prepare(at: Places) -> None:
-    """Folders, schema and the first start's seed; a later start finds the mark and does nothing."""
-    at.var.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Schema and the first start's seed; a later start finds the mark and does nothing."""
     mark = at.var / "seeded"
     if mark.exists() and mark.read_text() == SEED_VERSION:
         return
@@ -181,16 +177,18 @@ Ctrl-C stops everything; nothing is lost.
 
 def main() -> None:
     at = places()
-    wait_for_ports(at)
+    lock = FolderLock(at.var)
+    check_ports(at)
     stopping = Stopping()
     prepare(at)
-    children = children_of(at)
+    children = children_of(at, lock)
     for child in children:
         child.start()
     if wait_until_ready(at, children, stopping):
         greet(at)
     while not stopping.asked and all(child.revive() for child in children):
         time.sleep(0.2)
+    lock.stopping()
     stop(children)
 
 

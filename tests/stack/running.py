@@ -131,7 +131,7 @@ def running(var: Path) -> Iterator[Stack]:
         )
         try:
             stack = Stack(port, var, process)
-            _wait_until_ready(stack, Path(log.name))
+            wait_until_ready(stack, Path(log.name))
             yield stack
             process.send_signal(signal.SIGTERM)
             assert process.wait(STOPS_WITHIN_S) == 0, f"the launcher ends with 0, not {process.returncode}"
@@ -141,7 +141,7 @@ def running(var: Path) -> Iterator[Stack]:
                 process.wait()
 
 
-def _wait_until_ready(stack: Stack, log: Path) -> None:
+def wait_until_ready(stack: Stack, log: Path) -> None:
     ends = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < ends and stack.process.poll() is None:
         try:
