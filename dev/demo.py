@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from pathlib import Path
 
 import requests
 
@@ -25,7 +26,13 @@ def is_up(at: Places) -> bool:
 
 
 def tell(shop: Shop, title: str, payment_id: str) -> None:
+    """Prints the timeline, once the shop's own notification of the last status is in it."""
     payment = shop.payment(payment_id)
+    started = f"payment.{payment['status']} to {shop.subscription_id},"
+    ends = time.monotonic() + 30
+    while not any(entry["summary"].startswith(started) for entry in shop.timeline(payment_id)):
+        expect(time.monotonic() < ends, f"the shop is told that the payment is {payment['status']}")
+        time.sleep(0.05)
     print(f"\n{title}\n  {payment_id} is {payment['status']}")
     for entry in shop.timeline(payment_id):
         print(f"    {entry['at'][11:23]}  {entry['kind']:<9} {entry['summary']}")
@@ -87,13 +94,13 @@ def third_order(shop: Shop) -> str:
 
 def run(at: Places) -> None:
     shop, listener = Shop(at.api, at.identity), Listener()
-    subscription_id, secret = shop.subscribe(listener.url)
+    secret = shop.subscribe(listener.url)
     try:
         tell(shop, "Order 1: paid, told, refunded", first_order(shop, listener, secret))
         tell(shop, "Order 2: declined at one PSP, paid at the next", second_order(shop))
         tell(shop, "Order 3: a PSP that never answers", third_order(shop))
     finally:
-        shop.unsubscribe(subscription_id)
+        shop.unsubscribe()
         listener.close()
 
 
@@ -101,18 +108,19 @@ def main() -> None:
     at = places()
     started: subprocess.Popen[bytes] | None = None
     with tempfile.TemporaryDirectory(prefix="paymentserver-demo-") as var:
+        log = Path(var) / "launcher.log"
         if not is_up(at):
             environment = {**os.environ, "PORT": str(at.port)}
             environment.setdefault("PAYMENTSERVER_VAR", var)
             print("Starting PaymentServer for the demo ...", flush=True)
-            started = subprocess.Popen(
-                [sys.executable, "-m", "dev.launcher"], env=environment, stdout=subprocess.DEVNULL
-            )
+            with log.open("wb") as out:
+                command = [sys.executable, "-m", "dev.launcher"]
+                started = subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT)
         try:
             ends = time.monotonic() + 60
             while not is_up(at):
                 if started is not None and started.poll() is not None:
-                    raise Failed("PaymentServer starts")
+                    raise Failed("PaymentServer starts; instead:\n" + log.read_text(errors="replace")[-2000:])
                 expect(time.monotonic() < ends, "PaymentServer is ready within 60 s")
                 time.sleep(0.1)
             run(at)

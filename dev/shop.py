@@ -82,7 +82,7 @@ class Listener:
 
 class Shop:
     def __init__(self, api: str, identity: str) -> None:
-        self._api = api
+        self._api, self.subscription_id = api, ""
         self.http = requests.Session()
         self.http.trust_env = False
         answer = self.http.post(
@@ -96,16 +96,17 @@ class Shop:
     ) -> requests.Response:
         return self.http.request(method, self._api + path, json=body, headers=headers, timeout=35)
 
-    def subscribe(self, url: str) -> tuple[str, str]:
-        """The subscription's id and its signing secret."""
+    def subscribe(self, url: str) -> str:
+        """The subscription's signing secret."""
         body = {"name": f"demo {uuid.uuid4().hex[:6]}", "channel": "webhook", "target": {"url": url}, "events": ["*"]}
         answer = self.call("POST", "/v1/subscriptions", body)
         expect(answer.status_code == 201, f"a subscription to {url}, not {answer.status_code} {answer.text}")
-        return answer.json()["id"], answer.json()["signing_secret"]
+        self.subscription_id = str(answer.json()["id"])
+        return str(answer.json()["signing_secret"])
 
-    def unsubscribe(self, subscription_id: str) -> None:
-        etag = self.call("GET", f"/v1/subscriptions/{subscription_id}").headers["ETag"]
-        self.call("DELETE", f"/v1/subscriptions/{subscription_id}", headers={"If-Match": etag})
+    def unsubscribe(self) -> None:
+        path = f"/v1/subscriptions/{self.subscription_id}"
+        self.call("DELETE", path, headers={"If-Match": self.call("GET", path).headers["ETag"]})
 
     def checkout(self, order: str, **more: Any) -> requests.Response:
         body = {
