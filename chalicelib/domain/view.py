@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from chalicelib.domain.facts import Decline, Fact, Kind
 from chalicelib.domain.fold import Folded
@@ -11,6 +12,7 @@ from chalicelib.domain.operation import OPERATOR, Operation, OperationStatus, fa
 from chalicelib.domain.payment import Address, Attempt, Customer, Json, NextAction, Payment, Status
 
 
+@lru_cache(1024)  # a payment shows a few times again and again: as keys, in its events and in the answer
 def text_of(at: datetime) -> str:
     """RFC 3339 in UTC with exactly six decimals, so that the text sorts as the time does."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"

@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from pydantic_core import to_json
+
 from chalicelib import telemetry
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import Stored, Version
@@ -78,7 +80,7 @@ def event_message(payment: Payment, event: Event, *, again: bool = False) -> byt
         "body": event.body,
         "again": again,
     }
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return to_json(document)
 
 
 def chore(do: str, id: str) -> bytes:
