@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -25,7 +26,6 @@ class Row:
 def row_of(kind: Kind[T], value: T) -> Row:
     """What `put` writes. Raises TooLarge over a limit, Unreadable for a key that no database could keep."""
     id = kind.id_of(value)
-    check_key(id, f"The id of a document in {kind.name}")
     document = kind.encode(value)
     if len(document) > DOCUMENT_BYTES_MAX:
         raise TooLarge(
@@ -33,15 +33,33 @@ def row_of(kind: Kind[T], value: T) -> Row:
             "Nothing was written: shorten its texts or lists."
         )
     keys = tuple(index.key_of(value) for index in kind.indexes)
-    for index, key in zip(kind.indexes, keys, strict=True):
+    filters = tuple(_plain(filter_of(value)) for filter_of in kind.filters.values())
+    row = Row(id, document, keys, filters)
+    for text in _texts_of(row):
+        if not is_storable(text):
+            _refuse(kind, row)
+    return row
+
+
+def _texts_of(row: Row) -> Iterator[str]:
+    yield row.id
+    for key in row.keys:
+        if key is not None:
+            yield key.partition
+            yield key.sort
+    yield from filter(None, row.filters)
+
+
+def _refuse(kind: Kind[Any], row: Row) -> None:
+    """Names the text that no database could keep; apart, because naming every one costs more than checking it."""
+    check_key(row.id, f"The id of a document in {kind.name}")
+    for index, key in zip(kind.indexes, row.keys, strict=True):
         if key is not None:
             check_key(key.partition, f"The partition in {kind.name}.{index.name}")
             check_key(key.sort, f"The sort key in {kind.name}.{index.name}")
-    filters = tuple(_plain(filter_of(value)) for filter_of in kind.filters.values())
-    for name, text in zip(kind.filters, filters, strict=True):
+    for name, text in zip(kind.filters, row.filters, strict=True):
         if text is not None:
             check_key(text, f"The field {name} in {kind.name}")
-    return Row(id, document, keys, filters)
 
 
 def stored_of(kind: Kind[T], id: str, version: int, document: bytes) -> Stored[T]:
