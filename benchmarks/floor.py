@@ -50,8 +50,7 @@ class Journal:
 
 
 class Sessions:
-    """One session for each thread, as the product has them: without the environment's proxies and .netrc, whose look-up
-    costs more than some of what is measured here."""
+    """One session of requests for each thread, as it comes: its defaults are part of what a call through requests costs."""
 
     def __init__(self) -> None:
         self._local = threading.local()
@@ -60,7 +59,6 @@ class Sessions:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
             session = self._local.session = requests.Session()
-            session.trust_env = False
         return session
 
 

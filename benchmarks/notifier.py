@@ -35,7 +35,6 @@ class Floor:
         self._sink, self._body = sink, message["body"].encode()
         self._journal = Journal(str(folder / "notifier-floor.db"))
         self._session = requests.Session()
-        self._session.trust_env = False
 
     def prepare(self, count: int) -> None: ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from pydantic_core import to_json
 
 from chalicelib.api.operation import Call
 from chalicelib.api.problem import problem
@@ -27,7 +27,7 @@ def operation_json(operation: Operation, folded: Folded) -> str:
 
 
 def _json(document: Json) -> str:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return to_json(document).decode()
 
 
 def checkout_renderer(call: Call) -> Render:

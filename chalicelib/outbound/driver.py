@@ -12,6 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TypeVar
 
 import requests
@@ -153,7 +154,7 @@ def _prepared(request: HttpRequest) -> requests.PreparedRequest:
     credentials of the environment, none of which a PSP's call may have, and a third of the call's CPU."""
     prepared = requests.PreparedRequest()
     prepared.method, prepared.hooks = request.method, default_hooks()
-    prepared.prepare_url(request.url, None)
+    prepared.url = _normalized(request.url)
     prepared.headers = CaseInsensitiveDict({"User-Agent": "PaymentServer", "Accept": "application/json"})
     for name, value in request.headers.items():
         if not _HEADER.fullmatch(value):  # a key pasted with its line's end; the transport's error would show it
@@ -163,6 +164,14 @@ def _prepared(request: HttpRequest) -> requests.PreparedRequest:
         prepared.headers["Content-Length"] = str(len(request.body))
     prepared.body = request.body
     return prepared
+
+
+@lru_cache(256)  # a connection's address for new checkouts is the same every time
+def _normalized(url: str) -> str | None:
+    """The address as requests would send it. Raises requests' InvalidURL."""
+    prepared = requests.PreparedRequest()
+    prepared.prepare_url(url, None)
+    return prepared.url
 
 
 class _TooSlowOrLarge(Exception):
