@@ -25,14 +25,19 @@ _OPERATION_OF = {
 
 def amend(payment: Payment, change: Change, now: datetime) -> Payment:
     """The payment after `change`; the very same object where nothing new was said, so that nothing need be written."""
+    return amended(payment, change, now)[0]
+
+
+def amended(payment: Payment, change: Change, now: datetime) -> tuple[Payment, Folded | None]:
+    """What `amend` gives, with its fold for who needs that too; None where nothing new was said."""
     facts = join(payment.facts, change.facts)
     attempts = attempts_after(payment.attempts, change)
     operations = operations_after(payment.operations, change)
     resolutions = resolutions_after(payment.resolutions, change)
     said = (facts, attempts, operations, resolutions)
     if said == (payment.facts, payment.attempts, payment.operations, payment.resolutions) and not _tells(change):
-        return payment
-    amended = replace(
+        return payment, None
+    after = replace(
         payment,
         facts=facts,
         attempts=attempts,
@@ -41,15 +46,15 @@ def amend(payment: Payment, change: Change, now: datetime) -> Payment:
         timeline=bounded(payment.timeline + change.entries),
         updated_at=max(now, payment.updated_at),
     )
-    folded = fold(amended)
-    policy = policy_of(amended, folded, now)
-    operations = _with_foreign(amended, folded, now) + policy.operations
-    if operations != amended.operations:
-        amended = replace(amended, operations=operations)
-        folded = fold(amended)
-    amended = _watched(amended, folded, {one.id: one for one in change.asked}, now)
-    amended = with_events(payment, amended, folded, policy.reviews, now)
-    return replace(amended, due_at=due_of(amended))
+    folded = fold(after)
+    policy = policy_of(after, folded, now)
+    operations = _with_foreign(after, folded, now) + policy.operations
+    if operations != after.operations:
+        after = replace(after, operations=operations)
+        folded = fold(after)
+    watched = _watched(after, folded, {one.id: one for one in change.asked}, now)
+    told = with_events(payment, watched, folded, policy.reviews, now)
+    return replace(told, due_at=due_of(told)), folded
 
 
 def _tells(change: Change) -> bool:

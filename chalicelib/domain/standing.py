@@ -58,6 +58,12 @@ class Standing:
         return self.authorized > expected or self.refunded > self.captured
 
     @property
+    def waits_for_completion(self) -> bool:
+        """Whether the shopper approved, and nothing has moved or ended since."""
+        moved = self.captured or self.held or self.processing
+        return self.approved and self.live and not moved
+
+    @property
     def has_money(self) -> bool:
         """Whether money came and has not all gone back."""
         return self.captured > self.refunded or self.held > 0

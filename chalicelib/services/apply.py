@@ -22,7 +22,7 @@ from chalicelib.domain.amend import amend
 from chalicelib.domain.change import Change
 from chalicelib.domain.configuration import InboxItem
 from chalicelib.domain.errors import NotFound, PaymentServerError, SignatureInvalid, StaleVersion
-from chalicelib.domain.facts import Fact, State
+from chalicelib.domain.facts import Fact
 from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import inbox_id_of, payment_id_in
 from chalicelib.domain.payment import Entry, Payment
@@ -139,9 +139,10 @@ class Apply:
         entry = Entry(now, "webhook", summary, {"attempt_id": attempt_id, "connection_id": live.connection.id})
         change = Change(facts=facts, entries=(entry,))
         stored = commit(self._ports, stored, lambda newest: amend(newest, change, now))
-        if live.connector.capabilities.completes_on_return and any(one.state is State.APPROVED for one in facts):
+        folded = fold(stored.value)
+        if live.connector.capabilities.completes_on_return and folded.standings[attempt_id].waits_for_completion:
             self._ports.queue.send(Topic.CHORES, chore("sync", stored.value.id))
-        odd = {fact.id for fact in fold(stored.value).anomalies} & {fact.id for fact in facts}
+        odd = {fact.id for fact in folded.anomalies} & {fact.id for fact in facts}
         if odd:
             raise NotApplied("anomalous", f"the amount is not what was asked ({', '.join(sorted(odd))[:200]})")
 

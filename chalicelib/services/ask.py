@@ -152,7 +152,7 @@ class _Question:
         folded = self._folded(facts)
         standing = folded.standings[self._attempt.id]
         paid = any(one.has_money for one in folded.standings.values())
-        if not standing.approved or standing.ended is not None or standing.processing or paid or folded.anomalies:
+        if not standing.waits_for_completion or paid or folded.anomalies:
             return Change()
         said = self._ports.driver.converse(self._live.connector.complete(self._reference()), self._deadline)
         if isinstance(said, Refusal):

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.contracts.store import Stored
-from chalicelib.domain.amend import amend
+from chalicelib.domain.amend import amend, amended
 from chalicelib.domain.change import Change, Closing
 from chalicelib.domain.claim import given_back, leased, settled
 from chalicelib.domain.errors import InProgress, Invalid, NotFound, StaleVersion, StorageFault, VaultFault
@@ -44,7 +44,7 @@ class TryChain:
         except NotFound:
             return Candidate(connection_id, usable=False, capabilities=None)
         except (VaultFault, StorageFault) as error:  # one connection's secret must not stop the others
-            log.error("connection unusable", extra={"fields": {"connection": connection_id, "detail": error.detail}})
+            log.error("connection unusable", extra={"fields": {"connection_id": connection_id, "detail": error.detail}})
             return Candidate(connection_id, usable=False, capabilities=None)
         return Candidate(connection_id, live.usable, live.connector.capabilities)
 
@@ -148,7 +148,8 @@ class TryChain:
         if hop is not None and _may_go_on(payment, tried, inert):
             change = tried.change + self._onward(payment, tried, hop, now)
             return turn.with_claim(amend(payment, change, now), leased(turn.claim(payment), now))
-        return _answered(amend(payment, tried.change, now), turn, render)
+        newer, folded = amended(payment, tried.change, now)
+        return _answered(newer, turn, render, folded)
 
     def _onward(self, payment: Payment, tried: Tried, hop: str, now: datetime) -> Change:
         """One put closes the earlier attempt off and starts the next one."""
@@ -212,12 +213,12 @@ def was_cancelled(payment: Payment) -> bool:
     )
 
 
-def _answered(payment: Payment, turn: Turn, render: Render) -> Payment:
+def _answered(payment: Payment, turn: Turn, render: Render, folded: Folded | None = None) -> Payment:
     """The payment with the answer the turn settled to, or with its claim given back while the matter is in doubt."""
     claim = turn.claim(payment)
     if claim.answer_status is not None:
         return payment
-    folded = fold(payment)
+    folded = folded or fold(payment)
     verdict = verdict_of(payment, folded, turn)
     if verdict is Verdict.IN_DOUBT:
         return turn.with_claim(payment, given_back(claim))

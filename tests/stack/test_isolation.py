@@ -25,6 +25,12 @@ Owned = dict[str, str]  # what merchant account `default` has: kind of object to
 CALLS: dict[str, tuple[tuple[str, ...], object]] = {
     "read_payment": (("payment",), None),
     "read_timeline": (("payment",), None),
+    "capture_payment": (("payment",), {}),
+    "cancel_payment": (("payment",), {}),
+    "refund_payment": (("payment",), {}),
+    "retry_payment": (("payment",), {}),
+    "sync_payment": (("payment",), None),
+    "resolve_payment": (("payment",), {"attempt_id": "att_1", "outcome": "accept", "note": "seen"}),
     "read_connection": (("connection",), None),
     "update_connection": (("connection",), {"enabled": False}),
     "delete_connection": (("connection",), None),
