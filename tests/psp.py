@@ -4,7 +4,7 @@ falls silent, repeats itself or lies when a test says so."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -32,12 +32,13 @@ from chalicelib.domain.payment import CaptureMode, NextAction
 
 Json = dict[str, Any]
 ANSWER, SILENT, LOST, NOT_SENT, DECLINE = "answer", "silent", "lost", "not_sent", "decline"
+HARD, FRAUD = "hard", "fraud"  # declines of another class than soft
 
 
 @dataclass
 class SimulatedPsp:
     """Sessions of one account, by reference. `script` decides what opening does, `plan` what an operation does (answer,
-    silent: done but not answered, lost: neither, not_sent, decline); by default all is answered."""
+    silent: done but not answered, lost: neither, not_sent, decline, hard, fraud); by default all is answered."""
 
     name: str
     sessions: dict[str, Json] = field(default_factory=dict)
@@ -164,6 +165,7 @@ class SimulatedSettings(BaseModel):
 
 
 PSPS: dict[str, SimulatedPsp] = {}
+DECLINES = {DECLINE: DeclineClass.SOFT, HARD: DeclineClass.HARD, FRAUD: DeclineClass.FRAUD}
 _MOVEMENT = {"captures": Kind.CAPTURE, "voids": Kind.RELEASE, "refunds": Kind.REFUND}
 
 
@@ -204,8 +206,8 @@ class SimulatedConnector:
             raise NotSent("nobody listens")
         if said == LOST:
             raise OutcomeUnknown("the request was lost")
-        if said == DECLINE:
-            return _declined("insufficient_funds")
+        if said in DECLINES:
+            return _declined("insufficient_funds", DECLINES[said])
         session = self.psp.open(order)
         if said == SILENT:
             raise OutcomeUnknown("the answer was lost")
@@ -219,7 +221,7 @@ class SimulatedConnector:
 
     def fetch(self, attempt: AttemptRef) -> Conversation[Sequence[Fact]]:
         self._reach()
-        return facts_of(self.psp.sessions[attempt.attempt_id], attempt.attempt_id)
+        return self._facts_of(self.psp.sessions[attempt.attempt_id], attempt.attempt_id)
         yield
 
     def recover(self, attempt: AttemptRef) -> Conversation[Opened | Refusal | None]:
@@ -229,6 +231,7 @@ class SimulatedConnector:
         yield
 
     def expire(self, attempt: AttemptRef) -> Conversation[Sequence[Fact]]:
+        assert "expire" in self.capabilities.operations, "what a connector does not offer is never called"
         self._reach()
         return facts_of(self.psp.expire(attempt.attempt_id), attempt.attempt_id)
         yield
@@ -261,8 +264,8 @@ class SimulatedConnector:
             raise NotSent("nobody listens")
         if said == LOST:
             raise OutcomeUnknown("the request was lost")
-        if said == DECLINE:
-            return _declined("refused")
+        if said in DECLINES:
+            return _declined("refused", DECLINES[said])
         try:
             movement = self.psp.operate(kind, order)
         except Declined as why:
@@ -278,8 +281,14 @@ class SimulatedConnector:
 
     def read(self, delivery: Delivery) -> Sequence[Fact | AskPsp]:
         attempt_id = delivery.body.decode()
-        return facts_of(self.psp.sessions[attempt_id], attempt_id)
+        return self._facts_of(self.psp.sessions[attempt_id], attempt_id)
+
+    def _facts_of(self, session: Json, attempt_id: str) -> tuple[Fact, ...]:
+        """A PSP that does not name operations shows their movements without our ids."""
+        facts = facts_of(session, attempt_id)
+        named = self.capabilities.names_operations
+        return facts if named else tuple(replace(fact, operation_id=None) for fact in facts)
 
 
-def _declined(code: str) -> Refusal:
-    return Refusal(RefusalKind.DECLINED, code, Decline(DeclineClass.SOFT, "declined", code))
+def _declined(code: str, cls: DeclineClass = DeclineClass.SOFT) -> Refusal:
+    return Refusal(RefusalKind.DECLINED, code, Decline(cls, "declined", code))

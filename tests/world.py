@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,9 +16,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from chalicelib.api.problem import problem
-from chalicelib.contracts.connector import (
-    Conversation,
-)
+from chalicelib.contracts.connector import Conversation
 from chalicelib.contracts.publisher import Publication, Receipt, Target
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import NEW, Store
@@ -161,6 +160,12 @@ class World:
             document = {"name": name, "otherwise": {"use": list(self.psps)}, "unanswered": unanswered, "late": "accept"}
             self._put(ROUTE, Route("default", name, document, 1, NOW, NOW))
         self._put(SUBSCRIPTION, Subscription("default", "sub_1", "one", "recorder", {}, {}, ("*",), True, 1, NOW, NOW))
+
+    def offer(self, psp: str, *, needs_return_link: bool = False, **capabilities: Any) -> None:
+        """From now on the connector of `psp` offers something else."""
+        connector: Any = self.configuration.connection("default", psp).connector
+        connector.capabilities = replace(connector.capabilities, **capabilities)
+        connector.needs_return_link = needs_return_link
 
     def _put(self, kind: Any, value: Any) -> None:
         self.store.put(kind, value, expect=NEW)

@@ -1,0 +1,87 @@
+"""Payments as far as a test needs them, and short questions about where they stand."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from chalicelib.domain.fold import Amounts, fold
+from chalicelib.domain.operation import OperationKind
+from chalicelib.domain.payment import CaptureMode, Payment
+from chalicelib.services.kinds import PAYMENT
+from chalicelib.services.turns import Answer
+from tests.psp import SILENT
+from tests.world import World
+
+CAPTURE, CANCEL, REFUND = OperationKind.CAPTURE, OperationKind.CANCELLATION, OperationKind.REFUND
+
+
+def pay(world: World, payment: Payment, number: int = -1, **how: Any) -> None:
+    """The shopper pays on the page of an attempt, the newest by default, and its PSP says so."""
+    attempt = payment.attempts[number]
+    world.psps[attempt.connection_id].pay(attempt.id, **how)
+    hear(world, payment, number)
+
+
+def hear(world: World, payment: Payment, number: int = -1) -> None:
+    """The PSP tells by webhook how an attempt stands."""
+    attempt = world.payment(payment.id).attempts[number]
+    world.webhook(attempt.connection_id, attempt.id)
+    world.settle()
+
+
+def sold(world: World, **order: Any) -> Payment:
+    """1000 captured."""
+    payment = world.open(**order).payment
+    pay(world, payment)
+    return world.payment(payment.id)
+
+
+def held(world: World, **order: Any) -> Payment:
+    """1000 authorized, to be captured."""
+    return sold(world, capture=CaptureMode.MANUAL, **order)
+
+
+def sealed(world: World, **order: Any) -> Payment:
+    """psp-1 opened a page and never said so: it is sealed, and psp-2's page is shown. psp-1 can not be reached either, so
+    that a shopper who has its address could still pay there."""
+    world.psps["psp-1"].script = lambda order: SILENT
+    world.psps["psp-1"].can_read = False
+    payment = world.open(**order).payment
+    world.settle()
+    return world.payment(payment.id)
+
+
+def amounts(world: World, payment: Payment) -> Amounts:
+    return fold(world.payment(payment.id)).amounts
+
+
+def attempts(world: World, payment: Payment) -> list[str]:
+    now = world.payment(payment.id)
+    standings = fold(now).standings
+    return [str(standings[one.id].status) for one in now.attempts]
+
+
+def operations(world: World, payment: Payment) -> list[tuple[str, ...]]:
+    """(kind, status, origin) of each, the oldest first."""
+    now = world.payment(payment.id)
+    folded = fold(now)
+    return [(str(one.kind), str(folded.operations[one.id]), str(one.origin)) for one in now.operations]
+
+
+def told(world: World, payment: Payment) -> list[str]:
+    """The types of the payment's events, the oldest first."""
+    return [entry.type for entry in world.payment(payment.id).journal]
+
+
+def timeline(world: World, payment: Payment) -> str:
+    return "\n".join(f"{entry.kind}: {entry.summary}" for entry in world.payment(payment.id).timeline)
+
+
+def shown(answer: Answer) -> Any:
+    return json.loads(answer.rendered.body)
+
+
+def queue_of_operators(world: World) -> list[str]:
+    """Ids of the payments that wait for an operator."""
+    return [one.value.id for one in world.store.find(PAYMENT, "attention", "default").items]
