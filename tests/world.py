@@ -34,7 +34,7 @@ from chalicelib.services.audit import Actor
 from chalicelib.services.checkout import Checkout
 from chalicelib.services.configuration import Configuration
 from chalicelib.services.intake import Intake
-from chalicelib.services.kinds import CONNECTION, PAYMENT, ROUTE, SUBSCRIPTION
+from chalicelib.services.kinds import CONNECTION, PAYMENT, ROUTE, SUBSCRIPTION, route_key
 from chalicelib.services.notify import Notify
 from chalicelib.services.operate import Keyed, Operate
 from chalicelib.services.ports import Ports
@@ -166,6 +166,14 @@ class World:
         connector: Any = self.configuration.connection("default", psp).connector
         connector.capabilities = replace(connector.capabilities, **capabilities)
         connector.needs_return_link = needs_return_link
+
+    def late(self, policy: str) -> None:
+        """From now on the routes say this of late money."""
+        for name in ("default", "careful"):
+            stored = self.store.get(ROUTE, route_key("default", name))
+            route = replace(stored.value, document={**stored.value.document, "late": policy})
+            self.store.put(ROUTE, route, expect=stored.version)
+        self.configuration.forget()
 
     def _put(self, kind: Any, value: Any) -> None:
         self.store.put(kind, value, expect=NEW)
