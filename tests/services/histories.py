@@ -25,7 +25,7 @@ def pay(world: World, payment: Payment, number: int = -1, **how: Any) -> None:
 
 def hear(world: World, payment: Payment, number: int = -1) -> None:
     """The PSP tells by webhook how an attempt stands."""
-    attempt = world.payment(payment.id).attempts[number]
+    attempt = payment.attempts[number]
     world.webhook(attempt.connection_id, attempt.id)
     world.settle()
 
