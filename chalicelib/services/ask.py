@@ -162,10 +162,10 @@ class _Question:
         return Change(facts=tuple(said))
 
     def _must_close(self, facts: Sequence[Fact], close: bool) -> bool:
-        """Whether the page must be ended at the PSP: given up, past its time, or paid for elsewhere; and nothing moved,
-        ended or is in doubt."""
+        """Whether the page must be ended at the PSP, where the connector can: given up, past its time, or paid for
+        elsewhere; and nothing moved, ended or is in doubt."""
         attempt = self._attempt
-        if attempt.psp_reference is None:
+        if attempt.psp_reference is None or "expire" not in self._live.connector.capabilities.operations:
             return False
         folded = self._folded(facts)
         standing = folded.standings[attempt.id]
