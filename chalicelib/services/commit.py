@@ -14,6 +14,7 @@ from chalicelib.contracts.store import Stored, Version
 from chalicelib.domain.errors import QueueFault, StaleVersion
 from chalicelib.domain.operation import Called
 from chalicelib.domain.payment import Event, Payment
+from chalicelib.domain.watch import Phase
 from chalicelib.services.kinds import PAYMENT
 from chalicelib.services.ports import Ports
 
@@ -62,10 +63,10 @@ def announce(ports: Ports, before: Payment, after: Payment) -> None:
 
 
 def _sets_off_work(before: Payment, after: Payment) -> bool:
-    """Whether a page must be closed at its PSP now, or a rule wants an operation."""
-    closed = {attempt.id for attempt in before.attempts if attempt.closed}
+    """Whether a page must be closed at its PSP now (given up, or paid for elsewhere), or a rule wants an operation."""
+    closing = {attempt.id for attempt in before.attempts if attempt.phase == Phase.CLOSED}
     known = {operation.id for operation in before.operations}
-    return any(attempt.closed and attempt.id not in closed for attempt in after.attempts) or any(
+    return any(attempt.phase == Phase.CLOSED and attempt.id not in closing for attempt in after.attempts) or any(
         operation.called is Called.PLANNED and operation.id not in known for operation in after.operations
     )
 
