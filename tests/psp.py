@@ -47,6 +47,7 @@ class SimulatedPsp:
     answers: dict[str, Json] = field(default_factory=dict)  # what a key was answered with
     script: Callable[[CheckoutOrder], str] = lambda order: ANSWER
     plan: Callable[[str, MoneyOrder], str] = lambda kind, order: ANSWER
+    completion: str = ANSWER  # what taking approved money does: answer, silent, lost, decline
     settles: str = "succeeded"  # how an operation is at first: succeeded or pending
     can_read: bool = True
 
@@ -240,8 +241,14 @@ class SimulatedConnector:
         self._reach()
         session = self.psp.sessions[attempt.attempt_id]
         self.psp.operated.append(f"{attempt.attempt_id}-complete")
+        if self.psp.completion == DECLINE:
+            return _declined("insufficient_funds")
+        if self.psp.completion == LOST:
+            raise OutcomeUnknown("the request was lost")
         if session["status"] == "approved":
             self.psp.pay(attempt.attempt_id, late=True)
+        if self.psp.completion == SILENT:
+            raise OutcomeUnknown("the answer was lost")
         return facts_of(session, attempt.attempt_id)
         yield
 
