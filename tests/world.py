@@ -119,22 +119,29 @@ class World:
         *,
         psps: dict[str, SimulatedPsp] | None = None,
         configure: bool = True,
+        clock: HandClock | None = None,
+        recorder: Recorder | None = None,
+        **ports: Any,
     ) -> None:
-        self.clock, self.recorder = HandClock(), Recorder()
+        """`ports` replace those that a world has by itself."""
+        self.clock, self.recorder = clock or HandClock(), recorder or Recorder()
         self.store: Any = store or MemoryStore()
-        self.queue = EmbeddedQueue(str(folder / "queue.db"), clock=lambda: self.clock.at.timestamp())
-        self.psps = psps or {name: SimulatedPsp(name) for name in ("psp-1", "psp-2")}
-        self.ports = Ports(
-            store=self.store,
-            queue=self.queue,
-            vault=PlainVault(),
-            clock=self.clock,
-            driver=PlainDriver(),  # type: ignore[arg-type]
-            connectors={"simulated": SimulatedConnector},  # type: ignore[dict-item]
-            publishers={"recorder": self.recorder},
-            public_url="https://pay.example",
-            return_key=b"k" * 32,
+        self.queue: Any = ports.get("queue") or EmbeddedQueue(
+            str(folder / "queue.db"), clock=lambda: self.clock.at.timestamp()
         )
+        self.psps = psps or {name: SimulatedPsp(name) for name in ("psp-1", "psp-2")}
+        own: dict[str, Any] = {
+            "store": self.store,
+            "queue": self.queue,
+            "vault": PlainVault(),
+            "clock": self.clock,
+            "driver": PlainDriver(),
+            "connectors": {"simulated": SimulatedConnector},
+            "publishers": {"recorder": self.recorder},
+            "public_url": "https://pay.example",
+            "return_key": b"k" * 32,
+        }
+        self.ports = Ports(**{**own, **ports})
         for psp in self.psps.values():
             PSPS[f"{folder}/{psp.name}"] = psp
         if configure:

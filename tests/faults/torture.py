@@ -1,0 +1,106 @@
+"""`make torture`: histories of the state machine, one seed each, on every core, for as long as one likes.
+
+    SECONDS=3600 make torture          an hour
+    SEED=17 make torture               one history again, step by step
+
+Prints steps and steps per second as it goes. On a broken promise it prints what was broken and the line that repeats the
+history, and ends with 1.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import sys
+import time
+import traceback
+from collections import Counter
+from random import Random
+
+from tests.faults.machine import Machine, Overheard
+from tests.faults.rules import anything
+
+STEPS = 80
+REST_S, LONG_REST_S = 8 * 86_400, 45 * 86_400
+
+
+def history(seed: int, steps: int = STEPS, *, aloud: bool = False) -> Counter[str]:
+    """One history and its rest; what happened, by rule. Raises what went wrong."""
+    chance, machine, done = Random(seed), Machine(), Counter[str]()
+    machine.chance = chance
+    machine.meanwhile = lambda: anything(machine, chance)
+    overheard = Overheard(machine.promises.wrongs)
+    logging.getLogger("paymentserver").addHandler(overheard)
+    try:
+        for number in range(steps):
+            name = anything(machine, chance)
+            done[name] += 1
+            if aloud:
+                print(number, name, [f"{one.id[-4:]} {one.status}" for one in machine.store.payments.values()])
+            machine.promises.check()
+        machine.at_rest(LONG_REST_S if chance.random() < 0.1 else REST_S)
+        machine.promises.at_rest()
+    finally:
+        logging.getLogger("paymentserver").removeHandler(overheard)
+    done["kill"] = machine.kills
+    return done
+
+
+def _worker(first: int, stride: int, seconds: float, results: multiprocessing.Queue) -> None:  # type: ignore[type-arg]
+    logging.getLogger("paymentserver").propagate = False
+    ends, seed = time.monotonic() + seconds, first
+    while time.monotonic() < ends:
+        try:
+            done = history(seed)
+        except BaseException:
+            results.put((seed, None, traceback.format_exc(limit=-4)))
+        else:
+            results.put((seed, done, ""))
+        seed += stride
+    results.put((-1, None, ""))
+
+
+def torture(seconds: float, first: int, cores: int) -> int:
+    results: multiprocessing.Queue = multiprocessing.Queue()  # type: ignore[type-arg]
+    workers = [
+        multiprocessing.Process(target=_worker, args=(first + number, cores, seconds, results), daemon=True)
+        for number in range(cores)
+    ]
+    for worker in workers:
+        worker.start()
+    began = told = time.monotonic()
+    total, histories, broken, running = Counter[str](), 0, 0, cores
+    while running:
+        seed, done, wrong = results.get()
+        if seed < 0:
+            running -= 1
+        elif done is None:
+            broken += 1
+            print(f"\nBROKEN by seed {seed}\n{wrong}\nRepeat it: SEED={seed} make torture", flush=True)
+        else:
+            histories += 1
+            total += done
+        if time.monotonic() - told > 5 or not running:
+            told = time.monotonic()
+            steps, took = total.total() - total["kill"], told - began
+            print(
+                f"seeds from {first}: {histories} histories, {steps} steps, {steps / took:.0f} steps/s, {total['kill']} kills",
+                flush=True,
+            )
+    print(", ".join(f"{name} {count}" for name, count in total.most_common()))
+    return 1 if broken else 0
+
+
+def main() -> int:
+    logging.getLogger("paymentserver").propagate = False
+    if "SEED" in os.environ:
+        history(int(os.environ["SEED"]), aloud=True)
+        print("No promise was broken.")
+        return 0
+    first = int(os.environ.get("FIRST", time.time_ns() // 1_000_000 % 10**9 * 1000))
+    return torture(float(os.environ.get("SECONDS", "60")), first, int(os.environ.get("CORES", os.cpu_count() or 1)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
