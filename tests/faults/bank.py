@@ -132,6 +132,16 @@ class Bank(SimulatedPsp):
             return captured_of(payment) - sum_of(ours["refunds"])
         return held_at_first(payment) - sum_of(ours["captures"]) - sum_of(ours["voids"])
 
+    def end(self, attempt_id: str, how: str) -> None:
+        """Nobody may pay any more, though a payment that is on its way may still come."""
+        self.sessions[attempt_id].update(status=how, ended=True)
+        self.tell(attempt_id)
+
+    def expire(self, attempt_id: str) -> Json:
+        if self.sessions[attempt_id]["status"] in PAYABLE:
+            self.end(attempt_id, "expired")
+        return self.sessions[attempt_id]
+
     def save(self) -> None:
         """Every change is told by a webhook, with the session as it is then."""
 
@@ -257,18 +267,11 @@ class BankConnector(SimulatedConnector):
         yield
 
     def expire(self, attempt: AttemptRef) -> Conversation[Sequence[Fact]]:
-        said = self._call("money", lambda: self._ended(attempt.attempt_id))
+        said = self._call("money", lambda: self.bank.expire(attempt.attempt_id))
         if isinstance(said, Refusal):
             raise ReadFailed(said.detail)
         return self._facts(said, attempt.attempt_id)
         yield
-
-    def _ended(self, attempt_id: str) -> Json:
-        was = self.bank.sessions[attempt_id]["status"]
-        session = self.bank.expire(attempt_id)
-        if session["status"] != was:
-            self.bank.tell(attempt_id)
-        return session
 
     def complete(self, attempt: AttemptRef) -> Conversation[Sequence[Fact] | Refusal]:
         said = self._call("money", lambda: self._completed(attempt.attempt_id))

@@ -21,6 +21,7 @@ from chalicelib.domain.errors import Conflict, Fault, InProgress
 from chalicelib.services.kinds import CONNECTION, ROUTE, SUBSCRIPTION
 from chalicelib.services.sweep import sweep
 from chalicelib.services.turns import Answer
+from chalicelib.storage.memory import MemoryStore
 from tests.builders import NOW
 from tests.faults.bank import CONNECTORS, Bank, BankConnector, Mail, ReticentConnector
 from tests.faults.promises import Promises
@@ -42,7 +43,7 @@ ROUNDS_MAX = 600
 class Machine:
     """`call` is how anybody asks PaymentServer something; `check` raises what went wrong since it was asked last."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: Any = None) -> None:
         self.chance = Random(0)
         self.clock, self.recorder = HandClock(), Recorder()
         self.trouble = Trouble(self._meanwhile)
@@ -51,7 +52,7 @@ class Machine:
             for name, connector in BANKS.items()
         }
         self.promises = Promises(self)
-        self.store = TroubledStore(self.trouble, self.promises.committed)
+        self.store = TroubledStore(store or MemoryStore(), self.trouble, self.promises.committed)
         self.queue = TroubledQueue(self.trouble, self._now_s)
         self.driver = TroubledDriver(self.trouble, self._now_s)
         self.recorder.fails = self._told

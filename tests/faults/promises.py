@@ -123,7 +123,7 @@ class Promises:
             session = self._session(earlier.id)
             if session is None or earlier.closed in _GIVEN_UP:
                 continue
-            if session["status"] in PAYABLE or books_of(session).kept:
+            if session["status"] in PAYABLE or (books_of(session).kept and "ended" not in session):
                 yield f"another attempt starts although {earlier.id} is {session['status']} at the bank"
 
     def _one_page_to_pay_on(self) -> None:

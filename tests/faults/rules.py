@@ -116,15 +116,15 @@ def shopper(machine: Machine, chance: Random) -> object:
     if act == "pay" or (act == "odd" and chance.random() < 0.7):
         bank.pay(attempt_id, late=True)
     elif act == "odd":
-        bank.pay(attempt_id, more=chance.choice((-1, 1)), late=True)
+        asked = bank.sessions[attempt_id]["amount"]["value"]
+        bank.pay(attempt_id, more=chance.choice((-1, 1)) if asked > 1 else 1, late=True)
     elif act == "approve" and bank.capabilities.completes_on_return:
         bank.approve(attempt_id)
         bank.tell(attempt_id)
     elif act == "decline":
         bank.decline_try(attempt_id)
     else:
-        bank.sessions[attempt_id]["status"] = "cancelled"
-        bank.tell(attempt_id)
+        bank.end(attempt_id, "cancelled")
     return True
 
 
@@ -243,7 +243,6 @@ def page_ends(machine: Machine, chance: Random) -> object:
     if found is None or found[0].sessions[found[1]]["expires_at"] > machine.clock.at.strftime("%Y-%m-%dT%H:%M:%S"):
         return False
     found[0].expire(found[1])
-    found[0].tell(found[1])
     return True
 
 

@@ -20,6 +20,7 @@ from random import Random
 
 from tests.faults.machine import Machine, Overheard
 from tests.faults.rules import anything
+from tests.faults.trouble import ValueStore
 
 STEPS = 80
 REST_S, LONG_REST_S = 8 * 86_400, 45 * 86_400
@@ -27,7 +28,7 @@ REST_S, LONG_REST_S = 8 * 86_400, 45 * 86_400
 
 def history(seed: int, steps: int = STEPS, *, aloud: bool = False) -> Counter[str]:
     """One history and its rest; what happened, by rule. Raises what went wrong."""
-    chance, machine, done = Random(seed), Machine(), Counter[str]()
+    chance, machine, done = Random(seed), Machine(ValueStore()), Counter[str]()
     machine.chance = chance
     machine.meanwhile = lambda: anything(machine, chance)
     overheard = Overheard(machine.promises.wrongs)
