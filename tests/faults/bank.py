@@ -47,10 +47,15 @@ _KEY = {"captures": "capture", "voids": "cancel", "refunds": "refund"}
 
 @dataclass
 class Mail:
-    """A webhook as it was when the PSP made it: the whole session, though it may have changed since."""
+    """A webhook as it was when the PSP made it: the whole session, though it may have changed since.
+
+    `only_word`: of what somebody else did to a payment that was settled, nothing else would tell us, so it may be late but
+    is never lost.
+    """
 
     bank: str
     body: bytes
+    only_word: bool = False
 
 
 @dataclass
@@ -145,8 +150,8 @@ class Bank(SimulatedPsp):
     def save(self) -> None:
         """Every change is told by a webhook, with the session as it is then."""
 
-    def tell(self, attempt_id: str) -> None:
-        self.mail.append(Mail(self.name, json.dumps(self.sessions[attempt_id]).encode()))
+    def tell(self, attempt_id: str, *, only_word: bool = False) -> None:
+        self.mail.append(Mail(self.name, json.dumps(self.sessions[attempt_id]).encode(), only_word))
 
     # What shoppers, banks and people at the PSP do
 
@@ -160,14 +165,14 @@ class Bank(SimulatedPsp):
         session["payment"] = payment
         self.tell(attempt_id)
 
-    def pay(self, attempt_id: str, *, more: int = 0, late: bool = False) -> None:
+    def pay(self, attempt_id: str, *, more: int = 0, late: bool = False, only_word: bool = False) -> None:
         tries = (self.sessions[attempt_id]["payment"] or {}).get("tries", [])
         super().pay(attempt_id, more=more, late=late)
         payment = self.sessions[attempt_id]["payment"]
         payment["tries"] = tries
         if payment["authorization_expires_at"]:
             payment["authorization_expires_at"] = text_of(self.now() + timedelta(seconds=HOLD_S))
-        self.tell(attempt_id)
+        self.tell(attempt_id, only_word=only_word)
 
     def let_lapse(self) -> None:
         """What was held too long is given back."""

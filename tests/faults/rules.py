@@ -133,7 +133,7 @@ def late_payment(machine: Machine, chance: Random) -> object:
     found = some_session(machine, chance, ("expired", "cancelled"), given=True)
     if found is None or (found[0].sessions[found[1]]["payment"] or {"status": "declined"})["status"] != "declined":
         return False
-    found[0].pay(found[1], late=True)
+    found[0].pay(found[1], late=True, only_word=True)
     return True
 
 
@@ -145,9 +145,9 @@ def webhook(machine: Machine, chance: Random) -> object:
     fate = chance.choice(("deliver", "deliver", "deliver", "twice", "drop"))
     number = chance.randrange(len(bank.mail))
     mail = bank.mail[number]
-    if fate == "drop" or machine.deliver(mail):
-        if fate != "twice":
-            bank.mail.remove(mail)
+    lost = fate == "drop" and not mail.only_word
+    if (lost or machine.deliver(mail)) and fate != "twice" and mail in bank.mail:
+        bank.mail.remove(mail)
     return True
 
 
@@ -197,7 +197,7 @@ def dashboard(machine: Machine, chance: Random) -> object:
     if left <= 0:
         return False
     bank.move(attempt_id, kind, left if kind == "voids" else chance.choice((left, max(left // 2, 1))))
-    bank.tell(attempt_id)
+    bank.tell(attempt_id, only_word=True)
     return True
 
 
@@ -215,7 +215,7 @@ def dispute(machine: Machine, chance: Random) -> object:
         known["state"] = chance.choice(("won", "lost"))
     else:
         return False
-    bank.tell(attempt_id)
+    bank.tell(attempt_id, only_word=True)
     return True
 
 
@@ -233,7 +233,7 @@ def movement_ends(machine: Machine, chance: Random) -> object:
         if not refunds:
             return False
         chance.choice(refunds)["status"] = "failed"
-    bank.tell(attempt_id)
+    bank.tell(attempt_id, only_word=True)
     return True
 
 
