@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.domain.facts import join
 from chalicelib.domain.fold import Folded, fold
 from chalicelib.domain.ids import payment_id_in
+from chalicelib.domain.late import ACCEPT
 from chalicelib.domain.operation import OperationKind, OperationStatus, Origin
 from chalicelib.domain.payment import Closure, Payment, Status
 from chalicelib.services.kinds import DELIVERY
@@ -195,9 +196,9 @@ class Promises:
         for name, value in summed.items():
             if getattr(said, name) != value:
                 yield f"{name} is {getattr(said, name)}, by the banks' books {value}"
-        accepted = sum(value for one in payment.resolutions for _, _, value, _ in one.accepted)
         kept = sum(one.kept for one in books)
-        if kept > max(payment.order.amount.value, accepted):
+        accepted = any(one.outcome == ACCEPT for one in payment.resolutions)  # by an operator's word
+        if kept > payment.order.amount.value and not accepted:
             yield f"{kept} of the shopper's money was kept, {payment.order.amount.value} was asked"
         wanted = _status_by(books)
         if wanted is not None and folded.status is not wanted:
