@@ -19,7 +19,7 @@ from chalicelib.contracts.store import NEW
 from chalicelib.domain.configuration import Connection, Route, Subscription
 from chalicelib.domain.errors import Conflict, Fault, InProgress
 from chalicelib.services.kinds import CONNECTION, ROUTE, SUBSCRIPTION
-from chalicelib.services.sweep import sweep
+from chalicelib.services.sweep import Sweep
 from chalicelib.services.turns import Answer
 from chalicelib.storage.memory import MemoryStore
 from tests.builders import NOW
@@ -38,6 +38,14 @@ ROUTES = {
 }
 DRAIN_MAX = 60
 ROUNDS_MAX = 600
+
+
+class Process(World):
+    """What one start of PaymentServer has in memory."""
+
+    def __init__(self, folder: Path, *arguments: Any, **named: Any) -> None:
+        super().__init__(folder, *arguments, **named)
+        self.sweep = Sweep(self.ports)
 
 
 class Machine:
@@ -64,15 +72,15 @@ class Machine:
         self._running = 0
 
     @property
-    def world(self) -> World:
+    def world(self) -> Process:
         return self._processes[self._running]
 
     def restart(self) -> None:
         """A new process on the same store, queue and banks; its caches are cold."""
         self._processes[self._running] = self._started()
 
-    def _started(self) -> World:
-        return World(
+    def _started(self) -> Process:
+        return Process(
             FOLDER,
             self.store,
             psps=self.banks,  # type: ignore[arg-type]
@@ -111,7 +119,7 @@ class Machine:
         finally:
             self._running = was
 
-    def call(self, act: Callable[[World], Any]) -> Any:
+    def call(self, act: Callable[[Process], Any]) -> Any:
         """What PaymentServer answers; None where it refused, had a fault, or was killed, which a caller can not know."""
         try:
             return act(self.world)
@@ -122,7 +130,7 @@ class Machine:
             self.restart()
             return None
 
-    def ask(self, key: tuple[str, str], act: Callable[[World], Answer]) -> None:
+    def ask(self, key: tuple[str, str], act: Callable[[Process], Answer]) -> None:
         """A merchant's call with an idempotency key; a repeat is the same call."""
         self.promises.asked.setdefault(key, act)
         answer = self.call(act)
@@ -132,7 +140,7 @@ class Machine:
     def work_one(self, topic: Topic) -> bool:
         """One worker takes one message; whatever becomes of it, the queue brings it again unless it was done."""
 
-        def work(world: World) -> bool:
+        def work(world: Process) -> bool:
             for message in world.queue.receive(topic, count=1):
                 try:
                     world.work.handle(message)
@@ -146,7 +154,7 @@ class Machine:
         return self.call(work) is not False
 
     def drain(self) -> None:
-        self.call(lambda world: sweep(world.ports))
+        self.call(lambda world: world.sweep.round())
         for _ in range(DRAIN_MAX):
             if not any([self.work_one(topic) for topic in Topic]):
                 return
@@ -182,7 +190,7 @@ class Machine:
             due = self._next_due()
             if due is None or due > ends.timestamp():
                 return
-            self.forward(max(due - self._now_s(), 0) + 0.002)
+            self.forward(max(due - self._now_s() + 0.002, 1))
             for bank in self.banks.values():
                 bank.settle_all()
         raise AssertionError("PaymentServer finds no rest")

@@ -85,6 +85,10 @@ class MemoryQueue:
         oldest = min((one.sent_ms for one in waiting if one.due_ms <= now), default=now)
         return len(waiting), max(now - oldest, 0) // 1000
 
+    def ready(self, topic: Topic) -> int:
+        now = self._now_ms()
+        return sum(not one.dead and one.due_ms <= now for one in self._topics[topic].values())
+
     def next_due(self) -> float | None:
         """When the next message is due, in seconds since 1970."""
         due = [one.due_ms for waiting in self._topics.values() for one in waiting.values() if not one.dead]

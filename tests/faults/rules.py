@@ -20,7 +20,6 @@ from chalicelib.domain.operation import OperationKind, OperationStatus, Origin
 from chalicelib.domain.payment import CaptureMode, Closure, Payment
 from chalicelib.domain.view import view_of
 from chalicelib.services.returns import come_back, return_token
-from chalicelib.services.sweep import sweep
 from tests.faults import bank as banks
 from tests.faults.bank import PAYABLE, Bank
 from tests.faults.machine import ROUTES, Machine
@@ -161,7 +160,7 @@ def drain(machine: Machine, chance: Random) -> object:
 
 
 def sweeper(machine: Machine, chance: Random) -> object:
-    machine.call(lambda world: sweep(world.ports))
+    machine.call(lambda world: world.sweep.round())
     return True
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.contracts.connector import Conversation, NotSent
-from chalicelib.contracts.store import NEW, Page, Stored, Version
+from chalicelib.contracts.store import NEW, Page, Place, Stored, Version
 from chalicelib.domain.errors import NotFound, QueueFault, StaleVersion, StorageFault
 from chalicelib.outbound.driver import Deadline
 from chalicelib.services.kinds import DELIVERY, DUE, INBOX, PAYMENT
@@ -93,6 +93,10 @@ class TroubledStore:
         self._trouble.point(STORE)
         return self._inner.find(*arguments, **named)
 
+    def due(self, *arguments: Any, **named: Any) -> Any:
+        self._trouble.point(STORE)
+        return self._inner.due(*arguments, **named)
+
     def due_s(self) -> list[float]:
         """The times in the due indexes, in seconds since 1970, as late as the sweeper acts on them."""
         times = []
@@ -126,14 +130,22 @@ class ValueStore:
         self, kind: Any, index: str, partition: str, *, until: str | None = None, newest_first: bool = True,
         after: str | None = None, limit: int = 50, since: str | None = None, where: Any = None,
     ) -> Any:  # fmt: skip
+        found = self._places(kind, index, partition, until)
+        found.sort(key=lambda one: one[:2], reverse=newest_first)
+        return Page(tuple(one[2] for one in found[:limit]), None)
+
+    def due(self, kind: Any, index: str, partition: str, *, until: str, limit: int) -> Any:
+        found = sorted(self._places(kind, index, partition, until), key=lambda one: one[:2])
+        return [Place(id, sort) for sort, id, _ in found[:limit]]
+
+    def _places(self, kind: Any, index: str, partition: str, until: str | None) -> list[tuple[str, str, Any]]:
         key_of = next(one.key_of for one in kind.indexes if one.name == index)
         found = []
         for id, (version, value) in self._rows.get(kind.name, {}).items():
             key = key_of(value)
             if key is not None and key.partition == partition and (until is None or key.sort < until):
                 found.append((key.sort, id, Stored(value, Version(version))))
-        found.sort(key=lambda one: one[:2], reverse=newest_first)
-        return Page(tuple(one[2] for one in found[:limit]), None)
+        return found
 
 
 class TroubledQueue(MemoryQueue):
@@ -159,16 +171,20 @@ class TroubledDriver:
         self._trouble, self._now_s = trouble, now_s
 
     def converse(self, conversation: Conversation[Any], deadline: Deadline, *, fresh: bool = False) -> Any:
+        if conversation.gi_code.co_name == "verify":  # asks nobody
+            return self._run(conversation)
         began = deadline.__dict__.setdefault("began_s", self._now_s())
         self._trouble.point(PSP)
         if self._now_s() - began > CALL_MAX_S:
             conversation.close()
             raise NotSent("no time was left")
+        result = self._run(conversation)
+        self._trouble.point(PSP)
+        return result
+
+    def _run(self, conversation: Conversation[Any]) -> Any:
         try:
             next(conversation)
         except StopIteration as stop:
-            result = stop.value
-        else:
-            raise AssertionError("a simulated PSP makes no calls")
-        self._trouble.point(PSP)
-        return result
+            return stop.value
+        raise AssertionError("a simulated PSP makes no calls")
