@@ -10,16 +10,19 @@ from dataclasses import dataclass
 
 from chalicelib.contracts.connector import Capabilities
 from chalicelib.domain.configuration import Route
+from chalicelib.domain.errors import Fault
 from chalicelib.domain.payment import ATTEMPTS_MAX, Decision, Json, Order
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A connection as planning sees it; None for one that does not exist."""
+    """A connection as planning sees it; `capabilities` are None for one that does not exist, or that could not be read
+    (`fault` says why)."""
 
     connection_id: str
     usable: bool
     capabilities: Capabilities | None
+    fault: Fault | None = None
 
 
 def chain_of(route: Route) -> tuple[str, ...]:
@@ -52,6 +55,8 @@ def _trace(reasons: Mapping[str, str | None]) -> tuple[dict[str, Json], ...]:
 def ineligible(order: Order, candidate: Candidate) -> str | None:
     """Why the candidate may not take this order, None where it may."""
     can = candidate.capabilities
+    if candidate.fault is not None:
+        return "the connection can not be read"
     if can is None:
         return "the connection does not exist"
     checks = (

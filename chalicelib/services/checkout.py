@@ -11,7 +11,7 @@ from chalicelib import telemetry
 from chalicelib.contracts.store import NEW, Stored
 from chalicelib.domain.amend import amend
 from chalicelib.domain.claim import Claim, leased
-from chalicelib.domain.errors import Invalid, NotFound, Pointer, StaleVersion
+from chalicelib.domain.errors import Fault, Invalid, NotFound, Pointer, StaleVersion
 from chalicelib.domain.ids import payment_id_of
 from chalicelib.domain.payment import Decision, Entry, Order, Payment
 from chalicelib.routing.plan import chain_of, plan
@@ -37,7 +37,7 @@ class Checkout:
         telemetry.note(payment_id=payment_id)
         try:
             decision = self._decide(merchant_id, order)
-        except Invalid:
+        except (Invalid, Fault):
             known = self._known(payment_id)
             if known is None:
                 raise
@@ -59,9 +59,10 @@ class Checkout:
         candidates = [self._try_chain.candidate(merchant_id, connection_id) for connection_id in chain_of(route)]
         decision = plan(order, route, candidates)
         if not decision.chain:
-            reasons = [
-                f"{candidate['connection_id']}: {candidate['reason']}" for candidate in decision.trace[0]["candidates"]
-            ]
+            for candidate in candidates:
+                if candidate.fault is not None:  # ours to mend, and for the caller to try again
+                    raise candidate.fault
+            reasons = [f"{one['connection_id']}: {one['reason']}" for one in decision.trace[0]["candidates"]]
             raise Invalid(
                 f"No connection of route {order.route!r} can take this payment ({'; '.join(reasons)}).",
                 slug="no-eligible-connection",

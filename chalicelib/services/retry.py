@@ -118,22 +118,24 @@ class Retrying:
         return amend(replace(payment, retries=(*payment.retries, retry)), change, now)
 
     def _chain(self, payment: Payment, folded: Folded, connection_id: str | None) -> tuple[str, ...]:
-        """The connections to try. Raises Invalid for a named one that can't take the payment, Conflict for none."""
-        if connection_id is not None:
-            reason = ineligible(payment.order, self._try_chain.candidate(payment.merchant_id, connection_id))
+        """The connections to try. Raises Invalid for a named one that can't take the payment, Conflict for none, and the
+        Fault that keeps them from being read."""
+        named = payment.route.chain if connection_id is None else (connection_id,)
+        candidates = [self._try_chain.candidate(payment.merchant_id, one) for one in named]
+        if connection_id is not None and candidates[0].fault is None:
+            reason = ineligible(payment.order, candidates[0])
             if reason is not None:
                 detail = f"The connection {connection_id!r} can not take this payment: {reason}."
                 raise Invalid(detail, (Pointer("/connection_id", detail),))
             return (connection_id,)
-        eligible = [
-            one
-            for one in payment.route.chain
-            if ineligible(payment.order, self._try_chain.candidate(payment.merchant_id, one)) is None
-        ]
+        eligible = [one.connection_id for one in candidates if ineligible(payment.order, one) is None]
         tried = {attempt.connection_id for attempt in payment.attempts}
         untried = tuple(one for one in eligible if one not in tried)
         chain = untried or tuple(one for one in eligible if one not in _hard_declined(payment, folded))
         if not chain:
+            for candidate in candidates:
+                if candidate.fault is not None:
+                    raise candidate.fault
             raise Conflict("Every PSP of the route has declined this payment for good; open a new checkout instead.")
         return chain
 

@@ -45,7 +45,7 @@ class TryChain:
             return Candidate(connection_id, usable=False, capabilities=None)
         except (VaultFault, StorageFault) as error:  # one connection's secret must not stop the others
             log.error("connection unusable", extra={"fields": {"connection_id": connection_id, "detail": error.detail}})
-            return Candidate(connection_id, usable=False, capabilities=None)
+            return Candidate(connection_id, usable=False, capabilities=None, fault=error)
         return Candidate(connection_id, live.usable, live.connector.capabilities)
 
     def started(self, payment: Payment, connection_id: str, now: datetime) -> Change:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from chalicelib.contracts.queue import Topic
-from chalicelib.domain.errors import InProgress, Invalid
+from chalicelib.domain.errors import InProgress, Invalid, StorageFault
 from chalicelib.domain.fold import fold
 from chalicelib.domain.payment import AttemptStatus, Closure, Payment, Status
-from chalicelib.services.kinds import PAYMENT
+from chalicelib.services.kinds import CONNECTION, PAYMENT
 from tests.world import World
 
 
@@ -220,3 +220,19 @@ def test_events_lost_with_the_queue_are_found_by_the_sweeper(world: World) -> No
     assert stored(world, answer.payment).outbox != ()
     world.settle(61)
     assert stored(world, answer.payment).outbox == ()
+
+
+def test_a_database_that_is_away_is_our_fault_and_not_the_callers(world: World) -> None:
+    """A shop gives up on a 422; a connection that could not be read may be there the next moment."""
+    read = world.store.get
+
+    def away(kind: object, id: str) -> object:
+        if kind is CONNECTION:
+            raise StorageFault("down")
+        return read(kind, id)
+
+    world.store.get = away
+    with pytest.raises(StorageFault):
+        world.open()
+    world.store.get = read
+    assert world.open().rendered.status == 201
