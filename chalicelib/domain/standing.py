@@ -131,7 +131,7 @@ def standing_of(
         refunded=_sum(mine, currency, Kind.REFUND, State.SUCCEEDED),
         disputed=_disputed(mine, currency, captured),
         reserved_refunds=_reserved(attempt, mine, operations, Kind.REFUND),
-        reserved_captures=_reserved(attempt, mine, operations, Kind.CAPTURE),
+        reserved_captures=held if _ends(mine, operations) else _reserved(attempt, mine, operations, Kind.CAPTURE),
     )
 
 
@@ -218,6 +218,14 @@ def _ending(
     if opening is not None and not opened and opening.state is State.ABSENT:
         return AttemptStatus.NOT_SENT if opening.reason == "not_sent" else AttemptStatus.FAILED, Status.FAILED
     return None
+
+
+def _ends(facts: tuple[Fact, ...], operations: Iterable[Operation]) -> bool:
+    """Whether a last capture was asked for: the PSP gives back whatever it leaves, so that nothing else can be taken."""
+    return any(
+        one.kind is OperationKind.CAPTURE and one.final and status_of(one, facts) is not OperationStatus.FAILED
+        for one in operations
+    )
 
 
 def _reserved(attempt: Attempt, facts: tuple[Fact, ...], operations: Iterable[Operation], from_: Kind) -> int:

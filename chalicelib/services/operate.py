@@ -118,7 +118,8 @@ class Operate:
         if attempt.psp_reference is None:
             raise Conflict("The PSP's own reference of this attempt is not known yet; ask again soon.")
         amount = Money(value, currency)
-        operation = operation_of(keyed.operation_id, wanted, attempt, amount, left, keyed.fingerprint, now)
+        held = folded.standings[attempt.id].held
+        operation = operation_of(keyed.operation_id, wanted, attempt, amount, held, keyed.fingerprint, now)
         return amend(payment, Change(operations=(operation,)), now)
 
     def _run(self, stored: Stored[Payment], operation_id: str, render: RenderOperation, *, first: bool) -> Answer:

@@ -102,6 +102,8 @@ def refuse_unoffered(
     again = any(_counts(one, folded, attempt, kind) for one in payment.operations)
     if kind is OperationKind.CAPTURE and again and not can.multiple_captures:
         raise Conflict(f"The connector {psp} captures a payment once only.")
+    if wanted.final and folded.standings[attempt.id].reserved_captures:
+        raise Conflict("Another capture is under way, and the last one would give its money back; ask again soon.")
 
 
 def _counts(operation: Operation, folded: Folded, attempt: Attempt, kind: OperationKind) -> bool:
@@ -114,11 +116,12 @@ def operation_of(
     wanted: Wanted,
     attempt: Attempt,
     amount: Money | None,
-    left: int,
+    held: int,
     fingerprint: str,
     now: datetime,
 ) -> Operation:
-    """The operation to store, its claim held by this call."""
+    """The operation to store, its claim held by this call. A capture of all that is `held` is the last one; one of what
+    others leave is not, for they may come later to the PSP."""
     return Operation(
         id=operation_id,
         kind=wanted.kind,
@@ -127,6 +130,6 @@ def operation_of(
         origin=Origin.API,
         created_at=now,
         reason=wanted.reason,
-        final=wanted.final or (amount is not None and amount.value == left),
+        final=wanted.final or (amount is not None and amount.value == held),
         claim=leased(Claim(fingerprint, None), now),
     )

@@ -12,8 +12,9 @@ from chalicelib.domain.amend import amend
 from chalicelib.domain.change import Change
 from chalicelib.domain.facts import RISING, Fact, Kind, State, join
 from chalicelib.domain.fold import fold
+from chalicelib.domain.operation import Called, Operation, OperationKind, Origin
 from chalicelib.domain.payment import AttemptStatus, CaptureMode, Payment, Status
-from tests.builders import NOW, attempt_id, fact, opened, payment
+from tests.builders import NOW, attempt_id, fact, money, opened, payment
 
 AUTH, CAP, REF = Kind.AUTHORIZATION, Kind.CAPTURE, Kind.REFUND
 MANUAL = CaptureMode.MANUAL
@@ -305,3 +306,20 @@ def test_an_unproven_attempt_is_unknown() -> None:
 def test_a_fact_with_a_state_of_another_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="can not be opened"):
         fact(CAP, "p", State.OPENED, 1000)
+
+
+def operation(kind: OperationKind, value: int, **more: object) -> Operation:
+    return Operation("op_1", kind, attempt_id(), money(value), Origin.API, NOW, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("called", [Called.STARTED, Called.UNANSWERED, Called.ANSWERED])
+def test_a_last_capture_leaves_nothing_to_capture_or_void(called: Called) -> None:
+    last = operation(OperationKind.CAPTURE, 300, final=True, called=called)
+    held = Change(facts=(opened(), fact(AUTH, "p", OK, 1000)), operations=(last,))
+    assert fold(amend(payment(capture=MANUAL), held, NOW)).amounts.capturable == 0
+
+
+def test_a_last_capture_that_failed_gives_everything_back() -> None:
+    last = operation(OperationKind.CAPTURE, 300, final=True, called=Called.REFUSED)
+    held = Change(facts=(opened(), fact(AUTH, "p", OK, 1000)), operations=(last,))
+    assert fold(amend(payment(capture=MANUAL), held, NOW)).amounts.capturable == 1000
