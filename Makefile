@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check check-all lint types imports bench lock clean
+.PHONY: help run demo test check check-all lint types imports kills interleavings planted bench lock clean
 
 help:
 	@echo "make run        serve everything on this machine, on loopback"
@@ -13,6 +13,9 @@ help:
 	@echo "make test       the test suite"
 	@echo "make check      lint, types, import rules and tests: what CI runs"
 	@echo "make check-all  the long tests too"
+	@echo "make kills          kill -9 at every commit and every call of a PSP, ROUNDS times (10000)"
+	@echo "make interleavings  racing operations on one payment, in SCHEDULES orders (100000)"
+	@echo "make planted        plants known bugs in a copy of the code, and shows the tests that catch each"
 	@echo "make bench      speed as ratios to a floor"
 
 $(BIN)/python:
@@ -51,6 +54,15 @@ check: lint types imports test
 
 check-all: lint types imports
 	@$(BIN)/python -m pytest -q -n auto
+
+kills: $(VENV)/.dev
+	@$(BIN)/python -m tests.faults.kill --rounds $(or $(ROUNDS),10000)
+
+interleavings: $(VENV)/.dev
+	@$(BIN)/python -m tests.faults.interleave --schedules $(or $(SCHEDULES),100000)
+
+planted: $(VENV)/.dev
+	@$(BIN)/python -m tests.faults.planted
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks
