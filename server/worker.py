@@ -181,6 +181,7 @@ class Worker:
                 waiting, oldest_s = self._wired.queue.depth(topic)
                 telemetry.gauge("queue_depth", waiting, queue=topic)
                 telemetry.gauge("queue_oldest_age_seconds", oldest_s, queue=topic)
+                telemetry.gauge("queue_dead_letters", len(self._wired.queue.dead(topic)), queue=topic)
         except PaymentServerError as error:
             log.error("sweep failed", extra={"fields": {"detail": error.detail}})
         except Exception:

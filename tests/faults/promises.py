@@ -18,7 +18,6 @@ from chalicelib.domain.ids import payment_id_in
 from chalicelib.domain.late import ACCEPT
 from chalicelib.domain.operation import OperationKind, OperationStatus, Origin
 from chalicelib.domain.payment import Closure, Payment, Status
-from chalicelib.services.kinds import DELIVERY
 from chalicelib.services.turns import Answer, Rendered
 from tests.faults.bank import PAYABLE, Bank, Mail
 from tests.psp import Json
@@ -278,7 +277,10 @@ def _taken_back(before: Payment, after: Payment) -> Iterator[str]:
     if after.sequence < before.sequence or len(after.attempts) < len(before.attempts):
         yield "its past became shorter"
     for was, now in zip(before.attempts, after.attempts, strict=False):
-        if was.closed not in (None, Closure.LAPSED, now.closed) or (was.psp_reference or now.psp_reference) != now.psp_reference:
+        if (
+            was.closed not in (None, Closure.LAPSED, now.closed)
+            or (was.psp_reference or now.psp_reference) != now.psp_reference
+        ):
             yield f"{was.id} was {was.closed}, {was.psp_reference} and is {now.closed}, {now.psp_reference}"
     claims = [(before.claim, after.claim)]
     claims += [(was.claim, now.claim) for was, now in zip(before.retries, after.retries, strict=False)]

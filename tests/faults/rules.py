@@ -12,7 +12,6 @@ from itertools import accumulate
 from random import Random
 
 from chalicelib.contracts.queue import Topic
-from chalicelib.domain.errors import NotFound
 from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import payment_id_of
 from chalicelib.domain.money import Money
@@ -57,7 +56,9 @@ def operate(machine: Machine, chance: Random) -> object:
     payment = some_payment(machine, chance)
     if payment is None:
         return False
-    kind = chance.choice((OperationKind.REFUND, OperationKind.REFUND, OperationKind.CAPTURE, OperationKind.CANCELLATION))
+    kind = chance.choice(
+        (OperationKind.REFUND, OperationKind.REFUND, OperationKind.CAPTURE, OperationKind.CANCELLATION)
+    )
     amount, key = payment.order.amount.value, f"op-{len(machine.promises.asked)}"
     value = chance.choice((None, amount, max(amount // 2, 1), max(amount // 3, 1), amount + 1))
     value = None if kind is OperationKind.CANCELLATION else value

@@ -147,6 +147,7 @@ def test_a_sealed_attempt_is_closed_and_never_completed(world: World) -> None:
     world.psps["psp-1"].approve(payment.attempts[0].id)
     world.psps["psp-1"].can_read = True
     hear(world, payment, 0)
+    world.settle(61)
     assert completions(world) == 0
     assert world.psps["psp-1"].sessions[payment.attempts[0].id]["status"] == "expired"
 
