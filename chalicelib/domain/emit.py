@@ -66,7 +66,10 @@ def with_events(before: Payment, after: Payment, folded: Folded, reviews: tuple[
         summary = f"The payment is {_words(folded.status)} (it was {_words(before.status)})."
         entries.append(Entry(now, "status", summary, {"status": folded.status, "previous_status": before.status}))
     entries += [_review_entry(attempt_id, now) for attempt_id in reviews if attempt_id not in before.reviews]
-    payment = replace(
+    events: tuple[Event, ...] = ()
+    for type_, more in told:
+        events += (_event_of(after, folded, type_, before.status, more, events, now),)
+    return replace(
         after,
         status=folded.status,
         operations=tuple(
@@ -77,10 +80,10 @@ def with_events(before: Payment, after: Payment, folded: Folded, reviews: tuple[
         attention=attention,
         reviews=reviews,
         timeline=bounded(after.timeline + tuple(entries)),
+        sequence=after.sequence + len(events),
+        outbox=after.outbox + events,
+        journal=(after.journal + tuple(_remembered(one, folded) for one in events))[-JOURNAL_MAX:],
     )
-    for type_, more in told:
-        payment = _emit(payment, folded, type_, before.status, more, now)
-    return payment
 
 
 def needs_operator(payment: Payment, folded: Folded, reviews: Collection[str]) -> bool:
@@ -165,11 +168,18 @@ def _review_entry(attempt_id: str, now: datetime) -> Entry:
     return Entry(now, "review", summary, {"attempt_id": attempt_id})
 
 
-def _emit(
-    payment: Payment, folded: Folded, type_: str, previous: Status, more: dict[str, Any], now: datetime
-) -> Payment:
-    payment = replace(payment, sequence=payment.sequence + 1)
-    event_id = event_id_of(payment.id, payment.sequence)
+def _event_of(
+    payment: Payment,
+    folded: Folded,
+    type_: str,
+    previous: Status,
+    more: dict[str, Any],
+    earlier: tuple[Event, ...],
+    now: datetime,
+) -> Event:
+    """`earlier` are the events of the same change, which go before it."""
+    sequence = payment.sequence + len(earlier) + 1
+    event_id = event_id_of(payment.id, sequence)
     body: dict[str, Any] = {
         "specversion": "1.0",
         "id": event_id,
@@ -178,16 +188,19 @@ def _emit(
         "subject": payment.id,
         "time": text_of(now),
         "datacontenttype": "application/json",
-        "sequence": payment.sequence,
-        "data": {"payment": view_of(payment, folded), "previous_status": previous, **more},
+        "sequence": sequence,
+        "data": {"payment": {**view_of(payment, folded), "sequence": sequence}, "previous_status": previous, **more},
     }
     text = _json(body)
-    if len(payment.outbox) >= FULL_EVENTS_MAX or len(text.encode()) > EVENT_BYTES_MAX:
-        body["data"] = {"payment": thin_view_of(payment, folded), "previous_status": previous, "thin": True, **more}
+    if len(payment.outbox) + len(earlier) >= FULL_EVENTS_MAX or len(text.encode()) > EVENT_BYTES_MAX:
+        thin = {**thin_view_of(payment, folded), "sequence": sequence}
+        body["data"] = {"payment": thin, "previous_status": previous, "thin": True, **more}
         text = _json(body)
-    event = Event(event_id, payment.sequence, type_, now, text, now + timedelta(seconds=OUTBOX_GRACE_S))
-    entry = JournalEntry(event_id, payment.sequence, type_, now, folded.status, tuple(folded.amounts))
-    return replace(payment, outbox=(*payment.outbox, event), journal=(*payment.journal, entry)[-JOURNAL_MAX:])
+    return Event(event_id, sequence, type_, now, text, now + timedelta(seconds=OUTBOX_GRACE_S))
+
+
+def _remembered(event: Event, folded: Folded) -> JournalEntry:
+    return JournalEntry(event.id, event.sequence, event.type, event.time, folded.status, tuple(folded.amounts))
 
 
 def _json(body: dict[str, Any]) -> str:

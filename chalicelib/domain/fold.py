@@ -111,9 +111,10 @@ def fold(payment: Payment) -> Folded:
         for attempt in payment.attempts
     }
     statuses = {one.id: status_of(one, of_attempt.get(one.attempt_id, ())) for one in payment.operations}
+    amounts = _amounts(payment, standings.values())
     return Folded(
-        _status(payment, standings, statuses, bool(anomalies)),
-        _amounts(payment, standings.values()),
+        _status(payment, standings, statuses, amounts, bool(anomalies)),
+        amounts,
         standings,
         statuses,
         tuple(anomalies),
@@ -150,11 +151,14 @@ def _amounts(payment: Payment, standings: Iterable[Standing]) -> Amounts:
 
 
 def _status(
-    payment: Payment, standings: Mapping[str, Standing], operations: Mapping[str, OperationStatus], anomalous: bool
+    payment: Payment,
+    standings: Mapping[str, Standing],
+    operations: Mapping[str, OperationStatus],
+    amounts: Amounts,
+    anomalous: bool,
 ) -> Status:
     all_of = tuple(standings.values())
-    captured = sum(one.captured for one in all_of)
-    refunded = sum(one.refunded for one in all_of)
+    captured, refunded = amounts.captured, amounts.refunded
     held = any(one.held for one in all_of)
     live = [one for one in all_of if one.live]
     rules = (

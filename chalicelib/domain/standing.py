@@ -102,8 +102,9 @@ def standing_of(
 ) -> Standing:
     """Folds one attempt's sound facts. `anomalous` says that unsound ones were set aside."""
     mine = _without_hearsay(tuple(facts))
-    authorized = _sum(mine, currency, Kind.AUTHORIZATION, State.SUCCEEDED)
-    captured = _sum(mine, currency, Kind.CAPTURE, State.SUCCEEDED)
+    counted = [(fact, fact.amount.value) for fact in mine if fact.amount and fact.amount.currency == currency]
+    authorized = _succeeded(counted, Kind.AUTHORIZATION)
+    captured = _succeeded(counted, Kind.CAPTURE)
     releases = [fact for fact in mine if fact.kind is Kind.RELEASE and fact.state is State.SUCCEEDED]
     rest = any(fact.amount is None for fact in releases)
     released = max(authorized - captured, 0) if rest else sum(fact.amount.value for fact in releases if fact.amount)
@@ -128,7 +129,7 @@ def standing_of(
         authorized=max(authorized, captured),
         captured=captured,
         held=held,
-        refunded=_sum(mine, currency, Kind.REFUND, State.SUCCEEDED),
+        refunded=_succeeded(counted, Kind.REFUND),
         disputed=_disputed(mine, currency, captured),
         reserved_refunds=_reserved(attempt, mine, operations, Kind.REFUND),
         reserved_captures=held if _ends(mine, operations) else _reserved(attempt, mine, operations, Kind.CAPTURE),
@@ -137,19 +138,17 @@ def standing_of(
 
 def _without_hearsay(facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
     """What an operator found out about an operation counts until the PSP itself tells of it."""
+    if not any(fact.id.startswith(OPERATOR) for fact in facts):
+        return facts
     told = {(fact.kind, fact.operation_id) for fact in facts if not fact.id.startswith(OPERATOR)}
     return tuple(
         fact for fact in facts if not fact.id.startswith(OPERATOR) or (fact.kind, fact.operation_id) not in told
     )
 
 
-def _sum(facts: Iterable[Fact], currency: str, kind: Kind, state: State) -> int:
+def _succeeded(counted: Iterable[tuple[Fact, int]], kind: Kind) -> int:
     """Money in another currency never counts: it is given back, not folded."""
-    return sum(
-        fact.amount.value
-        for fact in facts
-        if fact.kind is kind and fact.state is state and fact.amount and fact.amount.currency == currency
-    )
+    return sum(value for fact, value in counted if fact.kind is kind and fact.state is State.SUCCEEDED)
 
 
 def _disputed(facts: Iterable[Fact], currency: str, captured: int) -> int:
@@ -228,9 +227,11 @@ def _ends(facts: tuple[Fact, ...], operations: Iterable[Operation]) -> bool:
     )
 
 
-def _reserved(attempt: Attempt, facts: tuple[Fact, ...], operations: Iterable[Operation], from_: Kind) -> int:
+def _reserved(attempt: Attempt, facts: tuple[Fact, ...], operations: Sequence[Operation], from_: Kind) -> int:
     """What is held back of captured (`from_` refund) or held money (`from_` capture): by operations of ours that nothing
     has settled, and by what the PSP says is under way and no operation of ours accounts for."""
+    if not operations and not any(fact.amount for fact in facts):
+        return 0
     ours = [one for one in operations if one.attempt_id == attempt.id and one.origin is not Origin.PSP]
     reserved = sum(
         one.amount.value
