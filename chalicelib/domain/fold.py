@@ -47,19 +47,21 @@ def is_sound(fact: Fact, payment: Payment, operations: Mapping[str, Operation], 
     """Whether a fact's amount is what was asked. `held` are attempts with an authorization.
 
     Operations are compared with their own amount, authorizations and sales with the checkout. What the PSP did by itself
-    (a capture of an authorization, a refund, an adjusted authorization) need only fit.
+    (a capture of an authorization, a refund, an adjusted authorization) need only fit, and so need releases: a void gives
+    back what there is, an odd amount that an operator sends back too.
     """
     amount, asked = fact.amount, payment.order.amount
     if amount is None:
         return fact.kind not in _EXACT or fact.state is not State.SUCCEEDED
     operation = operations.get(fact.operation_id or "")
-    if operation is not None and operation.amount is not None and fact.kind is not Kind.RELEASE:
-        return amount == operation.amount
-    if amount.currency != asked.currency or amount.value < 0:
+    ours = operation.amount if operation is not None else None
+    if ours is not None and fact.kind is not Kind.RELEASE:
+        return amount == ours
+    if amount.currency != (ours or asked).currency or amount.value < 0:
         return False
     if is_sale(fact, payment, held) or (fact.kind is Kind.AUTHORIZATION and fact.revision == 0):
         return amount.value == asked.value
-    return amount.value <= asked.value
+    return amount.value <= max(expected_of(payment), ours.value if ours is not None else 0)
 
 
 def is_sale(fact: Fact, payment: Payment, held: Collection[str]) -> bool:

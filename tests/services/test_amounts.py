@@ -226,6 +226,14 @@ def test_money_in_another_currency_goes_back_in_that_currency(world: World) -> N
     assert queue_of_operators(world) == []
 
 
+def test_an_authorization_in_another_currency_is_voided_in_that_currency(world: World) -> None:
+    payment = foreign(world, capture=CaptureMode.MANUAL)
+    resolved(world, payment, "refund")
+    assert operations(world, payment) == [("cancellation", "succeeded", "policy")]
+    assert world.payment(payment.id).status is Status.FAILED
+    assert queue_of_operators(world) == []
+
+
 def test_money_in_another_currency_never_counts(world: World) -> None:
     payment = foreign(world)
     resolved(world, payment, "refund")
