@@ -8,7 +8,7 @@ import json
 import logging
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -154,13 +154,33 @@ def test_no_line_break_gets_into_a_line(lines: Lines) -> None:
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 
 
-def _log_calls() -> Iterator[tuple[str, ast.Call]]:
+USES = {"count": "counter", "observe": "histogram", "gauge": "gauge"}
+
+
+def _calls_of(owner: str, methods: Collection[str]) -> Iterator[tuple[str, ast.Call]]:
+    """Every call of one of `methods` on the name `owner`, and where it stands."""
     for file in [*ROOT.glob("chalicelib/**/*.py"), *ROOT.glob("server/*.py")]:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                owner = node.func.value
-                if isinstance(owner, ast.Name) and owner.id == "log" and node.func.attr in LEVELS:
+                on = node.func.value
+                if isinstance(on, ast.Name) and on.id == owner and node.func.attr in methods:
                     yield f"{file.relative_to(ROOT)}:{node.lineno}", node
+
+
+def _log_calls() -> Iterator[tuple[str, ast.Call]]:
+    return _calls_of("log", LEVELS)
+
+
+def test_every_metric_that_is_used_is_declared_with_its_labels() -> None:
+    undeclared = []
+    for place, call in _calls_of("telemetry", USES):
+        assert isinstance(call.args[0], ast.Constant), f"{place}: a metric's name is a constant"
+        metric = telemetry.METRICS.get(str(call.args[0].value))
+        labels = {one.arg for one in call.keywords} - {"amount"}
+        use = USES[call.func.attr] if isinstance(call.func, ast.Attribute) else ""
+        if metric is None or metric.kind != use or not labels <= set(metric.labels):
+            undeclared.append(f"{place} {call.args[0].value}")
+    assert undeclared == []
 
 
 def test_every_message_of_ours_is_a_constant() -> None:

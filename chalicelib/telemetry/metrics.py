@@ -50,6 +50,8 @@ METRICS: dict[str, Metric] = {
     "retries_total": Metric("counter", "Retries answered.", ("outcome",)),
     "queue_dead_letters": Metric("gauge", "Messages given up after ten tries, 50 at most.", ("queue",)),
     "checkouts_total": Metric("counter", "Checkouts answered.", ("outcome",)),
+    "operations_total": Metric("counter", "Captures, cancellations and refunds answered.", ("kind", "outcome")),
+    "retries_total": Metric("counter", "Retries answered.", ("outcome",)),
 }
 
 
