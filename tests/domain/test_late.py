@@ -1,0 +1,166 @@
+"""What becomes of late and surplus money: one decision for a set of facts, whatever order they came in."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.domain.amend import amend
+from chalicelib.domain.change import CallOutcome, Change, Closing
+from chalicelib.domain.facts import Fact, Kind, State
+from chalicelib.domain.operation import Called, OperationKind, Origin
+from chalicelib.domain.payment import CaptureMode, Closure, Payment, Resolution
+from tests.builders import NOW, attempt_id, fact, opened, payment
+
+AUTH, CAP, REF = Kind.AUTHORIZATION, Kind.CAPTURE, Kind.REFUND
+OK = State.SUCCEEDED
+EXPIRED = fact(Kind.CHECKOUT, "s", State.EXPIRED)
+SEALED = (Closing(attempt_id(1), Closure.SEALED),)
+Made = list[tuple[str, int, int, str | None]]
+
+
+def under(late: str, attempts: int = 1, capture: CaptureMode = CaptureMode.AUTOMATIC) -> Payment:
+    start = payment(attempts, capture=capture)
+    return replace(start, route=replace(start.route, late=late))
+
+
+def after(start: Payment, *facts: Fact, closings: tuple[Closing, ...] = ()) -> Payment:
+    return amend(start, Change(facts=facts, closings=closings), NOW)
+
+
+def made(known: Payment) -> Made:
+    """(kind, minor units, number of the attempt, why) of what the policy wants."""
+    numbers = {attempt.id: number for number, attempt in enumerate(known.attempts, start=1)}
+    return [
+        (str(one.kind), one.amount.value if one.amount else 0, numbers[one.attempt_id], one.reason)
+        for one in known.operations
+        if one.origin is Origin.POLICY
+    ]
+
+
+def paid(number: int = 1, value: int = 1000) -> Fact:
+    return fact(CAP, f"p{number}", OK, value, number=number)
+
+
+def authorized(number: int = 1) -> Fact:
+    return fact(AUTH, f"a{number}", OK, 1000, number=number)
+
+
+@pytest.mark.parametrize(
+    ("late", "wanted", "reviewed"),
+    [("accept", [], False), ("refund", [("refund", 1000, 1, "late")], False), ("review", [], True)],
+)
+def test_late_money_follows_the_policy(late: str, wanted: Made, reviewed: bool) -> None:
+    known = after(under(late), opened(), EXPIRED, paid())
+    assert made(known) == wanted
+    assert (known.reviews, known.attention) == (((attempt_id(),), True) if reviewed else ((), False))
+
+
+def test_late_authorizations_are_voided() -> None:
+    known = after(under("refund", capture=CaptureMode.MANUAL), opened(), EXPIRED, authorized())
+    assert made(known) == [("cancellation", 1000, 1, "late")]
+
+
+@pytest.mark.parametrize("closure", list(Closure))
+def test_every_way_of_giving_up_makes_money_late(closure: Closure) -> None:
+    known = after(under("refund"), opened(), paid(), closings=(Closing(attempt_id(), closure),))
+    assert made(known) == [("refund", 1000, 1, "late")]
+
+
+@pytest.mark.parametrize("late", ["accept", "refund", "review"])
+def test_money_in_time_stays(late: str) -> None:
+    known = after(under(late), opened(), paid())
+    assert (made(known), known.reviews) == ([], ())
+
+
+@pytest.mark.parametrize("late", ["accept", "refund", "review"])
+def test_what_the_merchant_said_of_an_attempt_outranks_the_route(late: str) -> None:
+    closing = Closing(attempt_id(), Closure.SUPERSEDED, "refund")
+    assert made(after(under(late), opened(), paid(), closings=(closing,))) == [("refund", 1000, 1, "late")]
+
+
+def test_of_two_paid_attempts_the_one_that_was_given_up_goes_back() -> None:
+    known = after(under("accept", 2), opened(2), paid(1), paid(2), closings=SEALED)
+    assert made(known) == [("refund", 1000, 1, "surplus")]
+
+
+def test_of_two_paid_attempts_that_nobody_gave_up_the_newest_goes_back() -> None:
+    known = after(under("accept", 2), opened(), opened(2), paid(1), paid(2))
+    assert made(known) == [("refund", 1000, 2, "surplus")]
+
+
+def test_of_three_paid_attempts_two_go_back() -> None:
+    known = after(under("accept", 3), opened(2), opened(3), paid(1), paid(2), paid(3), closings=SEALED)
+    assert sorted(made(known)) == [("refund", 1000, 1, "surplus"), ("refund", 1000, 3, "surplus")]
+
+
+def test_held_money_goes_back_before_captured() -> None:
+    start = under("accept", 2, CaptureMode.MANUAL)
+    capture = fact(CAP, "c1", OK, 1000)
+    known = after(start, opened(), opened(2), authorized(1), capture, authorized(2))
+    assert made(known) == [("cancellation", 1000, 2, "surplus")]
+
+
+def test_what_was_given_back_already_is_no_surplus() -> None:
+    refunded = fact(REF, "r", OK, 1000)
+    known = after(under("accept", 2), opened(2), paid(1), refunded, paid(2), closings=SEALED)
+    assert made(known) == []
+
+
+def test_only_what_is_still_left_goes_back() -> None:
+    known = after(under("refund"), opened(), EXPIRED, paid(), fact(REF, "r", OK, 300))
+    assert made(known) == [("refund", 700, 1, "late")]
+
+
+def test_a_disputed_attempt_is_not_refunded_on_top() -> None:
+    disputed = fact(Kind.DISPUTE, "d", State.OPENED, 1000)
+    known = after(under("accept", 2), opened(2), paid(1), disputed, paid(2), closings=SEALED)
+    assert made(known) == []
+
+
+def test_a_surplus_under_review_waits_for_an_operator() -> None:
+    known = after(under("review", 2), opened(2), paid(1), paid(2), closings=SEALED)
+    assert (made(known), known.reviews) == ([], (attempt_id(1),))
+
+
+@pytest.mark.parametrize("late", ["accept", "refund"])
+def test_the_decision_is_one_in_every_order_of_the_same_facts(late: str) -> None:
+    facts = (opened(2), paid(1), paid(2), fact(Kind.CHECKOUT, "s2", State.OPEN, number=2))
+    ends = set()
+    for order in itertools.permutations(facts):
+        known = amend(under(late, 2), Change(closings=SEALED), NOW)
+        for one in order:
+            known = after(known, one)
+        ends.add((tuple(made(known)), frozenset(one.id for one in known.operations)))
+    assert len(ends) == 1 or late == "refund", (
+        "under `refund` the first of two late payments goes back before the second"
+    )
+
+
+def test_an_operation_of_the_policy_is_planned_and_nobody_has_called_for_it() -> None:
+    known = after(under("refund"), opened(), EXPIRED, paid())
+    (operation,) = known.operations
+    assert (operation.called, operation.claim, operation.kind) == (Called.PLANNED, None, OperationKind.REFUND)
+    assert known.due_at == NOW
+
+
+def test_the_policy_acts_once_for_an_attempt() -> None:
+    known = after(under("refund"), opened(), EXPIRED, paid())
+    (operation,) = known.operations
+    failed = amend(known, Change(outcomes=(CallOutcome(operation.id, Called.REFUSED),)), NOW)
+    assert made(failed) == [("refund", 1000, 1, "late")]
+    assert (failed.reviews, failed.attention) == ((attempt_id(),), True)
+
+
+@pytest.mark.parametrize("outcome", ["accept", "refund"])
+def test_what_an_operator_decided_the_policy_leaves_alone(outcome: str) -> None:
+    start = replace(under("refund"), resolutions=(Resolution(attempt_id(), outcome, "n", "an-operator", NOW),))
+    known = after(start, opened(), EXPIRED, paid())
+    assert (made(known), known.reviews) == ([], ())
+
+
+def test_an_odd_amount_is_not_the_policys() -> None:
+    known = after(under("refund"), opened(), EXPIRED, paid(value=1001))
+    assert (made(known), known.attention) == ([], True)
