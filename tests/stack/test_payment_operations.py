@@ -1,0 +1,317 @@
+"""What is done to a payment after its checkout, over HTTP against the sandbox PSPs: statuses, problems, scopes."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+import requests
+
+from tests.stack.problems import problem_of
+from tests.stack.running import Json, Stack
+from tests.stack.test_misbehaviour import attempts, pay, timeline, wait_for
+
+A = "sandbox-a"
+KEYED = ("captures", "cancellations", "refunds", "retries")
+ALL = (*KEYED, "syncs", "resolutions")
+
+
+def money(value: int, currency: str = "EUR") -> Json:
+    return {"amount": {"value": value, "currency": currency}}
+
+
+def post(
+    stack: Stack, payment: Json, what: str, body: object = None, *, key: str = "", **how: Any
+) -> requests.Response:
+    """A call on a payment, with a key of its own where none is given."""
+    headers = {"Idempotency-Key": key or str(uuid.uuid4())}
+    return stack.call("POST", f"/v1/payments/{payment['id']}/{what}", body, headers=headers, **how)
+
+
+def opened(stack: Stack, how: str | None = None, **order: Any) -> Json:
+    answer = stack.checkout(str(uuid.uuid4()), metadata={A: how} if how else {}, **order)
+    assert answer.status_code == 201, answer.text
+    payment: Json = answer.json()
+    return payment
+
+
+def paid(stack: Stack, how: str | None = None, **order: Any) -> Json:
+    payment = opened(stack, how, **order)
+    pay(payment)
+    return wait_for(stack, payment["id"], lambda now: now["status"] in ("captured", "authorized", "unknown"))
+
+
+def held(stack: Stack, how: str | None = None) -> Json:
+    return paid(stack, how, capture="manual")
+
+
+def read(stack: Stack, payment: Json) -> Json:
+    document: Json = stack.call("GET", f"/v1/payments/{payment['id']}").json()
+    return document
+
+
+def test_a_capture_is_201_with_the_operation(stack: Stack) -> None:
+    payment = held(stack)
+    answer = post(stack, payment, "captures", money(400))
+    made = answer.json()
+    assert answer.status_code == 201
+    assert (made["kind"], made["status"], made["amount"]) == ("capture", "succeeded", {"value": 400, "currency": "EUR"})
+    assert (made["origin"], made["attempt_id"]) == ("api", payment["attempts"][0]["id"])
+    assert made["psp_reference"].startswith("cap_")
+    assert read(stack, payment)["status"] == "partially_captured"
+
+
+def test_a_final_capture_gives_the_rest_back(stack: Stack) -> None:
+    payment = held(stack)
+    post(stack, payment, "captures", {**money(400), "final": True})
+    now = wait_for(stack, payment["id"], lambda now: now["status"] == "captured")
+    assert (now["amounts"]["captured"], now["amounts"]["capturable"]) == (400, 0)
+
+
+def test_a_capture_over_what_is_left_is_409(stack: Stack) -> None:
+    payment = held(stack)
+    problem_of(stack, post(stack, payment, "captures", money(1051)), 409, "conflict")
+
+
+def test_a_void_is_201_and_cancels_the_payment(stack: Stack) -> None:
+    payment = held(stack)
+    answer = post(stack, payment, "cancellations")
+    assert (answer.status_code, answer.json()["kind"], answer.json()["status"]) == (201, "cancellation", "succeeded")
+    assert read(stack, payment)["status"] == "cancelled"
+
+
+def test_a_cancellation_closes_the_page_at_the_psp(stack: Stack) -> None:
+    payment = opened(stack)
+    answer = post(stack, payment, "cancellations", {"reason": "out of stock"})
+    assert (answer.status_code, answer.json()["reason"]) == (201, "out of stock")
+    assert stack.sessions(A, payment["attempts"][0]["id"])[0]["status"] == "expired"
+    assert (read(stack, payment)["status"], read(stack, payment)["next_action"]) == ("cancelled", None)
+
+
+def test_a_page_that_can_not_be_closed_is_superseded_and_its_money_goes_back(stack: Stack) -> None:
+    payment = opened(stack, "expire_error_500")
+    assert post(stack, payment, "cancellations").status_code == 201
+    assert attempts(read(stack, payment)) == [(A, "superseded")]
+    pay(payment)
+    now = wait_for(stack, payment["id"], lambda now: now["status"] == "refunded")
+    assert [(one["kind"], one["origin"]) for one in now["operations"]] == [
+        ("cancellation", "api"),
+        ("refund", "policy"),
+    ]
+
+
+def test_a_cancellation_of_captured_money_is_409(stack: Stack) -> None:
+    payment = paid(stack)
+    problem_of(stack, post(stack, payment, "cancellations"), 409, "conflict")
+
+
+def test_a_refund_is_201_with_the_operation(stack: Stack) -> None:
+    payment = paid(stack)
+    answer = post(stack, payment, "refunds", {**money(400), "reason": "one book came back"})
+    made = answer.json()
+    assert (answer.status_code, made["kind"], made["status"]) == (201, "refund", "succeeded")
+    assert made["reason"] == "one book came back"
+    now = read(stack, payment)
+    assert (now["status"], now["amounts"]["refunded"], now["amounts"]["refundable"]) == ("partially_refunded", 400, 650)
+    assert now["operations"] == [made]
+
+
+def test_a_refund_that_the_psp_declines_is_201_failed_and_says_why(stack: Stack) -> None:
+    payment = paid(stack, "refund_decline_hard")
+    answer = post(stack, payment, "refunds")
+    assert (answer.status_code, answer.json()["status"]) == (201, "failed")
+    assert answer.json()["decline"]["class"] == "hard"
+    assert read(stack, payment)["amounts"]["refundable"] == 1050
+
+
+def test_a_refund_that_waits_is_201_pending(stack: Stack) -> None:
+    payment = paid(stack, "refund_pending")
+    assert post(stack, payment, "refunds").json()["status"] == "pending"
+    wait_for(stack, payment["id"], lambda now: now["status"] == "refunded")
+
+
+def test_a_refund_without_an_answer_is_202_until_it_is_known(stack: Stack) -> None:
+    payment = paid(stack, "refund_error_500_after")
+    answer, again = (post(stack, payment, "refunds", money(400), key="unknown") for _ in range(2))
+    assert (answer.status_code, answer.json()["status"]) == (202, "unknown")
+    assert (again.status_code, "Idempotency-Replayed" in again.headers) == (202, False)
+    assert answer.headers["Retry-After"] == "10"
+    assert read(stack, payment)["amounts"]["refundable"] == 650
+    post(stack, payment, "syncs")
+    settled, fixed = (post(stack, payment, "refunds", money(400), key="unknown") for _ in range(2))
+    assert (settled.status_code, settled.json()["status"]) == (201, "succeeded")
+    assert fixed.content == settled.content
+
+
+def test_a_refund_over_what_is_left_is_409(stack: Stack) -> None:
+    payment = paid(stack)
+    post(stack, payment, "refunds", money(400))
+    problem_of(stack, post(stack, payment, "refunds", money(651)), 409, "conflict")
+
+
+def test_another_currency_is_422_and_pointed_at(stack: Stack) -> None:
+    payment = paid(stack)
+    problem = problem_of(stack, post(stack, payment, "refunds", money(400, "USD")), 422, "invalid")
+    assert [one["pointer"] for one in problem["errors"]] == ["/amount/currency"]
+
+
+def test_a_refund_in_the_psps_dashboard_is_shown_as_the_psps(stack: Stack) -> None:
+    payment = paid(stack)
+    session = stack.sessions(A, payment["attempts"][0]["id"])[0]["id"]
+    at_psp = f"{stack.sandbox}/{A}/dashboard/sessions/{session}/refunds"
+    assert requests.post(at_psp, json=money(300), timeout=10).status_code == 201
+    now = wait_for(stack, payment["id"], lambda now: now["operations"])
+    assert [(one["kind"], one["origin"], one["amount"]["value"]) for one in now["operations"]] == [
+        ("refund", "psp", 300)
+    ]
+
+
+def test_a_retry_is_201_with_a_new_page_once_the_old_one_is_closed(stack: Stack) -> None:
+    payment = opened(stack)
+    answer = post(stack, payment, "retries")
+    assert answer.status_code == 201
+    assert attempts(answer.json()) == [(A, "expired"), ("sandbox-b", "pending")]
+    assert answer.json()["next_action"]["url"] != payment["next_action"]["url"]
+    assert stack.sessions(A, payment["attempts"][0]["id"])[0]["status"] == "expired"
+
+
+def test_a_retry_while_the_old_page_can_not_be_closed_is_409_of_its_own_name(stack: Stack) -> None:
+    payment = opened(stack, "expire_error_500")
+    problem_of(stack, post(stack, payment, "retries"), 409, "attempt-still-payable")
+    answer = post(stack, payment, "retries", {"supersede": True})
+    assert (answer.status_code, attempts(answer.json())) == (201, [(A, "superseded"), ("sandbox-b", "pending")])
+
+
+def test_a_retry_once_money_moved_is_409(stack: Stack) -> None:
+    problem_of(stack, post(stack, paid(stack), "retries"), 409, "conflict")
+
+
+def test_a_retry_that_is_declined_is_402_with_the_payment(stack: Stack) -> None:
+    declines = {A: "decline_soft", "sandbox-b": "decline_soft"}
+    payment = stack.checkout(str(uuid.uuid4()), metadata=declines).json()["payment"]
+    problem = problem_of(stack, post(stack, payment, "retries"), 402, "declined")
+    assert len(problem["payment"]["attempts"]) == 4
+
+
+def test_a_retry_at_an_unknown_connection_is_422_and_pointed_at(stack: Stack) -> None:
+    answer = post(stack, opened(stack), "retries", {"connection_id": "nowhere"})
+    problem = problem_of(stack, answer, 422, "invalid")
+    assert [one["pointer"] for one in problem["errors"]] == ["/connection_id"]
+
+
+def test_a_sync_is_200_with_what_the_psp_says_now(stack: Stack) -> None:
+    payment = opened(stack, "late_webhook")
+    pay(payment)
+    answer = post(stack, payment, "syncs")
+    assert (answer.status_code, answer.json()["status"]) == (200, "captured")
+
+
+def test_a_resolution_is_201_with_the_payment_and_is_audited(stack: Stack) -> None:
+    payment = paid(stack, "wrong_amount")
+    said = {"attempt_id": payment["attempts"][0]["id"], "outcome": "accept", "note": "The bank confirms 10.51 EUR."}
+    answer = post(stack, payment, "resolutions", said)
+    assert (answer.status_code, answer.json()["status"]) == (201, "captured")
+    assert answer.json()["amounts"]["captured"] == 1051
+    assert any("An operator resolved" in entry["summary"] for entry in timeline(stack, payment["id"]))
+    audit = stack.call("GET", "/v1/audit?limit=200").json()["items"]
+    assert sum(payment["id"] in str(entry) for entry in audit) == 1
+
+
+def test_where_there_is_nothing_to_resolve_it_is_409(stack: Stack) -> None:
+    payment = paid(stack)
+    said = {"attempt_id": payment["attempts"][0]["id"], "outcome": "accept", "note": "all is well"}
+    problem_of(stack, post(stack, payment, "resolutions", said), 409, "conflict")
+
+
+@pytest.mark.parametrize("outcome", ["whatever", "", None, 1])
+def test_an_outcome_that_is_none_is_422(stack: Stack, outcome: object) -> None:
+    payment = opened(stack)
+    said = {"attempt_id": payment["attempts"][0]["id"], "outcome": outcome, "note": "n"}
+    problem = problem_of(stack, post(stack, payment, "resolutions", said), 422, "invalid")
+    assert [one["pointer"] for one in problem["errors"]] == ["/outcome"]
+
+
+def test_what_needs_an_operator_is_in_the_queue_until_it_is_resolved(stack: Stack) -> None:
+    payment = paid(stack, "wrong_amount")
+
+    def queued() -> bool:
+        items = stack.call("GET", "/v1/payments?attention=true&limit=200").json()["items"]
+        return payment["id"] in {one["id"] for one in items}
+
+    assert queued()
+    said = {"attempt_id": payment["attempts"][0]["id"], "outcome": "accept", "note": "The bank confirms 10.51 EUR."}
+    post(stack, payment, "resolutions", said)
+    assert not queued()
+
+
+@pytest.mark.parametrize("what", KEYED)
+def test_what_can_move_money_needs_an_idempotency_key(stack: Stack, what: str) -> None:
+    answer = stack.call("POST", f"/v1/payments/{opened(stack)['id']}/{what}")
+    problem_of(stack, answer, 400, "unreadable")
+
+
+@pytest.mark.parametrize("what", ["captures", "cancellations", "refunds", "retries"])
+def test_a_repeat_is_the_same_byte_for_byte_and_says_so(stack: Stack, what: str) -> None:
+    payment = {"captures": held, "cancellations": held, "refunds": paid, "retries": opened}[what](stack)
+    first, again = (post(stack, payment, what, key="repeat") for _ in range(2))
+    assert first.status_code == again.status_code == 201
+    assert again.content == first.content
+    assert (first.headers.get("Idempotency-Replayed"), again.headers["Idempotency-Replayed"]) == (None, "true")
+
+
+def test_a_key_with_another_body_is_422(stack: Stack) -> None:
+    payment = paid(stack)
+    post(stack, payment, "refunds", money(100), key="one")
+    problem_of(stack, post(stack, payment, "refunds", money(200), key="one"), 422, "key-reused")
+
+
+def test_a_key_of_a_refund_is_no_key_of_a_retry(stack: Stack) -> None:
+    payment = paid(stack)
+    post(stack, payment, "refunds", money(100), key="one")
+    problem_of(stack, post(stack, payment, "retries", key="one"), 422, "key-reused")
+
+
+@pytest.mark.parametrize("what", ["refunds", "resolutions"])
+def test_a_shop_that_may_only_sell_is_forbidden(stack: Stack, what: str) -> None:
+    body = {"attempt_id": "att_1", "outcome": "accept", "note": "n"} if what == "resolutions" else None
+    answer = post(stack, paid(stack), what, body, client="shop")
+    problem = problem_of(stack, answer, 403, "forbidden")
+    assert {"refunds": "refunds:write", "resolutions": "config:write"}[what] in problem["detail"]
+
+
+@pytest.mark.parametrize("what", ["captures", "cancellations", "retries", "syncs"])
+def test_a_shop_may_do_what_belongs_to_selling(stack: Stack, what: str) -> None:
+    payment = opened(stack) if what in ("retries", "syncs") else held(stack)
+    assert post(stack, payment, what, client="shop").status_code in (200, 201)
+
+
+@pytest.mark.parametrize("what", ALL)
+def test_without_a_token_nothing_is_done(stack: Stack, what: str) -> None:
+    problem_of(stack, post(stack, {"id": "pay_1"}, what, client=None), 401, "unauthenticated")
+
+
+@pytest.mark.parametrize("what", ALL)
+def test_a_payment_that_is_not_there_is_404(stack: Stack, what: str) -> None:
+    body = {"attempt_id": "att_1", "outcome": "accept", "note": "n"} if what == "resolutions" else None
+    problem_of(stack, post(stack, {"id": "pay_" + "a" * 24}, what, body), 404, "not-found")
+
+
+@pytest.mark.parametrize(
+    ("what", "body", "pointer"),
+    [
+        ("refunds", {"amount": {"value": 0, "currency": "EUR"}}, "/amount/value"),
+        ("refunds", {"amount": {"value": 1.5, "currency": "EUR"}}, "/amount/value"),
+        ("refunds", {"amount": {"value": 1}}, "/amount/currency"),
+        ("refunds", {"final": True}, "/final"),
+        ("captures", {"final": "yes"}, "/final"),
+        ("captures", {"reason": "x"}, "/reason"),
+        ("cancellations", {"amount": {"value": 1, "currency": "EUR"}}, "/amount"),
+        ("retries", {"supersede": 1}, "/supersede"),
+        ("retries", {"connection_id": ""}, "/connection_id"),
+        ("resolutions", {"attempt_id": "att_1", "outcome": "accept"}, "/note"),
+    ],
+)
+def test_what_the_schema_refuses_is_422_and_pointed_at(stack: Stack, what: str, body: Json, pointer: str) -> None:
+    problem = problem_of(stack, post(stack, opened(stack), what, body), 422, "invalid")
+    assert [one["pointer"] for one in problem["errors"]] == [pointer]
