@@ -110,7 +110,7 @@ def _watched(payment: Payment, folded: Folded, asked: dict[str, Asked], now: dat
 
 
 def _watch_attempt(attempt: Attempt, payment: Payment, folded: Folded, asked: Asked | None, now: datetime) -> Attempt:
-    elsewhere = any(folded.standings[one.id].has_money for one in payment.attempts if one.id != attempt.id)
+    elsewhere = any(folded.standings[one.id].pays for one in payment.attempts if one.id != attempt.id)
     phase = phase_of(attempt, folded.standings[attempt.id], paid_elsewhere=elsewhere)
     if phase != attempt.phase:
         return replace(attempt, phase=phase, asked=0, unreached=0, ask_at=next_ask(attempt, phase, 0, now))

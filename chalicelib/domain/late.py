@@ -2,7 +2,8 @@
 for, so that each is made exactly once.
 
 Money is late where the attempt had been given up: its page ended, or it was sealed, superseded or lapsed. Where nothing
-else is paid the late policy decides; where several attempts are paid the surplus goes back, given-up attempts first.
+else is paid the late policy decides; where several attempts are paid the surplus goes back, given-up attempts first. What is
+only held at an attempt that we closed off is never captured, so it goes back unless somebody wants to look first.
 """
 
 from __future__ import annotations
@@ -69,8 +70,9 @@ def _unwanted(
         policy = attempt.late or payment.route.late
         late = standing.given_up and (attempt.late == REFUND or (len(paid) == 1 and policy != ACCEPT))
         why = "late" if late else "surplus"
-        if standing.capturable and (late or standing.capturable <= surplus):
-            yield attempt, OperationKind.CANCELLATION, standing.capturable, why
+        if standing.capturable and (late or standing.closed or standing.capturable <= surplus):
+            held_why = why if standing.capturable <= surplus else "late"
+            yield attempt, OperationKind.CANCELLATION, standing.capturable, held_why
             surplus -= standing.capturable
         refunded = standing.refundable if late else min(standing.refundable, max(surplus, 0))
         if refunded:

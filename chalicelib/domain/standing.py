@@ -30,6 +30,7 @@ class Standing:
     status: AttemptStatus
     ended: Status | None
     confirmed: bool
+    closed: bool
     live: bool
     unanswered: bool
     opened: bool
@@ -62,6 +63,11 @@ class Standing:
         """Whether the shopper approved, and nothing has moved or ended since."""
         moved = self.captured or self.held or self.processing
         return self.approved and self.live and not moved
+
+    @property
+    def pays(self) -> bool:
+        """Whether money came that may stay: what is only held at an attempt that was closed off is never captured."""
+        return self.captured > self.refunded or (self.held > 0 and not self.closed)
 
     @property
     def has_money(self) -> bool:
@@ -119,6 +125,7 @@ def standing_of(
         status=status,
         ended=ended,
         confirmed=ending is not None,
+        closed=attempt.closed is not None,
         live=ended is None and attempt.closed is None and not captured and not held,
         unanswered=not opened and opening is not None and opening.state is State.UNANSWERED,
         opened=opened,

@@ -135,7 +135,7 @@ class _Question:
         return again + tried_of(self._now, attempt, said).change
 
     def _is_paid(self) -> bool:
-        return any(one.has_money for one in fold(self._payment).standings.values())
+        return any(one.pays for one in fold(self._payment).standings.values())
 
     def _lapsed(self) -> Change:
         """The PSP can not be asked. When the page's time is over the attempt counts as expired; an operator is shown it."""
@@ -151,7 +151,7 @@ class _Question:
             return Change()
         folded = self._folded(facts)
         standing = folded.standings[self._attempt.id]
-        paid = any(one.has_money for one in folded.standings.values())
+        paid = any(one.pays for one in folded.standings.values())
         if not standing.waits_for_completion or paid or folded.anomalies:
             return Change()
         said = self._ports.driver.converse(self._live.connector.complete(self._reference()), self._deadline)
@@ -172,7 +172,7 @@ class _Question:
         odd = any(fact.attempt_id == attempt.id for fact in folded.anomalies)
         if standing.ended is not None or standing.captured or standing.held or standing.processing or odd:
             return False
-        elsewhere = any(one.has_money for id_, one in folded.standings.items() if id_ != attempt.id)
+        elsewhere = any(one.pays for id_, one in folded.standings.items() if id_ != attempt.id)
         past = ends_at(attempt) <= self._now
         return close or attempt.closed is not None or past or elsewhere
 

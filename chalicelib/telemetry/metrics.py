@@ -46,8 +46,6 @@ METRICS: dict[str, Metric] = {
     "queue_oldest_age_seconds": Metric("gauge", "How long the oldest message waits.", ("queue",)),
     "store_calls_total": Metric("counter", "Calls to the database.", ("operation",)),
     "payments_status_total": Metric("counter", "Status changes of payments.", ("status",)),
-    "operations_total": Metric("counter", "Captures, cancellations and refunds answered.", ("kind", "outcome")),
-    "retries_total": Metric("counter", "Retries answered.", ("outcome",)),
     "queue_dead_letters": Metric("gauge", "Messages given up after ten tries, 50 at most.", ("queue",)),
     "checkouts_total": Metric("counter", "Checkouts answered.", ("outcome",)),
     "operations_total": Metric("counter", "Captures, cancellations and refunds answered.", ("kind", "outcome")),

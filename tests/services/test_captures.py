@@ -9,7 +9,20 @@ import pytest
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.payment import CaptureMode, Status
 from tests.psp import DECLINE, SILENT
-from tests.services.histories import CAPTURE, amounts, attempts, hear, held, operations, pay, sealed, shown, sold, told
+from tests.services.histories import (
+    CANCEL,
+    CAPTURE,
+    amounts,
+    attempts,
+    hear,
+    held,
+    operations,
+    pay,
+    sealed,
+    shown,
+    sold,
+    told,
+)
 from tests.world import World
 
 
@@ -179,7 +192,19 @@ def test_the_held_money_of_a_sealed_attempt_is_never_captured(world: World) -> N
     payment = sealed(world, capture=CaptureMode.MANUAL)
     world.psps["psp-1"].can_read = True
     pay(world, payment, 0, late=True)
-    assert attempts(world, payment) == ["authorized", "pending"]
+    assert attempts(world, payment) == ["sealed", "pending"]
+    voids = [one for one in world.payment(payment.id).operations if one.kind is CANCEL]
+    assert [(one.origin, one.status, one.attempt_id) for one in voids] == [
+        ("policy", "succeeded", payment.attempts[0].id)
+    ]
+    assert world.psps["psp-1"].operated == [voids[0].id]
+
+
+def test_held_money_of_a_sealed_attempt_under_review_is_not_captured_either(world: World) -> None:
+    world.late("review")
+    payment = sealed(world, capture=CaptureMode.MANUAL)
+    world.psps["psp-1"].can_read = True
+    pay(world, payment, 0, late=True)
     with pytest.raises(Conflict, match="given up"):
         world.do(CAPTURE, payment.id, "c1")
     assert world.psps["psp-1"].operated == []
