@@ -7,10 +7,10 @@ from typing import Any
 
 from chalicelib.domain.fold import Amounts, fold
 from chalicelib.domain.operation import OperationKind
-from chalicelib.domain.payment import CaptureMode, Payment
+from chalicelib.domain.payment import CaptureMode, Payment, Status
 from chalicelib.services.kinds import PAYMENT
 from chalicelib.services.turns import Answer
-from tests.psp import SILENT
+from tests.psp import DECLINE, SILENT
 from tests.world import World
 
 CAPTURE, CANCEL, REFUND = OperationKind.CAPTURE, OperationKind.CANCELLATION, OperationKind.REFUND
@@ -50,6 +50,50 @@ def sealed(world: World, **order: Any) -> Payment:
     payment = world.open(**order).payment
     world.settle()
     return world.payment(payment.id)
+
+
+def odd(world: World, more: int = 1, **order: object) -> Payment:
+    """The PSP says that the shopper paid `more` than the 1000 that were asked."""
+    payment = world.open(**order).payment
+    pay(world, payment, more=more)
+    return payment
+
+
+def foreign(world: World, **order: object) -> Payment:
+    """The PSP says that the shopper paid 1000 of another currency."""
+    payment = world.open(**order).payment
+    attempt_id = payment.attempts[0].id
+    world.psps["psp-1"].pay(attempt_id)
+    world.psps["psp-1"].sessions[attempt_id]["payment"]["amount"]["currency"] = "USD"
+    hear(world, payment)
+    return payment
+
+
+def expired(world: World, **order: object) -> Payment:
+    """Its page's time is over, and yet a slow way of paying brings the money."""
+    payment = world.open(**order).payment
+    for seconds in (901, 961, 11):
+        world.settle(seconds)
+    assert world.payment(payment.id).status is Status.EXPIRED
+    return payment
+
+
+def psp_1_does(world: World, said: str) -> None:
+    world.psps["psp-1"].plan = lambda kind, order: said
+
+
+def declines(world: World, *names: str, how: str = DECLINE) -> None:
+    for name in names:
+        world.psps[name].script = lambda order: how
+
+
+def answers(world: World) -> None:
+    for psp in world.psps.values():
+        psp.script = lambda order: "answer"
+
+
+def connections(world: World, payment: Payment) -> list[str]:
+    return [one.connection_id for one in world.payment(payment.id).attempts]
 
 
 def amounts(world: World, payment: Payment) -> Amounts:

@@ -8,7 +8,6 @@ import pytest
 
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.operation import OperationKind
-from chalicelib.services.ask import ABSENT_AFTER_S
 from tests.psp import DECLINE, LOST, NOT_SENT, SILENT
 from tests.services.histories import (
     CANCEL,
@@ -18,18 +17,16 @@ from tests.services.histories import (
     hear,
     held,
     operations,
+    psp_1_does,
     queue_of_operators,
     shown,
     sold,
-    timeline,
-    told,
 )
 from tests.world import World
 
 UNKNOWN = [("refund", "unknown", "api")]
 SUCCEEDED = [("refund", "succeeded", "api")]
 FAILED = [("refund", "failed", "api")]
-NEVER_ANSWERED_S = (11, 61, 301, 1801, 7201, *(86_401,) * 7)  # the whole schedule of an unanswered call
 
 
 @pytest.fixture
@@ -37,15 +34,11 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
-def plan(world: World, said: str) -> None:
-    world.psps["psp-1"].plan = lambda kind, order: said
-
-
 @pytest.mark.parametrize("kind", [CAPTURE, CANCEL, REFUND])
 @pytest.mark.parametrize("how", [SILENT, LOST])
 def test_without_an_answer_the_outcome_is_unknown(world: World, kind: OperationKind, how: str) -> None:
     payment = sold(world) if kind is REFUND else held(world)
-    plan(world, how)
+    psp_1_does(world, how)
     answer = world.do(kind, payment.id, "k")
     assert (answer.rendered.status, shown(answer)["status"]) == (202, "unknown")
     assert operations(world, payment) == [(str(kind), "unknown", "api")]
@@ -53,7 +46,7 @@ def test_without_an_answer_the_outcome_is_unknown(world: World, kind: OperationK
 
 def test_an_unknown_refund_keeps_what_it_reserved(world: World) -> None:
     payment = sold(world)
-    plan(world, LOST)
+    psp_1_does(world, LOST)
     world.do(REFUND, payment.id, "k", 700)
     world.psps["psp-1"].can_read = False
     with pytest.raises(Conflict, match="left to refund"):
@@ -62,7 +55,7 @@ def test_an_unknown_refund_keeps_what_it_reserved(world: World) -> None:
 
 def test_repeating_the_key_says_202_until_it_is_settled(world: World) -> None:
     payment = sold(world)
-    plan(world, SILENT)
+    psp_1_does(world, SILENT)
     world.psps["psp-1"].can_read = False
     world.do(REFUND, payment.id, "k", 700)
     again = world.do(REFUND, payment.id, "k", 700)
@@ -71,7 +64,7 @@ def test_repeating_the_key_says_202_until_it_is_settled(world: World) -> None:
 
 def test_repeating_the_key_calls_nobody(world: World) -> None:
     payment = sold(world)
-    plan(world, SILENT)
+    psp_1_does(world, SILENT)
     for _ in range(3):
         world.do(REFUND, payment.id, "k", 700)
     assert len(world.psps["psp-1"].operated) == 1
@@ -79,7 +72,7 @@ def test_repeating_the_key_calls_nobody(world: World) -> None:
 
 def test_once_settled_the_answer_is_fixed(world: World) -> None:
     payment = sold(world)
-    plan(world, SILENT)
+    psp_1_does(world, SILENT)
     world.do(REFUND, payment.id, "k", 700)
     world.settle(11)
     settled = world.do(REFUND, payment.id, "k", 700)
@@ -91,7 +84,7 @@ def test_once_settled_the_answer_is_fixed(world: World) -> None:
 
 def test_a_webhook_settles_it_too(world: World) -> None:
     payment = sold(world)
-    plan(world, SILENT)
+    psp_1_does(world, SILENT)
     world.do(REFUND, payment.id, "k", 700)
     hear(world, payment)
     assert operations(world, payment) == SUCCEEDED
@@ -100,7 +93,7 @@ def test_a_webhook_settles_it_too(world: World) -> None:
 
 def test_what_was_done_but_not_answered_is_read_and_never_done_again(world: World) -> None:
     payment = sold(world)
-    plan(world, SILENT)
+    psp_1_does(world, SILENT)
     world.do(REFUND, payment.id, "k", 700)
     world.settle(11)
     assert operations(world, payment) == SUCCEEDED
@@ -109,9 +102,9 @@ def test_what_was_done_but_not_answered_is_read_and_never_done_again(world: Worl
 
 def test_what_was_lost_on_its_way_is_sent_again_with_the_same_key(world: World) -> None:
     payment = sold(world)
-    plan(world, LOST)
+    psp_1_does(world, LOST)
     operation_id = shown(world.do(REFUND, payment.id, "k", 700))["id"]
-    plan(world, "answer")
+    psp_1_does(world, "answer")
     world.settle(11)
     assert operations(world, payment) == SUCCEEDED
     assert world.psps["psp-1"].operated == [operation_id]
@@ -136,9 +129,9 @@ def test_a_repeat_has_the_same_parameters(world: World) -> None:
 def test_an_error_that_answers_a_repeat_proves_nothing(world: World) -> None:
     """ "Already refunded" may mean that the first call did it."""
     payment = sold(world)
-    plan(world, LOST)
+    psp_1_does(world, LOST)
     world.do(REFUND, payment.id, "k", 700)
-    plan(world, DECLINE)
+    psp_1_does(world, DECLINE)
     world.settle(11)
     assert operations(world, payment) == UNKNOWN
     assert amounts(world, payment).refundable == 300
@@ -146,16 +139,16 @@ def test_an_error_that_answers_a_repeat_proves_nothing(world: World) -> None:
 
 def test_a_repeat_that_was_not_sent_proves_nothing_of_the_first_call(world: World) -> None:
     payment = sold(world)
-    plan(world, LOST)
+    psp_1_does(world, LOST)
     world.do(REFUND, payment.id, "k", 700)
-    plan(world, NOT_SENT)
+    psp_1_does(world, NOT_SENT)
     world.settle(11)
     assert operations(world, payment) == UNKNOWN
 
 
 def test_a_no_to_the_first_call_is_an_answer(world: World) -> None:
     payment = sold(world)
-    plan(world, DECLINE)
+    psp_1_does(world, DECLINE)
     world.do(REFUND, payment.id, "k", 700)
     assert operations(world, payment) == FAILED
 
@@ -163,9 +156,9 @@ def test_a_no_to_the_first_call_is_an_answer(world: World) -> None:
 def test_after_half_of_the_keys_life_nothing_is_repeated(world: World) -> None:
     payment = sold(world)
     world.offer("psp-1", key_lives_s={"refund": 120})
-    plan(world, LOST)
+    psp_1_does(world, LOST)
     world.do(REFUND, payment.id, "k", 700)
-    plan(world, "answer")
+    psp_1_does(world, "answer")
     world.clock.forward(61)
     world.settle()
     assert world.psps["psp-1"].operated == []
@@ -175,9 +168,9 @@ def test_after_half_of_the_keys_life_nothing_is_repeated(world: World) -> None:
 def test_inside_half_of_the_keys_life_it_is_repeated(world: World) -> None:
     payment = sold(world)
     world.offer("psp-1", key_lives_s={"refund": 120})
-    plan(world, LOST)
+    psp_1_does(world, LOST)
     world.do(REFUND, payment.id, "k", 700)
-    plan(world, "answer")
+    psp_1_does(world, "answer")
     world.settle(59)
     assert operations(world, payment) == SUCCEEDED
 
@@ -185,103 +178,27 @@ def test_inside_half_of_the_keys_life_it_is_repeated(world: World) -> None:
 def test_another_operations_key_life_does_not_count(world: World) -> None:
     payment = sold(world)
     world.offer("psp-1", key_lives_s={"open": 86_400, "capture": 86_400})
-    plan(world, LOST)
+    psp_1_does(world, LOST)
     world.do(REFUND, payment.id, "k", 700)
-    plan(world, "answer")
+    psp_1_does(world, "answer")
     world.settle(11)
     assert world.psps["psp-1"].operated == []
 
 
-@pytest.mark.parametrize(("age_s", "status"), [(ABSENT_AFTER_S - 1, "unknown"), (ABSENT_AFTER_S, "failed")])
-def test_that_the_psp_knows_nothing_proves_absence_only_after_15_minutes(world: World, age_s: int, status: str) -> None:
-    payment = sold(world)
-    world.offer("psp-1", key_lives_s={})
-    plan(world, LOST)
-    world.do(REFUND, payment.id, "k", 700)
-    world.clock.forward(age_s)
-    world.attend.sync(payment.id)
-    assert operations(world, payment) == [("refund", status, "api")]
-
-
-def test_proven_absence_frees_what_was_reserved_and_answers_the_key(world: World) -> None:
-    payment = sold(world)
-    world.offer("psp-1", key_lives_s={})
-    plan(world, LOST)
-    world.do(REFUND, payment.id, "k", 700)
-    for seconds in (11, 61, 301, 1801):
-        world.settle(seconds)
-    assert amounts(world, payment).refundable == 1000
-    answer = world.do(REFUND, payment.id, "k", 700)
-    assert (answer.rendered.status, shown(answer)["status"], answer.replayed) == (201, "failed", True)
-    assert "it never happened" in timeline(world, payment)
-    assert told(world, payment)[-1] == "operation.failed"
-
-
-def test_a_psp_that_shows_no_ids_and_honours_no_keys_leaves_it_unknown_for_an_operator(world: World) -> None:
-    payment = sold(world)
-    world.offer("psp-1", names_operations=False, key_lives_s={})
-    plan(world, LOST)
-    world.do(REFUND, payment.id, "k", 700)
-    for seconds in NEVER_ANSWERED_S:
-        world.settle(seconds)
-    assert operations(world, payment) == UNKNOWN
-    assert amounts(world, payment).refundable == 300
-    assert queue_of_operators(world) == [payment.id]
-    assert told(world, payment)[-1] == "payment.review_required"
-
-
-@pytest.mark.parametrize(("outcome", "refundable"), [("succeeded", 300), ("failed", 1000)])
-def test_an_operators_word_settles_what_the_psp_can_not_tell(world: World, outcome: str, refundable: int) -> None:
-    payment = sold(world)
-    world.offer("psp-1", names_operations=False, key_lives_s={})
-    plan(world, LOST)
-    operation_id = shown(world.do(REFUND, payment.id, "k", 700))["id"]
-    for seconds in NEVER_ANSWERED_S:
-        world.settle(seconds)
-    world.say(payment.id, payment.attempts[0].id, outcome, operation_id=operation_id)
-    assert operations(world, payment) == [("refund", outcome, "api")]
-    assert amounts(world, payment).refundable == refundable
-    assert queue_of_operators(world) == []
-
-
-def test_a_psp_that_is_down_is_asked_again_within_minutes_once_it_is_back(world: World) -> None:
-    payment = sold(world)
-    plan(world, SILENT)
-    world.do(REFUND, payment.id, "k", 700)
-    world.psps["psp-1"].can_read = False
-    for seconds in (11, 61, 121, 241, 241, 241):
-        world.settle(seconds)
-    world.psps["psp-1"].can_read = True
-    world.settle(241)
-    assert operations(world, payment) == SUCCEEDED
-
-
-def test_a_psp_that_stays_down_is_told_of_once(world: World) -> None:
-    payment = sold(world)
-    plan(world, LOST)
-    world.do(REFUND, payment.id, "k", 700)
-    world.psps["psp-1"].can_read = False
-    for seconds in (11, 61, 121, 241, 241, 241):
-        world.settle(seconds)
-    lines = timeline(world, payment).splitlines()
-    assert sum("could not be asked" in line for line in lines) <= 1
-    assert sum("no usable answer to the refund" in line for line in lines) == 2  # the call's own, and the outage
-
-
 def test_the_psp_is_asked_before_anything_else_is_done_to_a_payment_in_doubt(world: World) -> None:
     payment = sold(world)
-    plan(world, SILENT)
+    psp_1_does(world, SILENT)
     world.do(REFUND, payment.id, "k", 700)
-    plan(world, "answer")
+    psp_1_does(world, "answer")
     world.do(REFUND, payment.id, "other", 300)
     assert operations(world, payment) == SUCCEEDED * 2
 
 
 def test_a_second_refund_of_what_an_unknown_one_left_is_taken(world: World) -> None:
     payment = sold(world)
-    plan(world, LOST)
+    psp_1_does(world, LOST)
     world.do(REFUND, payment.id, "k", 700)
-    plan(world, "answer")
+    psp_1_does(world, "answer")
     assert shown(world.do(REFUND, payment.id, "other", 300))["status"] == "succeeded"
 
 
@@ -306,7 +223,7 @@ def test_a_status_that_nobody_knows_is_pending_and_reserves(world: World) -> Non
 
 def test_a_refund_of_another_amount_than_was_asked_does_not_count(world: World) -> None:
     payment = sold(world)
-    plan(world, SILENT)
+    psp_1_does(world, SILENT)
     world.do(REFUND, payment.id, "k", 700)
     attempt_id = payment.attempts[0].id
     world.psps["psp-1"].sessions[attempt_id]["payment"]["refunds"][0]["amount"]["value"] = 701

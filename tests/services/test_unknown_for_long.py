@@ -1,0 +1,107 @@
+"""Operations that stay unknown: outages, PSPs that can not be asked, and an operator's word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chalicelib.services.ask import ABSENT_AFTER_S
+from tests.psp import LOST, SILENT
+from tests.services.histories import (
+    REFUND,
+    amounts,
+    operations,
+    psp_1_does,
+    queue_of_operators,
+    shown,
+    sold,
+    timeline,
+    told,
+)
+from tests.world import World
+
+UNKNOWN = [("refund", "unknown", "api")]
+SUCCEEDED = [("refund", "succeeded", "api")]
+NEVER_ANSWERED_S = (11, 61, 301, 1801, 7201, *(86_401,) * 7)  # the whole schedule of an unanswered call
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+@pytest.mark.parametrize(("age_s", "status"), [(ABSENT_AFTER_S - 1, "unknown"), (ABSENT_AFTER_S, "failed")])
+def test_that_the_psp_knows_nothing_proves_absence_only_after_15_minutes(world: World, age_s: int, status: str) -> None:
+    payment = sold(world)
+    world.offer("psp-1", key_lives_s={})
+    psp_1_does(world, LOST)
+    world.do(REFUND, payment.id, "k", 700)
+    world.clock.forward(age_s)
+    world.attend.sync(payment.id)
+    assert operations(world, payment) == [("refund", status, "api")]
+
+
+def test_proven_absence_frees_what_was_reserved_and_answers_the_key(world: World) -> None:
+    payment = sold(world)
+    world.offer("psp-1", key_lives_s={})
+    psp_1_does(world, LOST)
+    world.do(REFUND, payment.id, "k", 700)
+    for seconds in (11, 61, 301, 1801):
+        world.settle(seconds)
+    assert amounts(world, payment).refundable == 1000
+    answer = world.do(REFUND, payment.id, "k", 700)
+    assert (answer.rendered.status, shown(answer)["status"], answer.replayed) == (201, "failed", True)
+    assert "it never happened" in timeline(world, payment)
+    assert told(world, payment)[-1] == "operation.failed"
+
+
+def test_a_psp_that_shows_no_ids_and_honours_no_keys_leaves_it_unknown_for_an_operator(world: World) -> None:
+    payment = sold(world)
+    world.offer("psp-1", names_operations=False, key_lives_s={})
+    psp_1_does(world, LOST)
+    world.do(REFUND, payment.id, "k", 700)
+    for seconds in NEVER_ANSWERED_S:
+        world.settle(seconds)
+    assert operations(world, payment) == UNKNOWN
+    assert amounts(world, payment).refundable == 300
+    assert queue_of_operators(world) == [payment.id]
+    assert told(world, payment)[-1] == "payment.review_required"
+
+
+@pytest.mark.parametrize(("outcome", "refundable"), [("succeeded", 300), ("failed", 1000)])
+def test_an_operators_word_settles_what_the_psp_can_not_tell(world: World, outcome: str, refundable: int) -> None:
+    payment = sold(world)
+    world.offer("psp-1", names_operations=False, key_lives_s={})
+    psp_1_does(world, LOST)
+    operation_id = shown(world.do(REFUND, payment.id, "k", 700))["id"]
+    for seconds in NEVER_ANSWERED_S:
+        world.settle(seconds)
+    world.say(payment.id, payment.attempts[0].id, outcome, operation_id=operation_id)
+    assert operations(world, payment) == [("refund", outcome, "api")]
+    assert amounts(world, payment).refundable == refundable
+    assert queue_of_operators(world) == []
+
+
+def test_a_psp_that_is_down_is_asked_again_within_minutes_once_it_is_back(world: World) -> None:
+    payment = sold(world)
+    psp_1_does(world, SILENT)
+    world.do(REFUND, payment.id, "k", 700)
+    world.psps["psp-1"].can_read = False
+    for seconds in (11, 61, 121, 241, 241, 241):
+        world.settle(seconds)
+    world.psps["psp-1"].can_read = True
+    world.settle(241)
+    assert operations(world, payment) == SUCCEEDED
+
+
+def test_a_psp_that_stays_down_is_told_of_once(world: World) -> None:
+    payment = sold(world)
+    psp_1_does(world, LOST)
+    world.do(REFUND, payment.id, "k", 700)
+    world.psps["psp-1"].can_read = False
+    for seconds in (11, 61, 121, 241, 241, 241):
+        world.settle(seconds)
+    lines = timeline(world, payment).splitlines()
+    assert sum("could not be asked" in line for line in lines) <= 1
+    assert sum("no usable answer to the refund" in line for line in lines) == 2  # the call's own, and the outage
