@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check check-all lint types imports kills interleavings planted bench lock clean
+.PHONY: help run demo test check check-all lint types imports torture kills interleavings planted bench lock clean
 
 help:
 	@echo "make run        serve everything on this machine, on loopback"
@@ -13,6 +13,7 @@ help:
 	@echo "make test       the test suite"
 	@echo "make check      lint, types, import rules and tests: what CI runs"
 	@echo "make check-all  the long tests too"
+	@echo "make torture    random histories of payments, trouble included, for SECONDS (60 by default)"
 	@echo "make kills          kill -9 at every commit and every call of a PSP, ROUNDS times (10000)"
 	@echo "make interleavings  racing operations on one payment, in SCHEDULES orders (100000)"
 	@echo "make planted        plants known bugs in a copy of the code, and shows the tests that catch each"
@@ -49,6 +50,10 @@ types: $(VENV)/.dev
 
 imports: $(VENV)/.dev
 	@$(BIN)/lint-imports
+
+# SECONDS, SEED, FIRST and CORES as tests/faults/torture.py says.
+torture: $(VENV)/.dev
+	@exec $(BIN)/python -m tests.faults.torture
 
 check: lint types imports test
 

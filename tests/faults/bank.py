@@ -37,6 +37,7 @@ from tests.psp import PSPS, Declined, Json, SimulatedConnector, SimulatedPsp, Si
 ANSWER, SILENT, LOST, SLOW = "answer", "silent", "lost", "slow"
 NOT_SENT, DECLINE, FRAUD, THROTTLE, MISCONFIGURED = "not_sent", "decline", "fraud", "throttle", "misconfigured"
 MOODS = (ANSWER, SILENT, LOST, SLOW, NOT_SENT, DECLINE, FRAUD, THROTTLE, MISCONFIGURED)
+IN_DOUBT = (SILENT, LOST, SLOW)
 PAYABLE = ("open", "approved")
 PAGE_LIFE_S = 1800
 HOLD_S = 7 * 86_400

@@ -26,7 +26,9 @@ from tests.faults.trouble import FAULT, KILL, MEANWHILE, Armed
 
 PAYMENTS_MAX = 3
 AMOUNTS = (1000, 1000, 999, 1)
-JUMPS_S = (1, 5, 11, 59, 61, 61, 70, 300, 900, 905, 1800, 1900, 3600, 7200, 86_400, 8 * 86_400, 40 * 86_400)
+HOUR_S, DAY_S = 3600, 86_400
+JUMPS_S = (*(1, 5, 11, 30, 59, 61, 70) * 4, *(300, 900, 905) * 2, 1800, 1900, HOUR_S, 2 * HOUR_S, DAY_S, 8 * DAY_S, 40 * DAY_S)
+KINDS = (*(OperationKind.REFUND, OperationKind.CAPTURE) * 3, OperationKind.CANCELLATION)
 Rule = Callable[[Machine, Random], object]
 
 
@@ -56,9 +58,7 @@ def operate(machine: Machine, chance: Random) -> object:
     payment = some_payment(machine, chance)
     if payment is None:
         return False
-    kind = chance.choice(
-        (OperationKind.REFUND, OperationKind.REFUND, OperationKind.CAPTURE, OperationKind.CANCELLATION)
-    )
+    kind = chance.choice(KINDS)
     amount, key = payment.order.amount.value, f"op-{len(machine.promises.asked)}"
     value = chance.choice((None, amount, max(amount // 2, 1), max(amount // 3, 1), amount + 1))
     value = None if kind is OperationKind.CANCELLATION else value
@@ -172,7 +172,7 @@ def jump(machine: Machine, chance: Random) -> object:
 
 def moods(machine: Machine, chance: Random) -> object:
     bank, call = chance.choice(list(machine.banks.values())), chance.choice(("open", "money", "read"))
-    mood = chance.choice(banks.MOODS if call != "read" else (banks.LOST, banks.ANSWER))
+    mood = chance.choice((*banks.MOODS, *banks.IN_DOUBT * 2) if call != "read" else (banks.LOST, banks.ANSWER))
     if chance.random() < 0.5:
         bank.moods.pop(call, None)
     else:
@@ -304,9 +304,9 @@ RULES: dict[Rule, int] = {
     operate: 12,
     retry: 5,
     sync: 3,
-    look: 4,
+    look: 6,
     come_back_from_page: 2,
-    shopper: 12,
+    shopper: 16,
     late_payment: 2,
     webhook: 12,
     work: 8,

@@ -9,6 +9,7 @@ history, and ends with 1.
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -23,6 +24,7 @@ from tests.faults.rules import anything
 from tests.faults.trouble import ValueStore
 
 STEPS = 80
+COLLECT_EVERY = 50  # histories
 REST_S, LONG_REST_S = 8 * 86_400, 45 * 86_400
 
 
@@ -50,6 +52,7 @@ def history(seed: int, steps: int = STEPS, *, aloud: bool = False) -> Counter[st
 
 def _worker(first: int, stride: int, seconds: float, results: multiprocessing.Queue) -> None:  # type: ignore[type-arg]
     logging.getLogger("paymentserver").propagate = False
+    gc.disable()  # a tenth of a step; what is in cycles is collected now and then
     ends, seed = time.monotonic() + seconds, first
     while time.monotonic() < ends:
         try:
@@ -59,6 +62,8 @@ def _worker(first: int, stride: int, seconds: float, results: multiprocessing.Qu
         else:
             results.put((seed, done, ""))
         seed += stride
+        if seed // stride % COLLECT_EVERY == 0:
+            gc.collect()
     results.put((-1, None, ""))
 
 
