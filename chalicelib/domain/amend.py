@@ -117,8 +117,9 @@ def _watch_attempt(attempt: Attempt, payment: Payment, folded: Folded, asked: As
     if asked is None or _was_put_before(asked, attempt):
         return attempt
     if not asked.reached:
-        unreached = attempt.unreached + 1
-        return replace(attempt, unreached=unreached, ask_at=next_try(unreached, now))
+        return replace(attempt, unreached=attempt.unreached + 1, ask_at=_sooner(attempt, now))
+    if _is_early(attempt, now):
+        return attempt
     return replace(
         attempt, asked=attempt.asked + 1, unreached=0, ask_at=next_ask(attempt, phase, attempt.asked + 1, now)
     )
@@ -131,9 +132,24 @@ def _watch_operation(operation: Operation, folded: Folded, asked: Asked | None, 
     if asked is None or _was_put_before(asked, operation):
         return operation
     if not asked.reached:
-        unreached = operation.unreached + 1
-        return replace(operation, unreached=unreached, ask_at=next_try(unreached, now))
+        return replace(operation, unreached=operation.unreached + 1, ask_at=_sooner(operation, now))
+    if _is_early(operation, now):
+        return operation
     return replace(operation, asked=operation.asked + 1, unreached=0, ask_at=next_step(phase, operation.asked + 1, now))
+
+
+def _is_early(of: Attempt | Operation, now: datetime) -> bool:
+    """Whether a question was put before its time, at somebody's word: a shop that syncs often does not use the schedule
+    up, and so keep the question at the page's end from being asked."""
+    return of.ask_at is None or of.ask_at > now
+
+
+def _sooner(of: Attempt | Operation, now: datetime) -> datetime | None:
+    """When a question is put again that could not be put: soon, and never later than it would have been put anyway."""
+    soon = next_try(of.unreached + 1, now)
+    if not _is_early(of, now):
+        return soon
+    return min(soon, of.ask_at) if soon and of.ask_at else of.ask_at
 
 
 def _was_put_before(asked: Asked, of: Attempt | Operation) -> bool:

@@ -56,7 +56,7 @@ def phase_of(attempt: Attempt, standing: Standing, *, paid_elsewhere: bool) -> P
     shown = attempt.closed is None or standing.captured or standing.held
     if standing.opened and attempt.psp_reference is None and shown:
         return Phase.UNANSWERED  # its webhooks tell of it, but without the PSP's reference it could not be refunded
-    if standing.held and not standing.captured:
+    if standing.held:
         return Phase.AUTHORIZED
     if standing.captured or standing.ended is not None:
         return Phase.SETTLED

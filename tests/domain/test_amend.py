@@ -76,6 +76,15 @@ def test_each_question_puts_the_next_one_off() -> None:
     assert waits == [10, 60, 300, 1800]
 
 
+def test_questions_before_their_time_do_not_use_the_schedule_up() -> None:
+    """A shop that syncs often, or a shopper who returns often, must not be why nobody closes the page at its end."""
+    known = pending()
+    for _ in range(10):
+        known = amend(known, Change(asked=(Asked(attempt_id()),)), NOW)  # type: ignore[arg-type]
+    assert known.attempts[0].ask_at == NOW + timedelta(minutes=15)  # type: ignore[attr-defined]
+    assert not known.attention  # type: ignore[attr-defined]
+
+
 def test_time_never_runs_backwards_in_a_payment() -> None:
     later = replace(payment(), updated_at=NOW + timedelta(hours=1))
     assert amend(later, Change(facts=(opened(),)), NOW).updated_at == NOW + timedelta(hours=1)
