@@ -226,8 +226,8 @@ class Race:
 
     def _check_answer(self, call: Call, key: str, result: Any) -> None:
         """201 and 202 are in the books, as they said and once they are settled; 409 moved nothing."""
-        if isinstance(result, InProgress):
-            return  # its twin is answered
+        if isinstance(result, InProgress) or (call.twin and isinstance(result, Conflict)):
+            return  # its twin is answered; what was refused with nothing stored may be taken a moment later
         assert call.kind is not None, "only calls that move money are answered"
         moved = self._moved(key)
         if isinstance(result, Conflict):
