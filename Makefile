@@ -9,7 +9,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 help:
 	@echo "make run        serve everything on this machine, on loopback"
-	@echo "make demo       three payments end to end, with their timelines"
+	@echo "make demo       six payments end to end, with their timelines"
 	@echo "make test       the test suite"
 	@echo "make check      lint, types, import rules and tests: what CI runs"
 	@echo "make check-all  the long tests too"

@@ -1,4 +1,4 @@
-"""`make demo`: three orders end to end, each with its timeline. Exits non-zero when anything is not as promised."""
+"""`make demo`: six orders end to end, each with its timeline. Exits non-zero when anything is not as promised."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import requests
 
 from dev.launcher import Places, places
 from dev.shop import Failed, Json, Listener, Shop, expect, verified
+from dev.troubles import late_money, refund_race, silent_refund
 
 
 def is_up(at: Places) -> bool:
@@ -99,6 +100,9 @@ def run(at: Places) -> None:
         tell(shop, "Order 1: paid, told, refunded", first_order(shop, listener, secret))
         tell(shop, "Order 2: declined at one PSP, paid at the next", second_order(shop))
         tell(shop, "Order 3: a PSP that never answers", third_order(shop))
+        tell(shop, "Order 4: eight refunds at once, one is made", refund_race(shop))
+        tell(shop, "Order 5: a refund that the PSP made and did not tell of", silent_refund(shop, listener))
+        tell(shop, "Order 6: money that comes after the shopper cancelled", late_money(shop, listener))
     finally:
         shop.unsubscribe()
         listener.close()

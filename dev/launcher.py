@@ -168,7 +168,7 @@ A first checkout:
   curl -s {at.api}/v1/checkouts -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: first" \\
        -d '{{"amount": {{"value": 1050, "currency": "EUR"}}, "order_reference": "order-1001", "return_url": "https://shop.example/return"}}'
 
-Or three payments with their timelines, from another terminal:  make demo
+Or six payments with their timelines, from another terminal:  make demo
 Ctrl-C stops everything; nothing is lost.
 """,
         flush=True,

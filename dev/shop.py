@@ -120,6 +120,10 @@ class Shop:
         }
         return self.call("POST", "/v1/checkouts", body, {"Idempotency-Key": f"demo-{uuid.uuid4()}"})
 
+    def refund(self, payment_id: str, value: int, key: str) -> requests.Response:
+        body = {"amount": {"value": value, "currency": "EUR"}, "reason": "the demo"}
+        return self.call("POST", f"/v1/payments/{payment_id}/refunds", body, {"Idempotency-Key": f"{payment_id}-{key}"})
+
     def pay(self, payment: Json, outcome: str) -> None:
         """What the shopper does on the PSP's page."""
         answer = requests.post(

@@ -66,6 +66,7 @@ def with_events(before: Payment, after: Payment, folded: Folded, reviews: tuple[
         summary = f"The payment is {_words(folded.status)} (it was {_words(before.status)})."
         entries.append(Entry(now, "status", summary, {"status": folded.status, "previous_status": before.status}))
     entries += [_review_entry(attempt_id, now) for attempt_id in reviews if attempt_id not in before.reviews]
+    entries += _late_entries(before, after, folded, now)
     events: tuple[Event, ...] = ()
     for type_, more in told:
         events += (_event_of(after, folded, type_, before.status, more, events, now),)
@@ -161,6 +162,21 @@ def _operation_entry(operation: Operation, status: OperationStatus, now: datetim
         summary = summary.replace(" is ", " ", 1)
     data = {"operation_id": operation.id, "attempt_id": operation.attempt_id, "status": status}
     return Entry(now, "operation", summary, data)
+
+
+def _late_entries(before: Payment, after: Payment, folded: Folded, now: datetime) -> Iterable[Entry]:
+    """Money that came to an attempt that had been given up; what becomes of it, the operations and reviews tell."""
+    late = {id_ for id_, standing in folded.standings.items() if standing.given_up and standing.has_money}
+    if not late:
+        return
+    known = fold(before).standings
+    for attempt in after.attempts:
+        if attempt.id in late and not (
+            attempt.id in known and known[attempt.id].given_up and known[attempt.id].has_money
+        ):
+            policy = attempt.late or after.route.late
+            summary = f"Money came late at {attempt.connection_id}, which had been given up; the policy is to {policy}."
+            yield Entry(now, "late", summary, {"attempt_id": attempt.id, "policy": policy})
 
 
 def _review_entry(attempt_id: str, now: datetime) -> Entry:

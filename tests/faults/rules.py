@@ -27,7 +27,17 @@ from tests.faults.trouble import FAULT, KILL, MEANWHILE, Armed
 PAYMENTS_MAX = 3
 AMOUNTS = (1000, 1000, 999, 1)
 HOUR_S, DAY_S = 3600, 86_400
-JUMPS_S = (*(1, 5, 11, 30, 59, 61, 70) * 4, *(300, 900, 905) * 2, 1800, 1900, HOUR_S, 2 * HOUR_S, DAY_S, 8 * DAY_S, 40 * DAY_S)
+JUMPS_S = (
+    *(1, 5, 11, 30, 59, 61, 70) * 4,
+    *(300, 900, 905) * 2,
+    1800,
+    1900,
+    HOUR_S,
+    2 * HOUR_S,
+    DAY_S,
+    8 * DAY_S,
+    40 * DAY_S,
+)
 KINDS = (*(OperationKind.REFUND, OperationKind.CAPTURE) * 3, OperationKind.CANCELLATION)
 Rule = Callable[[Machine, Random], object]
 

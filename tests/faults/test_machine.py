@@ -74,7 +74,10 @@ def test_the_queue_in_memory_behaves_as_the_embedded_one(tmp_path: Path, seed: i
     queues = (MemoryQueue(lambda: now[0]), EmbeddedQueue(str(tmp_path / "queue.db"), lambda: now[0]))
     held: list[tuple[Any, Any]] = []
     for number in range(120):
-        topic, act = chance.choice(tuple(Topic)), chance.choice(("send", "receive", "receive", "done", "release", "wait"))
+        topic, act = (
+            chance.choice(tuple(Topic)),
+            chance.choice(("send", "receive", "receive", "done", "release", "wait")),
+        )
         if act == "send":
             delay_s = chance.choice((0, 0, 5))
             for queue in queues:
