@@ -11,10 +11,12 @@ from typing import Any
 from chalicelib.domain.facts import Fact, Kind, State, name_of
 from chalicelib.domain.fold import Folded, fold
 from chalicelib.domain.ids import event_id_of
+from chalicelib.domain.late import refused_of
 from chalicelib.domain.operation import Operation, OperationStatus, Origin
 from chalicelib.domain.payment import (
     JOURNAL_MAX,
     TIMELINE_MAX,
+    Attempt,
     Closure,
     Entry,
     Event,
@@ -22,6 +24,7 @@ from chalicelib.domain.payment import (
     Payment,
     Status,
 )
+from chalicelib.domain.standing import Standing
 from chalicelib.domain.view import operation_view, text_of, thin_view_of, view_of
 from chalicelib.domain.watch import MUST_SETTLE
 
@@ -98,24 +101,16 @@ def needs_operator(payment: Payment, folded: Folded, reviews: Collection[str]) -
     )
     stuck_attempts = any(
         one.id not in resolved
-        and (one.closed is Closure.LAPSED or (one.ask_at is None and one.phase in MUST_SETTLE))
+        and (_lapsed(one, folded.standings[one.id]) or (one.ask_at is None and one.phase in MUST_SETTLE))
         and not folded.standings[one.id].refunded
         for one in payment.attempts
     )
-    return bool(folded.anomalies or reviews) or stuck_operations or stuck_attempts or _rule_failed(payment, folded)
+    return bool(folded.anomalies or reviews or stuck_operations or stuck_attempts or refused_of(payment, folded))
 
 
-def _rule_failed(payment: Payment, folded: Folded) -> bool:
-    """Whether money should have gone back by a rule, the PSP refused, and nobody has decided since."""
-    for operation in payment.operations:
-        failed = operation.origin is Origin.POLICY and folded.operations[operation.id] is OperationStatus.FAILED
-        decided = any(
-            one.attempt_id == operation.attempt_id and one.at > operation.created_at for one in payment.resolutions
-        )
-        standing = folded.standings[operation.attempt_id]
-        if failed and not decided and (standing.refundable or standing.capturable):
-            return True
-    return False
+def _lapsed(attempt: Attempt, standing: Standing) -> bool:
+    """Whether only time ended the attempt, and the PSP has said nothing of it since."""
+    return attempt.closed is Closure.LAPSED and not (standing.confirmed or standing.has_money)
 
 
 def _status_told(before: Payment, folded: Folded) -> Iterable[Told]:

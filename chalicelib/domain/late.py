@@ -15,7 +15,7 @@ from datetime import datetime
 from chalicelib.domain.fold import Folded, expected_of
 from chalicelib.domain.ids import operation_id_of
 from chalicelib.domain.money import Money
-from chalicelib.domain.operation import Called, Operation, OperationKind, Origin
+from chalicelib.domain.operation import Called, Operation, OperationKind, OperationStatus, Origin
 from chalicelib.domain.payment import Attempt, Payment
 from chalicelib.domain.standing import Standing
 
@@ -97,4 +97,33 @@ def _operation(
         created_at=now,
         reason=why,
         called=Called.PLANNED,
+    )
+
+
+def refused_of(payment: Payment, folded: Folded) -> tuple[Operation, ...]:
+    """What should have gone back by a rule or an operator's word, and the PSP refused: while the money is still there and
+    nobody has decided since."""
+    return tuple(
+        one
+        for one in payment.operations
+        if one.origin is Origin.POLICY
+        and folded.operations[one.id] is OperationStatus.FAILED
+        and not _decided_since(payment, one)
+        and _is_still_there(payment, folded, one)
+    )
+
+
+def _decided_since(payment: Payment, operation: Operation) -> bool:
+    return any(one.attempt_id == operation.attempt_id and one.at > operation.created_at for one in payment.resolutions)
+
+
+def _is_still_there(payment: Payment, folded: Folded, operation: Operation) -> bool:
+    """Money in another currency never counts, so whether it went back is told by the operations alone."""
+    standing = folded.standings[operation.attempt_id]
+    if operation.amount is None or operation.amount.currency == payment.order.amount.currency:
+        return bool(standing.refundable or standing.capturable)
+    return all(
+        folded.operations[one.id] is OperationStatus.FAILED
+        for one in payment.operations
+        if (one.attempt_id, one.kind, one.amount) == (operation.attempt_id, operation.kind, operation.amount)
     )

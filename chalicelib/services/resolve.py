@@ -16,7 +16,7 @@ from chalicelib.domain.errors import Conflict, Invalid, Pointer
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
 from chalicelib.domain.fold import Folded, fold
 from chalicelib.domain.ids import operation_id_of
-from chalicelib.domain.late import ACCEPT, REFUND
+from chalicelib.domain.late import ACCEPT, REFUND, refused_of
 from chalicelib.domain.money import Money
 from chalicelib.domain.operation import (
     MOVEMENT,
@@ -39,6 +39,7 @@ from chalicelib.services.settle_drafts import settle_drafts, with_draft
 
 FOUND, NOT_PAID, SUCCEEDED, FAILED = "found", "not_paid", "succeeded", "failed"
 _MOVES = {Kind.AUTHORIZATION, Kind.CAPTURE}
+_MOVED_BY = {OperationKind.CANCELLATION: Kind.AUTHORIZATION, OperationKind.REFUND: Kind.CAPTURE}  # what is given back
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,26 +126,36 @@ def _accepted(payment: Payment, folded: Folded, attempt: Attempt, said: Said, no
 
 
 def _refunded(payment: Payment, folded: Folded, attempt: Attempt, said: Said, now: datetime) -> Change:
-    """Gives back what was reported: odd amounts each by an operation of their own, reviewed money in one."""
+    """Gives back what was reported: odd amounts each by an operation of their own, reviewed money in one; and once more
+    what the PSP refused to give back."""
     _must_have_money_to_decide(payment, folded, attempt)
     moved = [fact for fact in _odd(folded, attempt) if fact.kind in _MOVES and fact.state is State.SUCCEEDED]
     standing = folded.standings[attempt.id]
     operations = [_back(payment, attempt, fact.kind, fact.id, fact.amount, now) for fact in moved if fact.amount]
-    currency = payment.order.amount.currency
+    currency, number = payment.order.amount.currency, len(payment.resolutions)
     if not moved and standing.capturable:
-        operations.append(
-            _back(payment, attempt, Kind.AUTHORIZATION, "held", Money(standing.capturable, currency), now)
-        )
+        held = Money(standing.capturable, currency)
+        operations.append(_back(payment, attempt, Kind.AUTHORIZATION, f"held:{number}", held, now))
     if not moved and standing.refundable:
-        operations.append(_back(payment, attempt, Kind.CAPTURE, "paid", Money(standing.refundable, currency), now))
+        paid = Money(standing.refundable, currency)
+        operations.append(_back(payment, attempt, Kind.CAPTURE, f"paid:{number}", paid, now))
+    if not moved:
+        operations += [
+            _back(payment, attempt, _MOVED_BY[one.kind], f"{one.id}:{number}", one.amount, now)
+            for one in refused_of(payment, folded)
+            if one.attempt_id == attempt.id and one.amount is not None and one.amount.currency != currency
+        ]
     if not operations:
         raise Conflict("The PSP has not moved the money yet, so there is nothing to give back; ask again later.")
     return Change(operations=tuple(operations))
 
 
 def _must_have_money_to_decide(payment: Payment, folded: Folded, attempt: Attempt) -> None:
-    if not _odd(folded, attempt) and attempt.id not in payment.reviews:
-        raise Conflict("This attempt has neither an odd amount nor money under review.")
+    refused = any(one.attempt_id == attempt.id for one in refused_of(payment, folded))
+    if not _odd(folded, attempt) and attempt.id not in payment.reviews and not refused:
+        raise Conflict(
+            "This attempt has neither an odd amount nor money under review, or that its PSP refused to give back."
+        )
 
 
 def _back(payment: Payment, attempt: Attempt, kind: Kind, id: str, amount: Money, now: datetime) -> Operation:

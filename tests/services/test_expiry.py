@@ -147,6 +147,16 @@ def test_money_that_comes_to_a_lapsed_attempt_is_late_and_counts(world: World) -
     assert world.payment(payment.id).status is Status.CAPTURED
 
 
+def test_a_lapsed_attempt_that_its_psp_tells_of_needs_no_operator_any_more(world: World) -> None:
+    world.offer("psp-1", looks_up_references=False, key_lives_s={})
+    world.psps["psp-1"].script = lambda order: SILENT
+    payment = world.open(route="careful").payment
+    live_through(world, 11, 61, 301, 1801)
+    world.psps["psp-1"].expire(payment.attempts[0].id)
+    hear(world, payment)
+    assert queue_of_operators(world) == []
+
+
 def test_a_psp_that_can_repeat_a_call_is_asked_that_way_while_its_key_lives(world: World) -> None:
     world.offer("psp-1", looks_up_references=False, key_lives_s={"open": 3600})
     world.psps["psp-1"].script = lambda order: SILENT

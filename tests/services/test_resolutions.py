@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from chalicelib.domain.errors import Conflict
 from chalicelib.domain.payment import CaptureMode, Payment, Status
 from chalicelib.services import resolve, settle_drafts
 from chalicelib.services.kinds import AUDIT
+from tests.psp import DECLINE
 from tests.services.histories import (
     CAPTURE,
     amounts,
@@ -17,6 +19,7 @@ from tests.services.histories import (
     hear,
     odd,
     operations,
+    psp_1_does,
     queue_of_operators,
     shown,
     sold,
@@ -167,6 +170,43 @@ def test_after_a_refused_amount_went_back_nothing_goes_back_again(world: World) 
         hear(world, payment)
         world.attend.sync(payment.id)
     assert len(world.psps["psp-1"].operated) == 1
+
+
+@pytest.mark.parametrize("given", [odd, foreign])
+@pytest.mark.parametrize("capture", list(CaptureMode))
+def test_what_the_psp_refuses_to_give_back_stays_with_the_operators(
+    world: World, given: Callable[..., Payment], capture: CaptureMode
+) -> None:
+    payment = given(world, capture=capture)
+    psp_1_does(world, DECLINE)
+    resolved(world, payment, "refund")
+    assert [status for _, status, _ in operations(world, payment)] == ["failed"]
+    assert queue_of_operators(world) == [payment.id]
+
+
+@pytest.mark.parametrize("given", [odd, foreign])
+@pytest.mark.parametrize("capture", list(CaptureMode))
+def test_an_operator_can_have_it_given_back_again_until_it_succeeds(
+    world: World, given: Callable[..., Payment], capture: CaptureMode
+) -> None:
+    payment = given(world, capture=capture)
+    psp_1_does(world, DECLINE)
+    for _ in range(2):
+        resolved(world, payment, "refund")
+    psp_1_does(world, "answer")
+    resolved(world, payment, "refund")
+    assert [status for _, status, _ in operations(world, payment)] == ["failed", "failed", "succeeded"]
+    assert queue_of_operators(world) == []
+
+
+@pytest.mark.parametrize("given", [odd, foreign])
+def test_an_operator_can_leave_what_the_psp_refuses_to_give_back(world: World, given: Callable[..., Payment]) -> None:
+    payment = given(world)
+    psp_1_does(world, DECLINE)
+    resolved(world, payment, "refund")
+    resolved(world, payment, "accept")
+    assert len(operations(world, payment)) == 1
+    assert queue_of_operators(world) == []
 
 
 def test_what_an_operator_says_is_audited(world: World) -> None:
