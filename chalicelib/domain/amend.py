@@ -8,7 +8,7 @@ from datetime import datetime
 
 from chalicelib.domain.change import Asked, Change, attempts_after, operations_after, resolutions_after
 from chalicelib.domain.emit import bounded, with_events
-from chalicelib.domain.facts import Fact, Kind, join
+from chalicelib.domain.facts import Fact, Kind, State, join
 from chalicelib.domain.fold import Folded, fold, held_first, is_sale
 from chalicelib.domain.ids import operation_id_of
 from chalicelib.domain.late import policy_of
@@ -31,7 +31,7 @@ def amend(payment: Payment, change: Change, now: datetime) -> Payment:
 def amended(payment: Payment, change: Change, now: datetime) -> tuple[Payment, Folded | None]:
     """What `amend` gives, with its fold for who needs that too; None where nothing new was said."""
     facts = join(payment.facts, change.facts)
-    attempts = attempts_after(payment.attempts, change)
+    attempts = attempts_after(payment.attempts, change, _paid(facts) if change.closings else ())
     operations = operations_after(payment.operations, change)
     resolutions = resolutions_after(payment.resolutions, change)
     said = (facts, attempts, operations, resolutions)
@@ -55,6 +55,13 @@ def amended(payment: Payment, change: Change, now: datetime) -> tuple[Payment, F
     watched = _watched(after, folded, {one.id: one for one in change.asked}, now)
     told = with_events(payment, watched, folded, policy.reviews, now)
     return replace(told, due_at=due_of(told)), folded
+
+
+def _paid(facts: Collection[Fact]) -> frozenset[str]:
+    moving = (State.PENDING, State.SUCCEEDED)
+    return frozenset(
+        one.attempt_id for one in facts if one.kind in (Kind.AUTHORIZATION, Kind.CAPTURE) and one.state in moving
+    )
 
 
 def _tells(change: Change) -> bool:

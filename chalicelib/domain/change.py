@@ -6,6 +6,7 @@ takes back what was written meanwhile: a sealed attempt stays sealed, a known re
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -73,7 +74,8 @@ class Change:
         return Change(*(getattr(self, name) + getattr(other, name) for name in Change.__dataclass_fields__))
 
 
-def attempts_after(known: tuple[Attempt, ...], change: Change) -> tuple[Attempt, ...]:
+def attempts_after(known: tuple[Attempt, ...], change: Change, paid: Collection[str] = ()) -> tuple[Attempt, ...]:
+    """`paid` are attempts on which money moved, or is under way: no lapse of time takes that for late."""
     if not (change.attempts or change.found or change.closings):
         return known
     ids = {attempt.id for attempt in known}
@@ -81,6 +83,8 @@ def attempts_after(known: tuple[Attempt, ...], change: Change) -> tuple[Attempt,
     for found in change.found:
         attempts[found.attempt_id] = _with_found(attempts[found.attempt_id], found)
     for closing in change.closings:
+        if closing.closure is Closure.LAPSED and closing.attempt_id in paid:
+            continue
         attempts[closing.attempt_id] = _with_closing(attempts[closing.attempt_id], closing)
     return tuple(attempts.values())
 

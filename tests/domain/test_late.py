@@ -65,8 +65,14 @@ def test_late_authorizations_are_voided() -> None:
 
 @pytest.mark.parametrize("closure", list(Closure))
 def test_every_way_of_giving_up_makes_money_late(closure: Closure) -> None:
-    known = after(under("refund"), opened(), paid(), closings=(Closing(attempt_id(), closure),))
+    given_up = after(under("refund"), opened(), closings=(Closing(attempt_id(), closure),))
+    known = after(given_up, paid())
     assert made(known) == [("refund", 1000, 1, "late")]
+
+
+def test_no_lapse_makes_money_late_that_came_before_it() -> None:
+    known = after(under("refund"), opened(), paid(), closings=(Closing(attempt_id(), Closure.LAPSED),))
+    assert made(known) == []
 
 
 @pytest.mark.parametrize("late", ["accept", "refund", "review"])

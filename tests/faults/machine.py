@@ -37,7 +37,7 @@ ROUTES = {
     "mixed": {"use": ["psp-3", "psp-1", "psp-2"], "unanswered": "next", "late": "refund"},
 }
 DRAIN_MAX = 60
-ROUNDS_MAX = 600
+ROUNDS_MAX = 6000
 
 
 class Process(World):

@@ -24,7 +24,7 @@ from tests.faults.bank import PAYABLE, Bank
 from tests.faults.machine import ROUTES, Machine
 from tests.faults.trouble import FAULT, KILL, MEANWHILE, Armed
 
-PAYMENTS_MAX = 3
+PAYMENTS_MAX = 4
 AMOUNTS = (1000, 1000, 999, 1)
 HOUR_S, DAY_S = 3600, 86_400
 JUMPS_S = (

@@ -157,6 +157,17 @@ def test_a_lapsed_attempt_that_its_psp_tells_of_needs_no_operator_any_more(world
     assert queue_of_operators(world) == []
 
 
+def test_money_that_came_in_time_never_becomes_late(world: World) -> None:
+    """Nobody knows what the PSP calls the attempt, but its webhook told that it is paid."""
+    world.offer("psp-1", looks_up_references=False, key_lives_s={})
+    world.psps["psp-1"].script = lambda order: SILENT
+    payment = world.open(route="careful").payment
+    pay(world, payment)
+    live_through(world, 11, 61, 301, 1801, 7201)
+    assert world.payment(payment.id).attempts[0].closed is None
+    assert world.payment(payment.id).status is Status.CAPTURED
+
+
 def test_a_psp_that_can_repeat_a_call_is_asked_that_way_while_its_key_lives(world: World) -> None:
     world.offer("psp-1", looks_up_references=False, key_lives_s={"open": 3600})
     world.psps["psp-1"].script = lambda order: SILENT
