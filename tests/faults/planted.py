@@ -86,7 +86,7 @@ BUGS = (
     ),
     Bug(
         "an event is not put in the outbox",
-        (Edit(EMIT, "outbox=(*payment.outbox, event)", "outbox=payment.outbox"),),
+        (Edit(EMIT, "outbox=after.outbox + events", "outbox=after.outbox"),),
         ("tests/domain/test_amend.py", "tests/services/test_notify.py", "tests/faults/test_orders.py"),
     ),
     Bug(
@@ -127,17 +127,33 @@ BUGS = (
     ),
     Bug(
         "an unverified webhook is applied without a look",
-        (Edit("services/apply.py", "if not verified:\n            self._verify", "if False:\n            self._verify"),),
+        (
+            Edit(
+                "services/apply.py", "if not verified:\n            self._verify", "if False:\n            self._verify"
+            ),
+        ),
         ("tests/services/test_webhooks.py",),
     ),
     Bug(
         "the status is folded from the latest fact",
-        (Edit("domain/amend.py", "    folded = fold(after)\n    policy", "    folded = fold(replace(after, facts=change.facts or after.facts))\n    policy"),),
+        (
+            Edit(
+                "domain/amend.py",
+                "    folded = fold(after)\n    policy",
+                "    folded = fold(replace(after, facts=change.facts or after.facts))\n    policy",
+            ),
+        ),
         (*ORDERS, "tests/domain/test_amend.py"),
     ),
     Bug(
         "an operation is called for a second time where it must be read",
-        (Edit("services/execute.py", "return (self._now - self._operation.created_at).total_seconds() < lives_s / 2", "return True"),),
+        (
+            Edit(
+                "services/execute.py",
+                "return (self._now - self._operation.created_at).total_seconds() < lives_s / 2",
+                "return True",
+            ),
+        ),
         ("tests/services/test_unknown_operations.py",),
     ),
     Bug(
@@ -147,10 +163,16 @@ BUGS = (
     ),
     Bug(
         "the audit entry does not ride along",
-        (Edit("services/resolve.py", "with_draft(self._resolved(newest, said, actor), draft)", "self._resolved(newest, said, actor)"),),
+        (
+            Edit(
+                "services/resolve.py",
+                "with_draft(self._resolved(newest, said, actor), draft)",
+                "self._resolved(newest, said, actor)",
+            ),
+        ),
         ("tests/faults/test_kills.py",),
     ),
-)  # fmt: skip
+)
 
 
 def plant(tree: Path, bug: Bug) -> dict[Path, str]:
