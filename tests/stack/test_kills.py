@@ -1,4 +1,5 @@
-"""Kill -9 of processes of a running stack while orders are placed, paid and notified: nothing answered is lost."""
+"""Kill -9 of processes of a running stack while orders are placed, paid, captured, refunded and notified: nothing answered is
+lost, and nothing is done twice."""
 
 from __future__ import annotations
 
@@ -28,14 +29,16 @@ WHOLE_EVERY = 6  # of so many kills one ends the launcher, and one everything at
 
 
 class Order(NamedTuple):
-    """What the shop was answered."""
+    """What the shop was answered: to the order, and to each operation on it."""
 
     status_code: int
     payment: Json
+    operations: tuple[Json, ...] = ()
 
 
+REFUNDED = 300
 ENDED = {"failed", "expired"}  # without money: a sealed page expires
-STATUSES_OF = {201: {"captured"}, 202: {"unknown", "pending"} | ENDED, 502: ENDED}
+STATUSES_OF = {202: {"unknown", "pending"} | ENDED, 502: ENDED}
 
 
 def launched(port: int, var: Path, log: Path) -> subprocess.Popen[bytes]:
@@ -98,28 +101,83 @@ def persistently(
             if answer.status_code in until:
                 return answer
             last = f"{answer.status_code} {answer.text}"
-            assert answer.status_code in (409, 503), last
+            assert answer.status_code in (202, 409, 503), last
         time.sleep(0.2)
     raise AssertionError(f"{method} {path} is answered; it was with {last}")
 
 
-def place_order(stack: Stack, placed: list[Order]) -> None:
-    """Orders, and pays where there is a page: a PSP that was killed may leave the order in doubt (202) or undone (502)."""
-    key = str(uuid.uuid4())
+def place_order(stack: Stack, placed: list[Order], chance: random.Random) -> None:
+    """Orders, and pays where there is a page: a PSP that was killed may leave the order in doubt (202) or undone (502). What
+    is paid is captured, where the shop said it would do so, and a part of it refunded."""
+    key, capture = str(uuid.uuid4()), chance.choice(("automatic", "manual"))
     body = {
         "amount": {"value": 1050, "currency": "EUR"},
         "order_reference": key,
         "return_url": "https://shop.example/return",
+        "capture": capture,
     }
     headers = {"Idempotency-Key": key}
     answer = persistently(stack, "POST", "/v1/checkouts", body, until=(201, 202, 502), **headers)
     payment = answer.json() if answer.status_code < 300 else answer.json()["payment"]
-    placed.append(Order(answer.status_code, payment))
-    while answer.status_code == 201:
+    if answer.status_code != 201:
+        placed.append(Order(answer.status_code, payment))
+        return
+    pay(payment)
+    done = [operate(stack, payment, "captures", {})] if capture == "manual" else []
+    if not done or done[0]["status"] != "failed":
+        done.append(operate(stack, payment, "refunds", {"amount": {"value": REFUNDED, "currency": "EUR"}}))
+    placed.append(Order(201, payment, tuple(done)))
+
+
+def pay(payment: Json) -> None:
+    while True:
         with suppress(requests.RequestException):
             if send("POST", payment["next_action"]["url"], data={"outcome": "paid"}).status_code in (303, 409):
                 return
         time.sleep(0.2)
+
+
+def operate(stack: Stack, payment: Json, what: str, body: Json) -> Json:
+    """The operation as it was answered in the end; 409 while PaymentServer has not heard yet that the shopper paid."""
+    key = {"Idempotency-Key": f"{what}-{payment['id']}"}
+    return persistently(stack, "POST", f"/v1/payments/{payment['id']}/{what}", body, until=(201,), **key).json()  # type: ignore[no-any-return]
+
+
+def sessions_of(stack: Stack, attempt: Json) -> list[Json]:
+    """What the PSP has of an attempt, as it shows it to us."""
+    account = ACCOUNTS[attempt["connection_id"]]
+    url, key = f"{stack.sandbox}/{account.name}/v1/sessions", {"Authorization": f"Bearer {account.api_key}"}
+    found: list[Json] = send("GET", url, params={"reference": attempt["id"]}, headers=key).json()["items"]
+    return found
+
+
+def check_operations(stack: Stack, order: Order, now: Json) -> None:
+    """Each that was answered is there once, at PaymentServer and in the PSP's books, and has come to its end."""
+    operations = {one["id"]: one for one in now["operations"]}
+    assert set(operations) == {one["id"] for one in order.operations}
+    for said in order.operations:
+        assert operations[said["id"]]["status"] in ("succeeded", "failed")
+        assert said["status"] in ("pending", operations[said["id"]]["status"])
+    books = [session["payment"] for attempt in now["attempts"] for session in sessions_of(stack, attempt)]
+    for kind, field in (("capture", "captures"), ("refund", "refunds")):
+        made = [
+            one["reference"]
+            for payment in books
+            if payment
+            for one in payment[field]
+            if one["reference"] and one["status"] != "failed"
+        ]
+        wanted = [one["id"] for one in operations.values() if one["kind"] == kind and one["status"] == "succeeded"]
+        assert sorted(made) == sorted(wanted), f"{kind}s: {made} at the PSP, {wanted} here"
+
+
+def amounts_of(order: Order, now: Json) -> tuple[int, int]:
+    """What is captured and refunded of an order that the shopper paid, by the operations that succeeded."""
+    failed = {one["kind"] for one in now["operations"] if one["status"] == "failed"}
+    return (0 if "capture" in failed else 1050), (0 if {"capture", "refund"} & failed else REFUNDED)
+
+
+STATUS_OF = {(0, 0): "authorized", (1050, 0): "captured", (1050, REFUNDED): "partially_refunded"}
 
 
 def kill_one(stack: Stack, chance: random.Random) -> None:
@@ -167,7 +225,7 @@ def test_killed_processes_lose_nothing(tmp_path: Path, kills: int) -> None:
         def shop() -> None:
             while killing.is_set():
                 if wanted.acquire(timeout=0.1):
-                    place_order(stack, placed)
+                    place_order(stack, placed, random.Random(chance.random()))
 
         shops = [threading.Thread(target=shop) for _ in range(ORDERS_AT_ONCE)]
         for one in shops:
@@ -187,16 +245,19 @@ def test_killed_processes_lose_nothing(tmp_path: Path, kills: int) -> None:
             assert not one.is_alive(), "every order is answered in the end"
         wait_ready(stack)
         print(f"{kills} kills, {dict(Counter(one.status_code for one in placed))} orders")
-        for status_code, payment in placed:
-            if status_code == 201:
+        for order in placed:
+            status_code, payment, operations = order
+            if status_code == 201 and not any(one["status"] == "failed" for one in operations):
                 listener.wait_for(payment["id"], "payment.captured", 90)
             now = persistently(stack, "GET", f"/v1/payments/{payment['id']}").json()
-            assert now["status"] in STATUSES_OF[status_code]
-            assert now["amounts"]["captured"] == (1050 if status_code == 201 else 0)
+            amounts = amounts_of(order, now) if status_code == 201 else (0, 0)
+            assert now["status"] in STATUSES_OF.get(status_code, {STATUS_OF[amounts]})
+            assert (now["amounts"]["captured"], now["amounts"]["refunded"]) == amounts
+            check_operations(stack, order, now)
             assert now["amounts"]["surplus"] == 0
             for attempt in now["attempts"]:
                 assert len(stack.sessions(attempt["connection_id"], attempt["id"])) <= 1
-        paid = sum(status_code == 201 for status_code, _ in placed)
+        paid = sum(order.status_code == 201 for order in placed)
         assert paid >= ORDERS_AT_ONCE
         assert paid_sessions(stack) == paid
     listener.close()
