@@ -81,12 +81,20 @@ class _Question:
         said = self._read() if self._attempt.psp_reference is not None else self._recovered()
         for found in said.found:
             self._attempt = replace(self._attempt, psp_reference=found.psp_reference or self._attempt.psp_reference)
-        said += self._completed(said.facts, close)
-        if self._must_close(said.facts, close):
-            facts = self._live.connector.expire(self._reference())
-            said += Change(facts=tuple(self._ports.driver.converse(facts, self._deadline)))
+        try:
+            said += self._completed(said.facts, close)
+            said += self._closed(said.facts, close)
+        except CallFailed as error:  # what was read before still holds
+            log.info("an attempt was read, and no more", extra={"fields": {"detail": error.detail}})
+            return said + _put_off(self._now, self._attempt, error.detail)
         told = _entry(self._now, self._attempt, f"says when asked: {words_of(said.facts)}")
         return said + Change(asked=(_asked(self._attempt),), entries=(told,))
+
+    def _closed(self, facts: Sequence[Fact], close: bool) -> Change:
+        if not self._must_close(facts, close):
+            return Change()
+        conversation = self._live.connector.expire(self._reference())
+        return Change(facts=tuple(self._ports.driver.converse(conversation, self._deadline)))
 
     def _reference(self) -> AttemptRef:
         return reference_of(self._attempt, self._payment.order)
@@ -152,7 +160,7 @@ class _Question:
         folded = self._folded(facts)
         standing = folded.standings[self._attempt.id]
         paid = any(one.pays for one in folded.standings.values())
-        if not standing.waits_for_completion or paid or folded.anomalies:
+        if not standing.waits_for_completion or paid or folded.anomalies or not self._knows_completion():
             return Change()
         said = self._ports.driver.converse(self._live.connector.complete(self._reference()), self._deadline)
         if isinstance(said, Refusal):
@@ -160,6 +168,11 @@ class _Question:
             told = _entry(self._now, self._attempt, f"refused to complete the payment: {said.detail}")
             return Change(entries=(told,))
         return Change(facts=tuple(said))
+
+    def _knows_completion(self) -> bool:
+        """Whether the PSP surely still knows the key of a completion that may have been called before."""
+        lives_s = self._live.connector.capabilities.key_lives_s.get("complete", 0)
+        return (self._now - self._attempt.started_at).total_seconds() < lives_s / 2
 
     def _must_close(self, facts: Sequence[Fact], close: bool) -> bool:
         """Whether the page must be ended at the PSP, where the connector can: given up, past its time, or paid for
