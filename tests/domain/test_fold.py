@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.amend import amend
 from chalicelib.domain.change import Change
-from chalicelib.domain.facts import RISING, Fact, Kind, State, join
+from chalicelib.domain.facts import RISING, Decline, DeclineClass, Fact, Kind, State, join
 from chalicelib.domain.fold import fold
 from chalicelib.domain.operation import Called, Operation, OperationKind, Origin
 from chalicelib.domain.payment import AttemptStatus, CaptureMode, Payment, Status
@@ -241,6 +241,25 @@ some_fact = st.builds(
     st.sampled_from([None, "op_1", "op_2"]),
 )
 some_facts = st.lists(some_fact, max_size=6)
+
+
+TOLD_ALIKE = (
+    fact(REF, "r", OK, 400),
+    fact(REF, "r", OK, 300),
+    fact(REF, "r", OK),
+    Fact(attempt_id(), REF, "r", OK, money(400, "USD")),
+    fact(REF, "r", OK, 400, reason="requested"),
+    fact(REF, "r", OK, 400, respond_by="2026-04-01T00:00:00Z"),
+    fact(REF, "r", OK, 400, decline=Decline(DeclineClass.SOFT, "declined")),
+    fact(REF, "r", OK, 400, decline=Decline(DeclineClass.HARD, "declined")),
+    fact(REF, "r", OK, 400, operation_id="op_1"),
+    fact(REF, "r", OK, 300, operation_id="op_2"),
+)
+
+
+@pytest.mark.parametrize(("one", "other"), list(itertools.combinations(TOLD_ALIKE, 2)))
+def test_a_tie_is_decided_by_what_is_said_and_not_by_who_came_first(one: Fact, other: Fact) -> None:
+    assert join((one,), (other,)) == join((other,), (one,))
 
 
 @given(some_facts, some_facts)

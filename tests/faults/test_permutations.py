@@ -131,6 +131,11 @@ HISTORIES: dict[str, tuple[Payment, Sequence[Said], Status]] = {
         [opened(), fact(CAP, "p", OK, 1000), fact(REF, "r1", OK, 300), fact(REF, "r2", WAIT, 700), fact(REF, "r2", OK, 700)],
         Status.REFUNDED,
     ),
+    "a refund of which two amounts are told": (
+        payment(),
+        [opened(), fact(CAP, "p", OK, 1000), fact(REF, "r", WAIT, 400), fact(REF, "r", OK, 300), fact(REF, "r", OK, 400)],
+        Status.PARTIALLY_REFUNDED,
+    ),
     "cancelled": (
         closed(with_operations(payment(), CANCELLATION), Closure.SUPERSEDED, REFUND),
         [opened(), fact(CHK, "s", State.OPEN), fact(CHK, "s", State.CANCELLED), fact(Kind.TRY, "t", State.DECLINED)],
