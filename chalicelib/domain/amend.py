@@ -73,17 +73,24 @@ def _with_foreign(payment: Payment, folded: Folded, now: datetime) -> tuple[Oper
     """The operations, with one for each movement that somebody made at the PSP, until it proves to be one of ours."""
     ours = {one.id for one in payment.operations if one.origin is not Origin.PSP}
     held = held_first(payment.facts)
-    foreign = {
+    foreign: dict[tuple[str, str, str], Fact] = {
         (fact.attempt_id, fact.kind, fact.id): fact
         for fact in folded.sound
         if fact.kind in _OPERATION_OF and fact.operation_id not in ours and not _is_nobodys(fact, payment, held)
     }
-    kept = [one for one in payment.operations if one.movement is None or _named(one) in foreign]
+    kept = [
+        one if one.movement is None else _as_told(one, foreign[_named(one)])
+        for one in payment.operations
+        if one.movement is None or _named(one) in foreign
+    ]
     known = {_named(one) for one in kept if one.movement is not None}
     made = [_foreign(payment, fact, now) for name, fact in foreign.items() if name not in known]
-    if not made and len(kept) == len(payment.operations):
-        return payment.operations
     return (*kept, *made)
+
+
+def _as_told(operation: Operation, fact: Fact) -> Operation:
+    """With the amount that the PSP names now, whichever it named first."""
+    return operation if operation.amount == fact.amount else replace(operation, amount=fact.amount)
 
 
 def _named(operation: Operation) -> tuple[str, str, str]:
