@@ -207,8 +207,13 @@ def paid_sessions(stack: Stack) -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc, which is Linux's")
-@pytest.mark.parametrize("kills", [10, pytest.param(120, marks=[pytest.mark.long, pytest.mark.timeout(3000)])])
-@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "kills",
+    [
+        pytest.param(10, marks=pytest.mark.timeout(600)),
+        pytest.param(120, marks=[pytest.mark.long, pytest.mark.timeout(3600)]),  # a mark of the function would win
+    ],
+)
 def test_killed_processes_lose_nothing(tmp_path: Path, kills: int) -> None:
     """Orders are placed for as long as processes are killed: each that was answered is paid once, and the shop is told."""
     seed = random.randrange(10**9)
