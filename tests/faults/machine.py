@@ -23,7 +23,8 @@ from chalicelib.services.sweep import Sweep
 from chalicelib.services.turns import Answer
 from chalicelib.storage.memory import MemoryStore
 from tests.builders import NOW
-from tests.faults.bank import CONNECTORS, Bank, BankConnector, Mail, ReticentConnector
+from tests.faults.bank import Bank, Mail
+from tests.faults.bank_connector import CONNECTORS, BankConnector, ReticentConnector
 from tests.faults.promises import Promises
 from tests.faults.trouble import Killed, Trouble, TroubledDriver, TroubledQueue, TroubledStore
 from tests.world import HandClock, Recorder, World
@@ -156,7 +157,8 @@ class Machine:
     def drain(self) -> None:
         self.call(lambda world: world.sweep.round())
         for _ in range(DRAIN_MAX):
-            if not any([self.work_one(topic) for topic in Topic]):
+            worked = [self.work_one(topic) for topic in Topic]
+            if not any(worked):
                 return
 
     def forward(self, seconds: float) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.facts import join
@@ -20,6 +19,7 @@ from chalicelib.domain.operation import OperationKind, OperationStatus, Origin
 from chalicelib.domain.payment import Closure, Payment, Status
 from chalicelib.services.turns import Answer, Rendered
 from tests.faults.bank import PAYABLE, Bank, Mail
+from tests.faults.books import books_of, status_by
 from tests.psp import Json
 
 if TYPE_CHECKING:
@@ -28,42 +28,6 @@ if TYPE_CHECKING:
 PAGE = re.compile(r"https://psp-\d\.example/pay/(att_[a-z2-7]{24}_\d\d)")
 _GIVEN_UP = (Closure.SEALED, Closure.SUPERSEDED)
 _UNSETTLED = (OperationStatus.PENDING, OperationStatus.UNKNOWN)
-
-
-@dataclass(frozen=True)
-class Books:
-    """What a bank's session comes to, in minor units: only what has succeeded."""
-
-    authorized: int = 0
-    captured: int = 0
-    released: int = 0
-    refunded: int = 0
-    disputed: int = 0
-
-    @property
-    def held(self) -> int:
-        return max(self.authorized - self.captured - self.released, 0)
-
-    @property
-    def kept(self) -> int:
-        """What the shopper is still without."""
-        return self.held + max(self.captured - self.refunded - self.disputed, 0)
-
-
-def books_of(session: Json) -> Books:
-    payment = session["payment"]
-    if payment is None or payment["status"] == "declined":
-        return Books()
-    total = int(payment["amount"]["value"])
-    sums = {
-        kind: sum(int(one["amount"]["value"]) for one in payment[kind] if one["status"] == "succeeded")
-        for kind in ("captures", "voids", "refunds")
-    }
-    dispute = payment.get("dispute")
-    disputed = int(dispute["amount"]["value"]) if dispute and dispute["state"] in ("opened", "lost") else 0
-    sale = not payment["authorization_expires_at"]
-    captured = total if sale else sums["captures"]
-    return Books(0 if sale else total, captured, sums["voids"], sums["refunds"], disputed)
 
 
 class Promises:
@@ -199,7 +163,7 @@ class Promises:
         accepted = any(one.outcome == ACCEPT for one in payment.resolutions)  # by an operator's word
         if kept > payment.order.amount.value and not accepted:
             yield f"{kept} of the shopper's money was kept, {payment.order.amount.value} was asked"
-        wanted = _status_by(books)
+        wanted = status_by(books)
         if wanted is not None and folded.status is not wanted:
             yield f"the status should be {wanted}"
 
@@ -287,17 +251,3 @@ def _taken_back(before: Payment, after: Payment) -> Iterator[str]:
     for was_claim, now_claim in claims:
         if was_claim.answer_body is not None and was_claim != now_claim:
             yield "a final answer changed"
-
-
-def _status_by(books: list[Books]) -> Status | None:
-    """What money says of the whole payment; None where no money stayed or moved."""
-    captured, refunded = sum(one.captured for one in books), sum(one.refunded for one in books)
-    held = any(one.held for one in books)
-    rules = (
-        (captured and refunded >= captured and not held, Status.REFUNDED),
-        (captured and refunded, Status.PARTIALLY_REFUNDED),
-        (captured and held, Status.PARTIALLY_CAPTURED),
-        (captured, Status.CAPTURED),
-        (held, Status.AUTHORIZED),
-    )
-    return next((status for holds, status in rules if holds), None)
