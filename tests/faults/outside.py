@@ -159,7 +159,7 @@ def operator(machine: Machine, chance: Random) -> object:
             stuck = folded.operations[one.id] in (OperationStatus.PENDING, OperationStatus.UNKNOWN)
             if one.attempt_id != attempt.id or not stuck or one.ask_at is not None or one.origin is Origin.PSP:
                 continue
-            outcome = "succeeded" if machine.promises.was_done(attempt.id, one.id) else "failed"
+            outcome = "succeeded" if machine.promises.was_done(one) else "failed"
             machine.call(
                 lambda world, attempt=attempt, one=one, outcome=outcome: world.say(
                     payment.id, attempt.id, outcome, operation_id=one.id

@@ -15,8 +15,8 @@ from chalicelib.domain.facts import join
 from chalicelib.domain.fold import Folded, fold
 from chalicelib.domain.ids import payment_id_in
 from chalicelib.domain.late import ACCEPT
-from chalicelib.domain.operation import OperationKind, OperationStatus, Origin
-from chalicelib.domain.payment import Closure, Payment, Status
+from chalicelib.domain.operation import Operation, OperationKind, OperationStatus, Origin
+from chalicelib.domain.payment import Attempt, Closure, Payment, Status
 from chalicelib.services.turns import Answer, Rendered
 from tests.faults.bank import PAYABLE, Bank, Mail
 from tests.faults.books import books_of, status_by
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 PAGE = re.compile(r"https://psp-\d\.example/pay/(att_[a-z2-7]{24}_\d\d)")
 _GIVEN_UP = (Closure.SEALED, Closure.SUPERSEDED)
+_MOVEMENTS = {
+    OperationKind.CAPTURE: "captures",
+    OperationKind.CANCELLATION: "voids",
+    OperationKind.REFUND: "refunds",
+}
 _UNSETTLED = (OperationStatus.PENDING, OperationStatus.UNKNOWN)
 
 
@@ -78,8 +83,10 @@ class Promises:
         for number in range(known, len(after.attempts)):
             self.wrongs += [f"{after.id}: {wrong}" for wrong in self._not_over(after, number)]
         for attempt in after.attempts:
-            if attempt.closed is Closure.SEALED and attempt.id in self.released:
-                self.wrongs.append(f"{attempt.id} was sealed though its page had been shown")
+            if attempt.closed is Closure.SEALED:
+                self.wrongs += [
+                    f"{attempt.id} was sealed though {wrong}" for wrong in self._not_to_seal(after, attempt)
+                ]
 
     def _not_over(self, payment: Payment, number: int) -> Iterator[str]:
         """Promise 1: when an attempt starts, each earlier one is over by the bank's books, or closed off."""
@@ -89,6 +96,14 @@ class Promises:
                 continue
             if session["status"] in PAYABLE or (books_of(session).kept and "ended" not in session):
                 yield f"another attempt starts although {earlier.id} is {session['status']} at the bank"
+
+    def _not_to_seal(self, payment: Payment, attempt: Attempt) -> Iterator[str]:
+        if attempt.id in self.released:
+            yield "its page had been shown"
+        if payment.route.unanswered != "next":
+            yield "its route holds"
+        if not self._machine.banks[attempt.connection_id].capabilities.inert_until_visited:
+            yield "its bank mails pages to shoppers"
 
     def _one_page_to_pay_on(self) -> None:
         payable: dict[str, list[str]] = {}
@@ -135,15 +150,15 @@ class Promises:
             if folded.operations[operation.id] in _UNSETTLED:
                 yield f"{operation.kind} {operation.id} is {folded.operations[operation.id]}"
             elif operation.origin is not Origin.PSP and operation.amount is not None:
-                done = self.was_done(operation.attempt_id, operation.id)
+                done = self.was_done(operation)
                 if done is not (folded.operations[operation.id] is OperationStatus.SUCCEEDED):
                     yield f"{operation.kind} {operation.id} {folded.operations[operation.id]}, the bank says {done}"
 
-    def was_done(self, attempt_id: str, operation_id: str) -> bool:
-        session = self._session(attempt_id)
-        payment = (session or {}).get("payment") or {}
-        movements = (one for kind in ("captures", "voids", "refunds") for one in payment.get(kind, ()))
-        return any(one["reference"] == operation_id and one["status"] == "succeeded" for one in movements)
+    def was_done(self, operation: Operation) -> bool:
+        """Whether the bank made the movement that this operation of ours asked for."""
+        payment = (self._session(operation.attempt_id) or {}).get("payment") or {}
+        movements = payment.get(_MOVEMENTS[operation.kind], ())
+        return any(one["reference"] == operation.id and one["status"] == "succeeded" for one in movements)
 
     def _money_agrees(self, payment: Payment, folded: Folded) -> Iterator[str]:
         books = [books_of(session) for one in payment.attempts if (session := self._session(one.id)) is not None]
