@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from chalicelib.domain.facts import Fact, Kind, State
 from chalicelib.domain.operation import (
-    NEVER_HAPPENED,
     OPERATOR,
     Operation,
     OperationKind,
@@ -245,7 +244,6 @@ def _reserved(attempt: Attempt, facts: tuple[Fact, ...], operations: Sequence[Op
         for one in ours
         if one.amount is not None
         and _RESERVES[one.kind] is from_
-        and one.called not in NEVER_HAPPENED
         and status_of(one, facts) in (OperationStatus.PENDING, OperationStatus.UNKNOWN)
     )
     known = {one.id for one in ours}

@@ -1,0 +1,187 @@
+"""The tables that decide about money and states, and how an entry of each can be wrong.
+
+mutmut leaves tables alone, so each entry is changed here: to every other value of its table, and away. Members of a set are
+taken out, and what it might hold besides is put in. `EQUIVALENT` are the changes that nobody could notice, with the reason.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Iterator, MutableMapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from chalicelib.domain.facts import RISING, Kind
+
+DOMAIN = ("tests/domain/test_standing.py", "tests/domain/test_fold.py")
+FACTS = ("tests/domain/test_facts.py",)
+OPERATION = ("tests/domain/test_operation.py",)
+WATCH = ("tests/domain/test_watch.py",)
+SANDBOX = ("tests/connectors/sandbox/test_facts.py",)
+UNSURE_TESTS = ("tests/services/test_unknown_operations.py", "tests/services/test_idempotent_operations.py")
+EXECUTE = ("tests/services/test_unknown_operations.py", "tests/services/test_captures.py")
+
+
+@dataclass(frozen=True)
+class Table:
+    """`tests` are those of which one must fail, the likeliest first. `might_hold` is what a set could be wrong by."""
+
+    module: str
+    name: str
+    tests: tuple[str, ...]
+    might_hold: Collection[Any] = ()
+
+    @property
+    def value(self) -> Any:
+        return getattr(import_module(self.module), self.name)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One wrong entry; `apply` makes it in this process."""
+
+    table: Table
+    what: str
+    apply: Callable[[], None]
+
+    @property
+    def label(self) -> str:
+        return f"{self.table.module.rpartition('.')[2]}.{self.table.name}: {self.what}"
+
+
+def _called() -> Collection[Any]:
+    return tuple(import_module("chalicelib.domain.operation").Called)
+
+
+def _phases() -> Collection[Any]:
+    return tuple(import_module("chalicelib.domain.watch").Phase)
+
+
+FACT_STATES = tuple((kind, state) for kind, states in RISING.items() for state in states)
+BY_MODULE: dict[str, tuple[tuple[Any, ...], ...]] = {
+    "domain.facts": (("_RANK", FACTS),),
+    "domain.standing": (
+        ("_CHECKOUT_END", DOMAIN),
+        ("_CLOSED", DOMAIN),
+        ("_PROGRESS", DOMAIN),
+        ("_PROCESSING", DOMAIN, FACT_STATES),
+        ("_RESERVES", DOMAIN),
+    ),
+    "domain.operation": (
+        ("_RANK", OPERATION),
+        ("NEVER_HAPPENED", (*OPERATION, "tests/services/test_idempotent_operations.py"), _called()),
+        ("UNSURE", (*OPERATION, *UNSURE_TESTS), _called()),
+        ("MOVEMENT", OPERATION),
+        ("_SAID", OPERATION),
+        ("_BY_CALL", OPERATION),
+    ),
+    "domain.money": (("EXPONENT", ("tests/domain/test_money.py",)),),
+    "domain.watch": (
+        ("ASK_AFTER_S", WATCH),
+        ("UNREACHED_AFTER_S", WATCH),
+        ("MUST_SETTLE", WATCH, _phases()),
+    ),
+    "domain.errors": (("STATUS_OF", ("tests/api/test_problems.py",)),),
+    "domain.fold": (("_EXACT", DOMAIN, tuple(Kind)),),
+    "domain.amend": (("_OPERATION_OF", ("tests/domain/test_amend.py",)),),
+    "domain.emit": (
+        ("_TOLD_OF_OPERATIONS", ("tests/domain/test_emit.py",)),
+        ("_WHOSE", ("tests/domain/test_emit.py",)),
+    ),
+    "connectors.sandbox.facts": (
+        ("CHECKOUT_STATE", SANDBOX),
+        ("MOVEMENT_STATE", SANDBOX),
+        ("_MONEY_STATE", SANDBOX),
+        ("_HELD", SANDBOX, ("captured", "failed")),
+        ("TRY_STATE", SANDBOX),
+        ("DISPUTE_STATE", SANDBOX),
+        ("DECLINE_OF", SANDBOX),
+    ),
+    "services.notify": (("RETRY_AFTER_S", ("tests/services/test_notify.py",)),),
+    "services.execute": (("PSP_OPERATION", EXECUTE), ("_REFUSED_AS", EXECUTE)),
+    "services.reserve": (("CAPABILITY", ("tests/services/test_captures.py", "tests/services/test_refunds.py")),),
+    "services.resolve": (("_MOVES", ("tests/services/test_amounts.py",), tuple(Kind)),),
+}
+TABLES = tuple(Table(f"chalicelib.{module}", *row) for module, rows in BY_MODULE.items() for row in rows)
+
+EQUIVALENT: dict[str, str] = {}
+
+
+def changes_of(table: Table) -> Iterator[Change]:
+    """Every change of one entry."""
+    value = table.value
+    if table.name == "_RANK":
+        yield from _swaps(table, value)
+    elif isinstance(value, MutableMapping):
+        for key, held in value.items():
+            yield from _entry_changes(table, value, key, held)
+    elif isinstance(value, set | frozenset):
+        for member in sorted(value | set(table.might_hold)):
+            word = "without" if member in value else "with"
+            yield Change(table, f"{word} {_text(member)}", partial(_rebind, table, value ^ {member}))
+    else:
+        for place in range(len(value)):
+            for what, changed in _tuple_changes(value, place):
+                yield Change(table, what, partial(_rebind, table, changed))
+
+
+def _entry_changes(table: Table, known: MutableMapping[Any, Any], key: Any, held: Any) -> Iterator[Change]:
+    yield Change(table, f"no {_text(key)}", partial(known.__delitem__, key))
+    if table.name == "ASK_AFTER_S":
+        for place in range(len(held)):
+            for what, changed in _tuple_changes(held, place):
+                yield Change(table, f"{_text(key)}: {what}", partial(known.__setitem__, key, changed))
+        yield Change(table, f"{_text(key)}: one more", partial(known.__setitem__, key, (*held, 60)))
+        return
+    for other in _others(known.values(), held):
+        yield Change(table, f"{_text(key)} is {_text(other)}", partial(known.__setitem__, key, other))
+
+
+def _others(values: Collection[Any], held: Any) -> list[Any]:
+    """What else an entry could be: any other value there is in its table, and for a number what is next to it."""
+    others = list(dict.fromkeys(value for value in values if value != held))
+    if type(held) is int and held + 1 not in others:
+        others.append(held + 1)
+    return others
+
+
+def _tuple_changes(known: tuple[Any, ...], place: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """An element that is missing, one that is greater (of numbers), and one that changes places with the next."""
+    element, before, after = known[place], known[:place], known[place + 1 :]
+    yield f"no {place}th", before + after
+    if type(element) is int:
+        yield f"{place}th is longer", (*before, element + 1, *after)
+    elif isinstance(element, tuple):
+        for other in _others([one[1] for one in known], element[1]):
+            yield f"{_text(element[0])} is {_text(other)}", (*before, (element[0], other), *after)
+        if after:
+            yield f"{_text(element[0])} after the next", (*before, after[0], element, *after[1:])
+
+
+def _swaps(table: Table, ranks: MutableMapping[Any, int]) -> Iterator[Change]:
+    """Two that follow each other in one order, the other way round."""
+    for one, rank in ranks.items():
+        for other, higher in ranks.items():
+            if higher == rank + 1 and (not isinstance(one, tuple) or one[0] is other[0]):
+                swap = partial(ranks.update, {one: higher, other: rank})
+                yield Change(table, f"{_text(one)} after {_text(other)}", swap)
+
+
+def _rebind(table: Table, changed: Any) -> None:
+    """Puts another value wherever this one was imported."""
+    known = table.value
+    for module in list(sys.modules.values()):
+        for name, value in list(vars(module).items()) if hasattr(module, "__dict__") else ():
+            if value is known:
+                setattr(module, name, changed)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "/".join(_text(one) for one in value)
+    if isinstance(value, Enum):
+        return str(value.value)
+    return value.__name__ if isinstance(value, type) else str(value)
