@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack.running import ROOT, STOPS_WITHIN_S, Stack, free_ports, wait_until_ready
+from tests.server.shop import wait_for
+from tests.stack.running import READY_WITHIN_S, ROOT, STOPS_WITHIN_S, Stack, free_ports, wait_until_ready
 
+GREETING = "PaymentServer is ready"
 REFUSES_WITHIN_S = 10
 
 
@@ -35,6 +37,7 @@ def started(port: int, folder: Path) -> Iterator[Stack]:
     stack = Stack(port, folder / "var", launcher(port, folder / "var", folder / "log"))
     try:
         wait_until_ready(stack, folder / "log")
+        wait_for(lambda: GREETING in (folder / "log").read_text(), READY_WITHIN_S)  # a former gateway may have answered
         yield stack
     finally:
         if stack.process.poll() is None:
