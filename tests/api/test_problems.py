@@ -7,6 +7,7 @@ import pytest
 
 from chalicelib.api.page import page_of
 from chalicelib.api.problem import PROBLEMS, TITLE_OF, headers_of, members_of, problem
+from chalicelib.domain import errors
 from chalicelib.domain.errors import (
     STATUS_OF,
     Forbidden,
@@ -22,6 +23,12 @@ from chalicelib.domain.errors import (
 
 def test_every_error_has_a_status() -> None:
     assert leaves(PaymentServerError) == set(STATUS_OF)
+
+
+@pytest.mark.parametrize("error", STATUS_OF, ids=lambda error: error.__name__)
+def test_every_error_has_the_status_that_is_drawn_in_the_tree(error: type[PaymentServerError]) -> None:
+    drawn = dict(re.findall(r"── (\w+) +(\d{3})  ", errors.__doc__ or ""))
+    assert STATUS_OF[error] == int(drawn[error.__name__])
 
 
 @pytest.mark.parametrize("error", STATUS_OF, ids=lambda error: error.__name__)

@@ -6,12 +6,15 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from chalicelib.domain.amend import amend, due_of, without_events
 from chalicelib.domain.change import Asked, Change, Found
 from chalicelib.domain.facts import Fact, Kind, State
+from chalicelib.domain.operation import OperationKind, Origin
 from chalicelib.domain.payment import Entry, Status
 from chalicelib.domain.watch import Phase
-from tests.builders import NOW, attempt_id, fact, opened, page, payment
+from tests.builders import NOW, attempt_id, fact, money, opened, page, payment
 
 PAID = fact(Kind.CAPTURE, "p", State.SUCCEEDED, 1000)
 
@@ -50,6 +53,22 @@ def test_a_dispute_is_told_when_it_opens_and_when_it_closes() -> None:
     disputed = amend(paid, Change(facts=(fact(Kind.DISPUTE, "d", State.OPENED, 1000),)), NOW)
     closed = amend(disputed, Change(facts=(fact(Kind.DISPUTE, "d", State.LOST, 1000),)), NOW)
     assert [event.type for event in closed.outbox][-2:] == ["payment.disputed", "payment.dispute_closed"]
+
+
+@pytest.mark.parametrize(
+    ("made", "kind"),
+    [
+        (Kind.CAPTURE, OperationKind.CAPTURE),
+        (Kind.REFUND, OperationKind.REFUND),
+        (Kind.RELEASE, OperationKind.CANCELLATION),
+    ],
+)
+def test_what_somebody_did_at_the_psp_is_an_operation_of_the_psps(made: Kind, kind: OperationKind) -> None:
+    held = (opened(), fact(Kind.AUTHORIZATION, "p", State.SUCCEEDED, 1000))
+    after = amend(payment(), Change(facts=(*held, fact(made, "m", State.SUCCEEDED, 400))), NOW)
+    (operation,) = after.operations
+    assert (operation.kind, operation.origin, operation.amount) == (kind, Origin.PSP, money(400))
+    assert operation.movement == (made, "m")
 
 
 def test_an_open_page_is_asked_about_in_15_minutes() -> None:

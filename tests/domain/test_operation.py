@@ -70,9 +70,18 @@ def test_a_movement_of_another_kind_tells_nothing() -> None:
     assert status_of(REFUND, (release,)) is OperationStatus.PENDING
 
 
-def test_of_several_movements_one_that_succeeded_decides() -> None:
-    facts = (refund(State.FAILED, "r1"), refund(State.SUCCEEDED, "r2"))
-    assert status_of(REFUND, facts) is OperationStatus.SUCCEEDED
+@pytest.mark.parametrize(
+    ("states", "status"),
+    [
+        ((State.FAILED, State.SUCCEEDED, State.PENDING), OperationStatus.SUCCEEDED),
+        ((State.PENDING, State.FAILED), OperationStatus.PENDING),
+    ],
+)
+def test_of_several_movements_the_one_that_moved_most_decides(
+    states: tuple[State, ...], status: OperationStatus
+) -> None:
+    facts = tuple(refund(state, f"r{number}") for number, state in enumerate(states))
+    assert status_of(REFUND, facts) is status
 
 
 def test_what_an_operator_found_out_counts_where_the_psp_is_silent() -> None:

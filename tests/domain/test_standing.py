@@ -7,9 +7,9 @@ import pytest
 from chalicelib.domain.amend import amend
 from chalicelib.domain.change import Change, Closing
 from chalicelib.domain.facts import RISING, Fact, Kind, State
-from chalicelib.domain.fold import fold
+from chalicelib.domain.fold import expected_of, fold
 from chalicelib.domain.operation import Called, Operation, OperationKind, Origin
-from chalicelib.domain.payment import AttemptStatus, CaptureMode, Closure, Status
+from chalicelib.domain.payment import AttemptStatus, CaptureMode, Closure, Resolution, Status
 from chalicelib.domain.standing import Standing
 from tests.builders import NOW, attempt_id, fact, money, opened, payment
 
@@ -145,3 +145,16 @@ def test_an_amount_that_is_not_told_is_odd_only_where_money_came_in(kind: Kind, 
     silent = amend(payment(), Change(facts=(opened(), fact(kind, "x", state))), NOW)
     came_in = kind in (Kind.AUTHORIZATION, Kind.CAPTURE) and state is State.SUCCEEDED
     assert bool(fold(silent).anomalies) is came_in
+
+
+def test_a_dispute_that_an_operator_accepted_makes_nobody_owe_more() -> None:
+    odd = fact(Kind.DISPUTE, "d", State.OPENED, 1500)
+    word = Resolution(attempt_id(), "accept", "", "an-operator", NOW, accepted=(("dispute", "d", 1500, "EUR"),))
+    assert expected_of(amend(payment(), Change(facts=(opened(), PAID, odd), resolutions=(word,)), NOW)) == 1000
+
+
+@pytest.mark.parametrize("kind", [Kind.AUTHORIZATION, Kind.CAPTURE])
+def test_an_amount_that_an_operator_accepted_is_what_was_owed(kind: Kind) -> None:
+    odd = fact(kind, "p", State.SUCCEEDED, 1500)
+    word = Resolution(attempt_id(), "accept", "", "an-operator", NOW, accepted=((str(kind), "p", 1500, "EUR"),))
+    assert expected_of(amend(payment(), Change(facts=(opened(), odd), resolutions=(word,)), NOW)) == 1500

@@ -38,9 +38,12 @@ class Noticing:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         gc.freeze()
         changes = {change.label: change for table in self.tables for change in changes_of(table)}
-        sound = {f"{table.module} {table.name}": Change(table, "nothing", lambda: None) for table in self.tables}
-        self.broken = [label for label, failed in _run_all(session, sound) if failed]
-        self.noticed = dict(_run_all(session, changes))
+        sound = {" ".join(table.tests): Change(table, "nothing", lambda: None) for table in self.tables}
+        self.broken = [tests for tests, failed in _run_all(session, sound) if failed]
+        for label, noticed in _run_all(session, changes):
+            self.noticed[label] = noticed
+            if not noticed and label not in EQUIVALENT:
+                print(f"SURVIVES: {label}", flush=True)
         return True
 
 
@@ -77,7 +80,7 @@ def _forked(session: pytest.Session, change: Change) -> int:
 
 def _fails(session: pytest.Session, tests: tuple[str, ...]) -> bool:
     """Runs those tests until one fails."""
-    items = [item for path in tests for item in session.items if item.path == ROOT / path]
+    items = [item for wanted in tests for item in session.items if _is_of(item, wanted)]
     assert items, f"no tests in {tests}"
     for item, following in pairwise((*items, None)):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)  # type: ignore[union-attr]
@@ -86,11 +89,16 @@ def _fails(session: pytest.Session, tests: tuple[str, ...]) -> bool:
     return False
 
 
+def _is_of(item: pytest.Item, wanted: str) -> bool:
+    path, _, name = wanted.partition("::")
+    return item.path == ROOT / path and item.name.startswith(name)
+
+
 def notice(words: Iterable[str]) -> Noticing:
     """Changes the tables that have one of these words in their module or name, or all."""
     wanted = [table for table in TABLES if not words or any(word in f"{table.module} {table.name}" for word in words)]
     noticing = Noticing(wanted)
-    files = dict.fromkeys(path for table in wanted for path in table.tests)
+    files = dict.fromkeys(tests.partition("::")[0] for table in wanted for tests in table.tests)
     os.chdir(ROOT)
     pytest.main([*OPTIONS, *files], plugins=[noticing])
     return noticing
@@ -101,10 +109,8 @@ def main() -> int:
     result = notice(sys.argv[1:])
     survived = [label for label, noticed in result.noticed.items() if not noticed and label not in EQUIVALENT]
     stale = [label for label in EQUIVALENT if result.noticed.get(label)]
-    for label in result.broken:
-        print(f"FAILS WITH NOTHING CHANGED: the tests of {label}")
-    for label in survived:
-        print(f"SURVIVES: {label}")
+    for tests in result.broken:
+        print(f"FAILS WITH NOTHING CHANGED: {tests}")
     for label in stale:
         print(f"NOTICED AFTER ALL: {label}")
     noticed = sum(result.noticed.values())

@@ -1,0 +1,47 @@
+"""Of what a call proves, and of what it leaves to be found out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chalicelib.domain.amend import amend
+from chalicelib.domain.change import CallOutcome, Change
+from chalicelib.domain.facts import Decline, DeclineClass, Kind, State
+from chalicelib.domain.operation import Called, Operation, OperationKind, Origin
+from chalicelib.services.kinds import PAYMENT
+from chalicelib.services.operate import without_proof
+from tests.builders import NOW, money
+from tests.services.histories import operations, sold
+from tests.world import World
+
+NO = Decline(DeclineClass.HARD, "refused")
+
+
+@pytest.mark.parametrize("called", Called)
+def test_a_call_whose_claim_was_taken_over_proves_nothing(called: Called) -> None:
+    (kept,) = without_proof(Change(outcomes=(CallOutcome("op_1", called, NO),))).outcomes
+    proof = called in (Called.ABSENT, Called.REFUSED)
+    assert kept == CallOutcome("op_1", *((Called.UNANSWERED, None) if proof else (called, NO)))
+
+
+@pytest.mark.parametrize("called", Called)
+def test_only_a_call_that_nothing_is_certain_of_is_made_again(tmp_path: Path, called: Called) -> None:
+    """The PSP refunds, and has not said that it succeeded: it is asked, and not told once more."""
+    world = World(tmp_path)
+    payment = sold(world)
+    refund = Operation("op_1", OperationKind.REFUND, payment.attempts[0].id, money(400), Origin.POLICY, NOW)
+    said = Change(operations=(replace(refund, called=called),))
+    if called in (Called.ABSENT, Called.REFUSED, Called.ANSWERED):
+        moved = world.psps["psp-1"].move(payment.attempts[0].id, "refunds", 400, "op_1")
+        moved["status"] = "pending"
+        under_way = replace(payment.facts[-1], kind=Kind.REFUND, id=moved["id"], state=State.PENDING)
+        said += Change(facts=(replace(under_way, amount=money(400), operation_id="op_1"),))
+    stored = world.store.get(PAYMENT, payment.id)
+    world.store.put(PAYMENT, amend(stored.value, said, world.clock.now()), expect=stored.version)
+    world.settle(3700)
+    unsure = called in (Called.PLANNED, Called.STARTED, Called.UNANSWERED)
+    assert world.psps["psp-1"].operated == (["op_1"] if unsure else [])
+    assert operations(world, payment) == [("refund", "succeeded" if unsure else "pending", "policy")]
