@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.fold import fold
+from chalicelib.domain.money import Money
 from chalicelib.domain.operation import OperationKind
 from chalicelib.domain.payment import CaptureMode, Status
 from chalicelib.domain.view import view_of
@@ -117,6 +118,18 @@ def test_a_refund_in_the_dashboard_of_more_than_was_asked_does_not_count(world: 
     hear(world, payment)
     assert amounts(world, payment).refunded == 0
     assert queue_of_operators(world) == [payment.id]
+
+
+@pytest.mark.parametrize("kind", ["refunds", "voids"])
+def test_an_operator_can_not_give_back_what_went_out_oddly(world: World, kind: str) -> None:
+    """Only money that came in can be sent back; here what stayed of it is."""
+    payment = sold(world)
+    moved = world.psps["psp-1"].move(payment.attempts[0].id, kind, 1001)
+    moved["amount"] = {"value": 1001, "currency": "USD"}
+    hear(world, payment)
+    world.say(payment.id, payment.attempts[0].id, "refund")
+    given_back = world.payment(payment.id).operations
+    assert [(one.kind, one.amount) for one in given_back] == [(OperationKind.REFUND, Money(1000, "EUR"))]
 
 
 def test_a_capture_of_another_amount_than_ours_does_not_count(world: World) -> None:

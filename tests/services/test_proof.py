@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.contracts.connector import Refusal, RefusalKind
 from chalicelib.domain.amend import amend
 from chalicelib.domain.change import CallOutcome, Change
 from chalicelib.domain.facts import Decline, DeclineClass, Kind, State
 from chalicelib.domain.operation import Called, Operation, OperationKind, Origin
+from chalicelib.services.execute import decline_of
 from chalicelib.services.kinds import PAYMENT
 from chalicelib.services.operate import without_proof
 from tests.builders import NOW, money
-from tests.services.histories import operations, sold
+from tests.services.histories import operations, sold, timeline
 from tests.world import World
 
 NO = Decline(DeclineClass.HARD, "refused")
@@ -45,3 +47,23 @@ def test_only_a_call_that_nothing_is_certain_of_is_made_again(tmp_path: Path, ca
     unsure = called in (Called.PLANNED, Called.STARTED, Called.UNANSWERED)
     assert world.psps["psp-1"].operated == (["op_1"] if unsure else [])
     assert operations(world, payment) == [("refund", "succeeded" if unsure else "pending", "policy")]
+    assert world.payment(payment.id).operations[0].called is (Called.ANSWERED if unsure else called)
+    world.psps["psp-1"].can_read = False
+    world.settle(24 * 3600)
+    assert "no usable answer to the refund" not in timeline(world, payment)
+
+
+@pytest.mark.parametrize(
+    ("kind", "cls", "code"),
+    [
+        (RefusalKind.DECLINED, DeclineClass.HARD, "declined"),
+        (RefusalKind.MISCONFIGURED, DeclineClass.HARD, "misconfigured"),
+        (RefusalKind.RATE_LIMITED, DeclineClass.SOFT, "rate_limited"),
+    ],
+)
+def test_a_refusal_without_a_decline_gets_one_of_ours(kind: RefusalKind, cls: DeclineClass, code: str) -> None:
+    assert decline_of(Refusal(kind, "why")) == Decline(cls, code, message="why")
+
+
+def test_a_refusal_keeps_the_psps_own_decline() -> None:
+    assert decline_of(Refusal(RefusalKind.DECLINED, "why", NO)) is NO

@@ -185,6 +185,21 @@ def test_another_operations_key_life_does_not_count(world: World) -> None:
     assert world.psps["psp-1"].operated == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"), [(CAPTURE, "capture"), (CANCEL, "cancel"), (REFUND, "refund")], ids=["capture", "void", "refund"]
+)
+def test_each_kind_of_operation_is_repeated_while_its_own_key_lives(
+    world: World, kind: OperationKind, name: str
+) -> None:
+    payment = sold(world) if kind is REFUND else held(world)
+    world.offer("psp-1", key_lives_s={name: 120})
+    psp_1_does(world, LOST)
+    world.do(kind, payment.id, "k")
+    psp_1_does(world, "answer")
+    world.settle(11)
+    assert operations(world, payment) == [(str(kind), "succeeded", "api")]
+
+
 def test_the_psp_is_asked_before_anything_else_is_done_to_a_payment_in_doubt(world: World) -> None:
     payment = sold(world)
     psp_1_does(world, SILENT)
