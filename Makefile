@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check check-all lint types imports torture kills interleavings planted bench lock clean
+.PHONY: help run demo test check check-all lint types imports torture kills interleavings planted tables mutants bench lock clean
 
 help:
 	@echo "make run        serve everything on this machine, on loopback"
@@ -17,6 +17,8 @@ help:
 	@echo "make kills          kill -9 at every commit and every call of a PSP, ROUNDS times (10000)"
 	@echo "make interleavings  racing operations on one payment, in SCHEDULES orders (100000)"
 	@echo "make planted        plants known bugs in a copy of the code, and shows the tests that catch each"
+	@echo "make tables         makes each entry of each table wrong, and shows what no test notices"
+	@echo "make mutants        changes the code of what decides about money, and shows what no test notices"
 	@echo "make bench      speed as ratios to a floor"
 
 $(BIN)/python:
@@ -68,6 +70,13 @@ interleavings: $(VENV)/.dev
 
 planted: $(VENV)/.dev
 	@$(BIN)/python -m tests.faults.planted
+
+tables: $(VENV)/.dev
+	@$(BIN)/python -m tests.mutants.notice
+
+# MODULES are names as mutmut has them, such as "chalicelib.domain.fold*".
+mutants: $(VENV)/.dev
+	@$(BIN)/python -m tests.mutants.run $(MODULES)
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks
