@@ -182,9 +182,11 @@ def main() -> None:
     stopping = Stopping()
     prepare(at)
     children = children_of(at, lock)
-    for child in children:
+    *serving, worker = children
+    for child in serving:
         child.start()
-    if wait_until_ready(at, children, stopping):
+    if wait_until_ready(at, serving, stopping):
+        worker.start()  # its imports would take the others' time
         greet(at)
     while not stopping.asked and all(child.revive() for child in children):
         time.sleep(0.2)
