@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.domain.change import Asked, Change, attempts_after, operations_after, resolutions_after
-from chalicelib.domain.emit import bounded, with_events
+from chalicelib.domain.emit import Watched, bounded, earliest, with_events
 from chalicelib.domain.facts import Fact, Kind, State, join
 from chalicelib.domain.fold import Folded, fold, held_first, is_sale
 from chalicelib.domain.ids import operation_id_of
@@ -53,8 +53,7 @@ def amended(payment: Payment, change: Change, now: datetime) -> tuple[Payment, F
         after = replace(after, operations=operations)
         folded = fold(after)
     watched = _watched(after, folded, {one.id: one for one in change.asked}, now)
-    told = with_events(payment, watched, folded, policy.reviews, now)
-    return replace(told, due_at=due_of(told)), folded
+    return with_events(payment, after, watched, folded, policy.reviews, now), folded
 
 
 def _paid(facts: Collection[Fact]) -> frozenset[str]:
@@ -116,11 +115,11 @@ def _foreign(payment: Payment, fact: Fact, now: datetime) -> Operation:
     )
 
 
-def _watched(payment: Payment, folded: Folded, asked: dict[str, Asked], now: datetime) -> Payment:
-    """The payment with the times at which PSPs are asked next about its attempts and operations."""
+def _watched(payment: Payment, folded: Folded, asked: dict[str, Asked], now: datetime) -> Watched:
+    """The attempts and operations with the times at which PSPs are asked next about them."""
     attempts = tuple(_watch_attempt(one, payment, folded, asked.get(one.id), now) for one in payment.attempts)
     operations = tuple(_watch_operation(one, folded, asked.get(one.id), now) for one in payment.operations)
-    return replace(payment, attempts=attempts, operations=operations)
+    return Watched(attempts, operations)
 
 
 def _watch_attempt(attempt: Attempt, payment: Payment, folded: Folded, asked: Asked | None, now: datetime) -> Attempt:
@@ -173,11 +172,7 @@ def _was_put_before(asked: Asked, of: Attempt | Operation) -> bool:
 
 def due_of(payment: Payment) -> datetime | None:
     """When the sweeper must look at the payment: the earliest of its unsent events and its open questions."""
-    times = [event.due_at for event in payment.outbox]
-    times += [attempt.ask_at for attempt in payment.attempts if attempt.ask_at is not None]
-    times += [operation.ask_at for operation in payment.operations if operation.ask_at is not None]
-    times += [draft.at for draft in payment.unaudited]
-    return min(times, default=None)
+    return earliest(payment.outbox, Watched(payment.attempts, payment.operations), payment.unaudited)
 
 
 def without_events(payment: Payment, ids: Collection[str]) -> Payment:

@@ -6,8 +6,9 @@ import json
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
+from chalicelib.domain.draft import Draft
 from chalicelib.domain.facts import Fact, Kind, State, name_of
 from chalicelib.domain.fold import Folded, fold
 from chalicelib.domain.ids import event_id_of
@@ -48,11 +49,30 @@ def bounded(timeline: tuple[Entry, ...]) -> tuple[Entry, ...]:
     return timeline[:head] + timeline[head - TIMELINE_MAX :]
 
 
-def with_events(before: Payment, after: Payment, folded: Folded, reviews: tuple[str, ...], now: datetime) -> Payment:
-    """`after` with its status as it is published now, and the events and entries of what differs from `before`."""
+class Watched(NamedTuple):
+    """A payment's attempts and operations with the times of the next questions."""
+
+    attempts: tuple[Attempt, ...]
+    operations: tuple[Operation, ...]
+
+
+def earliest(outbox: Iterable[Event], watched: Watched, drafts: Iterable[Draft]) -> datetime | None:
+    """When somebody must look at a payment again."""
+    times = [event.due_at for event in outbox]
+    times += [attempt.ask_at for attempt in watched.attempts if attempt.ask_at is not None]
+    times += [operation.ask_at for operation in watched.operations if operation.ask_at is not None]
+    times += [draft.at for draft in drafts]
+    return min(times, default=None)
+
+
+def with_events(
+    before: Payment, after: Payment, watched: Watched, folded: Folded, reviews: tuple[str, ...], now: datetime
+) -> Payment:
+    """`after` with its status as it is published now, the times of its next questions, and the events and entries of what
+    differs from `before`; all in one copy, because a copy costs as much as the fold."""
     known = {name_of(fact) for fact in fold(before).anomalies} if folded.anomalies else set()
     odd = [fact for fact in folded.anomalies if name_of(fact) not in known]
-    attention = needs_operator(after, folded, reviews)
+    attention = needs_operator(after, watched, folded, reviews)
     asks = bool(odd) or (attention and not before.attention) or bool(set(reviews) - set(before.reviews))
     settled = [one for one in after.operations if folded.operations[one.id] is not one.status]
     told: list[Told] = [*_status_told(before, folded), *_disputes_told(before, after)]
@@ -73,37 +93,42 @@ def with_events(before: Payment, after: Payment, folded: Folded, reviews: tuple[
     events: tuple[Event, ...] = ()
     for type_, more in told:
         events += (_event_of(after, folded, type_, before.status, more, events, now),)
+    watched = Watched(watched.attempts, tuple(_published(one, folded) for one in watched.operations))
+    outbox = after.outbox + events
     return replace(
         after,
         status=folded.status,
-        operations=tuple(
-            replace(one, status=folded.operations[one.id]) if one in settled else one for one in after.operations
-        )
-        if settled
-        else after.operations,
+        attempts=watched.attempts,
+        operations=watched.operations,
+        due_at=earliest(outbox, watched, after.unaudited),
         attention=attention,
         reviews=reviews,
         timeline=bounded(after.timeline + tuple(entries)),
         sequence=after.sequence + len(events),
-        outbox=after.outbox + events,
+        outbox=outbox,
         journal=(after.journal + tuple(_remembered(one, folded) for one in events))[-JOURNAL_MAX:],
     )
 
 
-def needs_operator(payment: Payment, folded: Folded, reviews: Collection[str]) -> bool:
+def _published(operation: Operation, folded: Folded) -> Operation:
+    status = folded.operations[operation.id]
+    return operation if operation.status is status else replace(operation, status=status)
+
+
+def needs_operator(payment: Payment, watched: Watched, folded: Folded, reviews: Collection[str]) -> bool:
     """Whether somebody must look: odd amounts, money under review, and what the schedules could not settle."""
     resolved = {one.attempt_id for one in payment.resolutions if one.operation_id is None}
     stuck_operations = any(
         one.ask_at is None
         and one.origin is not Origin.PSP
         and folded.operations[one.id] in (OperationStatus.UNKNOWN, OperationStatus.PENDING)
-        for one in payment.operations
+        for one in watched.operations
     )
     stuck_attempts = any(
         one.id not in resolved
         and (_lapsed(one, folded.standings[one.id]) or (one.ask_at is None and one.phase in MUST_SETTLE))
         and not folded.standings[one.id].refunded
-        for one in payment.attempts
+        for one in watched.attempts
     )
     return bool(folded.anomalies or reviews or stuck_operations or stuck_attempts or refused_of(payment, folded))
 
