@@ -86,7 +86,7 @@ BUGS = (
     ),
     Bug(
         "an event is not put in the outbox",
-        (Edit(EMIT, "outbox=after.outbox + events", "outbox=after.outbox"),),
+        (Edit(EMIT, "outbox = after.outbox + events", "outbox = after.outbox"),),
         ("tests/domain/test_amend.py", "tests/services/test_notify.py", "tests/faults/test_orders.py"),
     ),
     Bug(
