@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from chalicelib.domain.facts import Decline, DeclineClass, Kind, State, joined
-from tests.builders import fact
+from chalicelib.domain.facts import Decline, DeclineClass, Kind, State, join, joined
+from tests.builders import attempt_id, fact, opened
 
 # As the architecture has it.
 RISING = {
@@ -72,3 +72,16 @@ def test_an_operations_id_is_learned_from_either_saying() -> None:
     both = joined(ours, nameless)
     assert both == joined(nameless, ours)
     assert (both.state, both.operation_id) == (State.FAILED, "op_1")
+
+
+def test_the_newest_twenty_tries_are_kept_of_each_attempt() -> None:
+    tries = [
+        fact(Kind.TRY, f"t{revision}", State.DECLINED, number=number, revision=revision)
+        for number in (1, 2)
+        for revision in range(25)
+    ]
+    kept = join((opened(),), tries)
+    for number in (1, 2):
+        revisions = {one.revision for one in kept if one.kind is Kind.TRY and one.attempt_id == attempt_id(number)}
+        assert revisions == set(range(5, 25))
+    assert opened() in kept

@@ -37,3 +37,7 @@ def test_more_decimals_than_the_currency_has_are_refused() -> None:
 )
 def test_an_amount_is_written_with_its_currencys_decimals(value: int, currency: str, text: str) -> None:
     assert str(Money(value, currency)) == text
+
+
+def test_an_amount_in_a_currency_that_nobody_knows_is_told_in_minor_units() -> None:
+    assert str(Money(5, "XYZ")) == "5 minor units of XYZ"

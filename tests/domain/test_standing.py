@@ -158,3 +158,43 @@ def test_an_amount_that_an_operator_accepted_is_what_was_owed(kind: Kind) -> Non
     odd = fact(kind, "p", State.SUCCEEDED, 1500)
     word = Resolution(attempt_id(), "accept", "", "an-operator", NOW, accepted=((str(kind), "p", 1500, "EUR"),))
     assert expected_of(amend(payment(), Change(facts=(opened(), odd), resolutions=(word,)), NOW)) == 1500
+
+
+RELEASED = fact(Kind.RELEASE, "v", State.SUCCEEDED)
+PART = fact(Kind.CAPTURE, "c", State.SUCCEEDED, 400)
+
+
+@pytest.mark.parametrize(
+    ("facts", "status"),
+    [
+        ((PAID,), AttemptStatus.CAPTURED),
+        ((HELD,), AttemptStatus.AUTHORIZED),
+        ((HELD, PART, RELEASED), AttemptStatus.CAPTURED),
+        ((HELD, fact(Kind.RELEASE, "v", State.SUCCEEDED, 400)), AttemptStatus.AUTHORIZED),
+        ((PAID, fact(Kind.REFUND, "r", State.SUCCEEDED, 1000)), AttemptStatus.CAPTURED),
+    ],
+)
+def test_an_attempt_that_has_money_has_not_ended(facts: tuple[Fact, ...], status: AttemptStatus) -> None:
+    found = standing_with(opened(), *facts, capture="manual")
+    assert (found.status, found.ended, found.confirmed, found.live) == (status, None, False, False)
+
+
+def test_a_refusal_does_not_end_an_attempt_whose_page_is_open() -> None:
+    refused = fact(Kind.OPEN, attempt_id(), State.REFUSED)
+    found = standing_with(refused, fact(Kind.CHECKOUT, "s", State.OPEN))
+    assert (found.status, found.confirmed, found.live) == (AttemptStatus.PENDING, False, True)
+
+
+@pytest.mark.parametrize(
+    ("facts", "over"),
+    [
+        ((PAID,), False),
+        ((PAID, fact(Kind.REFUND, "r", State.SUCCEEDED, 1000)), False),
+        ((PAID, fact(Kind.CAPTURE, "again", State.SUCCEEDED, 1000)), True),
+        ((fact(Kind.REFUND, "r", State.SUCCEEDED, 1),), True),
+    ],
+)
+def test_more_than_fits_is_more_taken_than_asked_or_more_given_back_than_taken(
+    facts: tuple[Fact, ...], over: bool
+) -> None:
+    assert standing_with(opened(), *facts).is_over(1000) is over
