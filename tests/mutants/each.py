@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 import json
+import mmap
 import os
 import resource
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -29,7 +30,19 @@ TESTS = (
     "tests/publishers",
     "tests/conformance",
 )
-OPTIONS = ("-n", "0", "-q", "-s", "-m", "not long", "--no-summary", "--timeout=20", "--rootdir=.")
+OPTIONS = (
+    "-n",
+    "0",
+    "-q",
+    "-s",
+    "-m",
+    "not long",
+    "--no-summary",
+    "--timeout=20",
+    "--rootdir=.",
+    "--tb=native",
+    "--assert=plain",
+)
 
 
 class Each:
@@ -42,37 +55,51 @@ class Each:
         mutants = list(_all_mutants())
         self.mutants = list(dict.fromkeys(one for name in names or [""] for one in mutants if one.startswith(name)))
         self.noticed: dict[str, bool] = {}
+        self.seen: dict[str, Counter[str]] = defaultdict(
+            Counter
+        )  # by function and module: which tests noticed how many
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         items = {item.nodeid: item for item in session.items}
         gc.freeze()
-        running: dict[int, str] = {}
+        running: dict[int, tuple[str, list[str], mmap.mmap]] = {}
         for name in self.mutants:
             if len(running) >= SIDE_BY_SIDE:
                 self._ended(running)
-            chosen = [items[test] for test in self._chosen(name) if test in items]
-            running[_forked(session, name, chosen)] = name
+            chosen = [test for test in self._chosen(name) if test in items]
+            failed_at = mmap.mmap(-1, 4)
+            running[_forked(session, name, [items[test] for test in chosen], failed_at)] = (name, chosen, failed_at)
         while running:
             self._ended(running)
         return True
 
     def _chosen(self, name: str) -> Iterator[str]:
-        """The tests that come through the mutant's function: those of the domain first, then the shortest."""
-        tests = self.tests_of.get(_function_of(name), [])
-        left_s = TESTS_S
-        for test in sorted(tests, key=lambda one: (not one.startswith("tests/domain"), self.durations.get(one, 0))):
+        """The tests that come through the mutant's function: those that noticed most so far first, then the shortest of the
+        domain, then the shortest."""
+        function, left_s = name.rpartition("__mutmut_")[0], TESTS_S
+        for test in sorted(self.tests_of.get(function, []), key=lambda one: self._order(function, one)):
             left_s -= self.durations.get(test, 0)
             if left_s < 0:
                 return
             yield test
 
-    def _ended(self, running: dict[int, str]) -> None:
+    def _order(self, function: str, test: str) -> tuple[int, int, bool, float]:
+        seen = self.seen[function][test], self.seen[function.rpartition(".")[0]][test]
+        return -seen[0], -seen[1], not test.startswith("tests/domain"), self.durations.get(test, 0)
+
+    def _ended(self, running: dict[int, tuple[str, list[str], mmap.mmap]]) -> None:
         pid, status = os.wait()
-        name = running.pop(pid)
+        name, chosen, failed_at = running.pop(pid)
+        if status == 256:
+            test, function = chosen[int.from_bytes(failed_at[:4])], name.rpartition("__mutmut_")[0]
+            self.seen[function][test] += 1
+            self.seen[function.rpartition(".")[0]][test] += 1
         self.noticed[name] = status != 0
         if status == 0:
             print(f"SURVIVES: {name}", flush=True)
+        if len(self.noticed) % 100 == 0:
+            print(f"{len(self.noticed)} of {len(self.mutants)}", flush=True)
 
 
 def _all_mutants() -> Iterator[str]:
@@ -80,15 +107,12 @@ def _all_mutants() -> Iterator[str]:
         yield from json.loads(path.read_text())["exit_code_by_key"]
 
 
-def _function_of(name: str) -> str:
-    return name.rpartition("__mutmut_")[0]
-
-
-def _forked(session: pytest.Session, name: str, items: list[pytest.Item]) -> int:
+def _forked(session: pytest.Session, name: str, items: list[pytest.Item], failed_at: mmap.mmap) -> int:
+    """The child ends with 1 where a test failed, and leaves its place; with anything else where the process broke."""
     pid = os.fork()
     if pid:
         return pid
-    code = 1
+    code = 2
     try:
         silence = os.open(os.devnull, os.O_WRONLY)
         for stream in (1, 2):
@@ -96,10 +120,10 @@ def _forked(session: pytest.Session, name: str, items: list[pytest.Item]) -> int
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
         os.environ["MUTANT_UNDER_TEST"] = name
         code = 0
-        for item, following in pairwise((*items, None)):
+        for place, (item, following) in enumerate(pairwise((*items, None))):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)  # type: ignore[union-attr]
             if session.testsfailed:
-                code = 1
+                code, failed_at[:4] = 1, place.to_bytes(4)
                 break
     finally:
         os._exit(code)
