@@ -43,19 +43,11 @@ def policy_of(payment: Payment, folded: Folded, now: datetime) -> Policy:
             continue
         made = _operation(payment, attempt, kind, value, why, now)
         known = payment.operation(made.id)
-        if _policy(payment, attempt, several=len(paid) > 1) == REVIEW or known is not None:
+        if (attempt.late or payment.route.late) == REVIEW or known is not None:
             reviews.append(attempt.id)  # a rule acts once for an attempt; what it did not settle is an operator's
         else:
             operations.append(made)
     return Policy(tuple(operations), tuple(reviews))
-
-
-def _policy(payment: Payment, attempt: Attempt, *, several: bool) -> str:
-    if attempt.late is not None:
-        return attempt.late
-    if several and payment.route.late == ACCEPT:
-        return REFUND
-    return payment.route.late
 
 
 def _unwanted(

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from chalicelib.domain.amend import amend
 from chalicelib.domain.change import CallOutcome, Change, Closing
 from chalicelib.domain.facts import Fact, Kind, State
-from chalicelib.domain.operation import Called, OperationKind, Origin
+from chalicelib.domain.fold import fold
+from chalicelib.domain.ids import operation_id_of
+from chalicelib.domain.late import refused_of
+from chalicelib.domain.money import Money
+from chalicelib.domain.operation import Called, Operation, OperationKind, Origin
 from chalicelib.domain.payment import CaptureMode, Closure, Payment, Resolution
-from tests.builders import NOW, attempt_id, fact, opened, payment
+from tests.builders import NOW, attempt_id, fact, money, opened, payment
 
 AUTH, CAP, REF = Kind.AUTHORIZATION, Kind.CAPTURE, Kind.REFUND
 OK = State.SUCCEEDED
@@ -149,6 +154,8 @@ def test_an_operation_of_the_policy_is_planned_and_nobody_has_called_for_it() ->
     known = after(under("refund"), opened(), EXPIRED, paid())
     (operation,) = known.operations
     assert (operation.called, operation.claim, operation.kind) == (Called.PLANNED, None, OperationKind.REFUND)
+    assert (operation.amount, operation.created_at) == (money(1000), NOW)
+    assert operation.id == operation_id_of(known.id, f"surplus:refund:{attempt_id()}"), "so that it is made once"
     assert known.due_at == NOW
 
 
@@ -170,3 +177,62 @@ def test_what_an_operator_decided_the_policy_leaves_alone(outcome: str) -> None:
 def test_an_odd_amount_is_not_the_policys() -> None:
     known = after(under("refund"), opened(), EXPIRED, paid(value=1001))
     assert (made(known), known.attention) == ([], True)
+
+
+def test_what_an_operator_decided_of_one_attempt_leaves_the_others_to_the_policy() -> None:
+    start = under("accept", 3)
+    start = replace(start, resolutions=(Resolution(attempt_id(3), "accept", "n", "an-operator", NOW),))
+    known = after(start, opened(), opened(2), opened(3), paid(1), paid(2), paid(3))
+    assert made(known) == [("refund", 1000, 2, "surplus")]
+
+
+def test_what_is_only_held_at_a_closed_attempt_is_late_although_nothing_is_paid_twice() -> None:
+    start = under("accept", 2, CaptureMode.MANUAL)
+    known = after(start, opened(2), authorized(1), closings=SEALED)
+    assert made(known) == [("cancellation", 1000, 1, "late")]
+
+
+GIVES_BACK = Operation(
+    "op_1", OperationKind.REFUND, attempt_id(), money(), Origin.POLICY, NOW, called=Called.REFUSED, reason="late"
+)
+
+
+def refused(operation: Operation, *facts: Fact, resolved_at: datetime | None = None) -> list[str]:
+    """Ids of what should have gone back of a paid payment and did not."""
+    known = amend(payment(), Change(facts=(opened(), paid(), *facts), operations=(operation,)), NOW)
+    if resolved_at is not None:
+        known = replace(known, resolutions=(Resolution(attempt_id(), "refund", "n", "an-operator", resolved_at),))
+    return [one.id for one in refused_of(known, fold(known))]
+
+
+def test_what_the_psp_refused_to_give_back_is_an_operators_until_one_decides() -> None:
+    assert refused(GIVES_BACK) == ["op_1"]
+    assert refused(GIVES_BACK, resolved_at=NOW) == ["op_1"], "that was what wanted it"
+    assert refused(GIVES_BACK, resolved_at=NOW + timedelta(seconds=1)) == []
+
+
+@pytest.mark.parametrize("called", [Called.PLANNED, Called.STARTED, Called.UNANSWERED, Called.ANSWERED])
+def test_what_may_still_go_back_is_not_refused(called: Called) -> None:
+    assert refused(replace(GIVES_BACK, called=called)) == []
+
+
+@pytest.mark.parametrize("origin", [Origin.API, Origin.PSP])
+def test_what_a_merchant_or_the_psp_wanted_back_is_not_a_rules(origin: Origin) -> None:
+    movement = (Kind.REFUND, "r") if origin is Origin.PSP else None
+    failed = fact(REF, "r", State.FAILED, 1000, operation_id=None if movement else "op_1")
+    assert refused(replace(GIVES_BACK, origin=origin, movement=movement), failed) == []
+
+
+def test_what_went_back_another_way_is_not_refused() -> None:
+    assert refused(GIVES_BACK, fact(REF, "r", OK, 1000)) == []
+    assert refused(replace(GIVES_BACK, amount=None)) == ["op_1"]
+
+
+def test_of_money_in_another_currency_the_operations_tell_whether_it_went_back() -> None:
+    dollars = replace(GIVES_BACK, amount=Money(1000, "USD"))
+    other = replace(dollars, id="op_2", amount=Money(5, "USD"), called=Called.STARTED)
+    again = replace(dollars, id="op_3", called=Called.STARTED)
+    known = amend(payment(), Change(facts=(opened(), paid()), operations=(dollars, other)), NOW)
+    assert [one.id for one in refused_of(known, fold(known))] == ["op_1"]
+    known = amend(known, Change(operations=(again,)), NOW)
+    assert refused_of(known, fold(known)) == ()
