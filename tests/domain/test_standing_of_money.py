@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.domain.facts import Fact, Kind, State
+from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
 from chalicelib.domain.operation import OPERATOR, Called, Operation, OperationKind, Origin
 from chalicelib.domain.payment import AttemptStatus, Closure, Status
 from chalicelib.domain.standing import Standing, standing_of
@@ -173,3 +173,24 @@ def test_only_operations_of_ours_on_this_attempt_reserve() -> None:
     theirs = Operation("op_3", OperationKind.REFUND, attempt_id(), money(100), Origin.PSP, NOW)
     given_up = Operation("op_4", OperationKind.CANCELLATION, attempt_id(), None, Origin.API, NOW)
     assert standing(PAID, operations=(ours, elsewhere, theirs, given_up)).reserved_refunds == 400
+
+
+def test_where_nothing_moved_nothing_is_reserved() -> None:
+    found = standing(fact(Kind.CHECKOUT, "s", State.OPEN))
+    assert (found.reserved_refunds, found.reserved_captures) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("decline", "status"),
+    [(None, AttemptStatus.FAILED), (Decline(DeclineClass.SOFT, "declined"), AttemptStatus.DECLINED)],
+)
+def test_a_refused_opening_is_a_decline_where_the_psp_says_so(decline: Decline | None, status: AttemptStatus) -> None:
+    refused = fact(Kind.OPEN, attempt_id(), State.REFUSED, decline=decline)
+    found = standing_of(attempt(), (refused,), False, (), "EUR")
+    assert (found.status, found.ended) == (status, Status.FAILED)
+
+
+def test_two_ends_of_one_page_are_the_one_that_says_most() -> None:
+    """Two sessions of one attempt: the order in which they are told of must not matter."""
+    ends = (fact(Kind.CHECKOUT, "s", State.FAILED), fact(Kind.CHECKOUT, "t", State.EXPIRED))
+    assert standing(*ends).status is standing(*reversed(ends)).status is AttemptStatus.FAILED
