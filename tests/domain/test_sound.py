@@ -9,7 +9,7 @@ from chalicelib.domain.change import Change
 from chalicelib.domain.facts import Fact, Kind, State
 from chalicelib.domain.fold import expected_of, fold, held_first, is_sale, is_sound
 from chalicelib.domain.operation import Operation, OperationKind, Origin
-from chalicelib.domain.payment import CaptureMode, Payment, Resolution
+from chalicelib.domain.payment import AttemptStatus, CaptureMode, Payment, Resolution
 from tests.builders import NOW, attempt_id, fact, money, opened, payment
 
 OK = State.SUCCEEDED
@@ -184,3 +184,31 @@ def test_what_an_operator_accepted_beyond_what_was_asked_was_owed(
 def test_odd_amounts_are_told_apart_from_those_that_count() -> None:
     folded = fold(resolved(said=of(CAP, 1500)))
     assert (folded.anomalies, [one.kind for one in folded.sound]) == ((of(CAP, 1500),), [Kind.OPEN])
+
+
+def test_an_odd_amount_is_its_own_attempts_doubt_alone() -> None:
+    known = amend(payment(2), Change(facts=(opened(), opened(2), of(CAP, 1500))), NOW)
+    statuses = {id: one.status for id, one in fold(known).standings.items()}
+    assert statuses == {attempt_id(): AttemptStatus.UNKNOWN, attempt_id(2): AttemptStatus.PENDING}
+
+
+@pytest.mark.parametrize(
+    ("facts", "surplus"),
+    [
+        ((), 0),
+        ((fact(REF, "r", OK, 300),), 700),
+        ((fact(DIS, "d", State.OPENED, 300),), 700),
+        ((fact(REF, "r", OK, 1000, number=2), fact(REF, "r", OK, 1000)), 0),
+    ],
+)
+def test_the_surplus_is_what_stayed_beyond_what_was_asked(facts: tuple[Fact, ...], surplus: int) -> None:
+    paid = (opened(), opened(2), of(CAP, 1000), *((fact(CAP, "y", OK, 1000, number=2),) if facts else ()))
+    assert fold(amend(payment(2), Change(facts=(*paid, *facts)), NOW)).amounts.surplus == surplus
+
+
+def test_what_is_held_twice_is_a_surplus_and_authorized_twice() -> None:
+    held = (of(AUTH, 1000), fact(AUTH, "y", OK, 1000, number=2))
+    amounts = fold(
+        amend(payment(2, capture=CaptureMode.MANUAL), Change(facts=(opened(), opened(2), *held)), NOW)
+    ).amounts
+    assert (amounts.authorized, amounts.captured, amounts.surplus) == (2000, 0, 1000)
