@@ -130,6 +130,16 @@ def test_what_was_released_is_no_longer_held(releases: tuple[Fact, ...], held: i
         ),
         ((in_dollars(Kind.CAPTURE, State.SUCCEEDED),), AttemptStatus.FAILED, Status.FAILED),
         ((in_dollars(Kind.CAPTURE, State.PENDING),), AttemptStatus.PENDING, None),
+        (
+            (fact(Kind.CHECKOUT, "s", State.EXPIRED), fact(Kind.TRY, "t", State.PENDING)),
+            AttemptStatus.EXPIRED,
+            Status.EXPIRED,
+        ),
+        (
+            (fact(Kind.CHECKOUT, "s", State.EXPIRED), fact(Kind.CAPTURE, "p", State.FAILED, 1000)),
+            AttemptStatus.EXPIRED,
+            Status.EXPIRED,
+        ),
     ],
 )
 def test_an_attempt_ends_as_its_money_does(
