@@ -146,6 +146,10 @@ def test_after_a_week_out_of_reach_nobody_asks_any_more() -> None:
         (Phase.CLOSED, (opened(),), {"elsewhere": True}),
         (Phase.PROCESSING, (opened(), fact(Kind.CAPTURE, "p", State.PENDING, 1000)), {"elsewhere": True}),
         (Phase.UNANSWERED, (opened(), PAID), {"reference": None}),
+        (Phase.UNANSWERED, (opened(),), {"reference": None}),
+        (Phase.UNANSWERED, (opened(), PAID), {"reference": None, "closed": Closure.SEALED}),
+        (Phase.UNANSWERED, (opened(), HELD), {"reference": None, "closed": Closure.SEALED}),
+        (Phase.CLOSED, (opened(),), {"reference": None, "closed": Closure.SEALED}),
     ],
 )
 def test_an_attempt_is_asked_about_as_it_stands(phase: Phase, facts: tuple[Fact, ...], how: dict[str, object]) -> None:

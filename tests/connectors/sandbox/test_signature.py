@@ -63,6 +63,8 @@ FORGED = r"^No signature of the webhook fits its body and the account's secret\.
         ("t=" + "1" * 13 + ",v1=00", TIMELESS),
         (f"t={AT}", FORGED),
         (f"t={AT},v1=", FORGED),
+        (f"t={AT},v1=x={signature()}", FORGED),
+        (f"t=x={AT},v1={signature()}", TIMELESS),
         (f"t={AT},v0={signature()}", FORGED),
         (f"t={AT},v1={signature(at=AT - 1)}", FORGED),
         (f"t={AT},v1={signature(body=BODY + b' ')}", FORGED),
