@@ -79,7 +79,7 @@ class Driver:
         sent: HttpRequest | None = None
         answer: HttpResponse | None = None
         moved = False
-        for _ in range(CALLS_MAX + 1):
+        for made in range(CALLS_MAX + 1):
             try:
                 request = next(conversation) if answer is None else conversation.send(answer)
             except StopIteration as stop:
@@ -88,6 +88,8 @@ class Driver:
                 raise
             except Exception as error:  # the connector could not make sense of what it was sent
                 raise _unreadable(sent, error) from error
+            if made == CALLS_MAX:
+                break
             sent = request
             try:
                 answer = self._send(request, deadline)
@@ -97,7 +99,8 @@ class Driver:
                 raise
             moved = moved or request.moves_money
         conversation.close()
-        raise ReadFailed(f"the conversation took more than {CALLS_MAX} calls")
+        endless = OutcomeUnknown if moved else ReadFailed
+        raise endless(f"the conversation took more than {CALLS_MAX} calls")
 
     def _send(self, request: HttpRequest, deadline: Deadline) -> HttpResponse:
         began = time.monotonic()

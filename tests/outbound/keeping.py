@@ -9,7 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Keeping(ThreadingHTTPServer):
-    """`answers` are given one after the other, then 200 and `{}`; `requests` are the bytes of each as text."""
+    """`answers` are given one after the other, then 200 and `{}`; a negative status hangs up. `requests` are the bytes of
+    each as text."""
 
     daemon_threads = True
 
@@ -37,6 +38,9 @@ class _Handler(BaseHTTPRequestHandler):
         headers = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
         self.server.requests.append(f"{self.requestline}\r\n{headers}\r\n{body}")
         status, more, answer = self.server.answers.pop(0) if self.server.answers else (200, {}, b"{}")
+        if status < 0:
+            self.close_connection = True
+            return
         self.send_response(status)
         for name, value in {**more, "Content-Length": str(len(answer))}.items():
             self.send_header(name, value)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import os
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 
 from chalicelib.contracts.connector import Conversation, HttpRequest, HttpResponse, NotSent, OutcomeUnknown, ReadFailed
 from chalicelib.outbound import driver as driver_module
-from chalicelib.outbound.driver import Deadline, Driver
+from chalicelib.outbound.driver import Deadline, Driver, not_sent
 from tests.outbound.keeping import Keeping, keeping
 
 NOBODY = "http://127.0.0.1:1/"
@@ -92,7 +96,7 @@ def test_a_call_that_never_left_proves_nothing_of_the_one_before_it(
         yield HttpRequest("POST", psp.url, body=b"{}", moves_money=moves_money)
         yield HttpRequest("POST", NOBODY, body=b"{}", moves_money=True)
 
-    with pytest.raises(error) as raised:
+    with pytest.raises(error, match=r"^no connection") as raised:
         Driver().converse(two(), Deadline(5))
     assert type(raised.value) is error
 
@@ -116,13 +120,80 @@ def test_a_connectors_mistake_before_any_call_is_its_own() -> None:
         Driver().converse(stumbling(), Deadline(5))
 
 
-def test_ten_calls_are_a_conversation_and_eleven_are_not(psp: Keeping) -> None:
+@pytest.mark.parametrize(("moves_money", "error"), [(True, OutcomeUnknown), (False, ReadFailed)])
+def test_ten_calls_are_a_conversation_and_the_eleventh_is_not_made(
+    psp: Keeping, moves_money: bool, error: type[Exception]
+) -> None:
     def calling(times: int) -> Conversation[str]:
         for _ in range(times):
-            yield HttpRequest("GET", psp.url)
+            yield HttpRequest("POST", psp.url, body=b"{}", moves_money=moves_money)
         return "done"
 
     assert Driver().converse(calling(10), Deadline(5)) == "done"
+    with pytest.raises(error, match="more than 10 calls"):
+        Driver().converse(calling(11), Deadline(5))
+    assert len(psp.requests) == 20
+
+
+class Watched(HTTPAdapter):
+    """The transport, and how it was asked to send."""
+
+    asked: ClassVar[list[dict[str, Any]]] = []
+
+    def send(self, request: Any, **how: Any) -> Any:  # type: ignore[override]
+        self.asked.append({**how, "retries": self.max_retries.total})
+        return super().send(request, **how)
+
+
+@pytest.mark.parametrize(("budget_s", "timeout_s"), [(60, 8), (5, 5)])
+def test_a_call_is_made_once_in_time_and_to_a_certified_psp(
+    psp: Keeping, budget_s: float, timeout_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transport that tries again by itself would charge twice."""
+    monkeypatch.setattr(driver_module, "HTTPAdapter", Watched)
+    Driver().converse(call(psp.url), Deadline(budget_s))
+    how = Watched.asked.pop()
+    assert (how["retries"], how["verify"], how["stream"]) == (0, True, True)
+    assert timeout_s - 1 < how["timeout"] <= timeout_s
+
+
+@pytest.mark.parametrize(
+    ("error", "proven"),
+    [
+        (requests.ConnectTimeout(), True),
+        (requests.ConnectionError(MaxRetryError(None, "/", NewConnectionError(None, "refused"))), True),  # type: ignore[arg-type]
+        (requests.ConnectionError(MaxRetryError(None, "/", ProtocolError("reset"))), False),  # type: ignore[arg-type]
+        (requests.ConnectionError(ProtocolError("reset")), False),
+        (requests.ConnectionError(), False),
+        (requests.ReadTimeout(), False),
+        (MaxRetryError(None, "/", NewConnectionError(None, "refused")), False),  # type: ignore[arg-type]
+        (requests.exceptions.SSLError(), False),
+    ],
+)
+def test_only_a_connection_that_never_came_about_proves_that_nothing_was_sent(error: Exception, proven: bool) -> None:
+    assert not_sent(error) is proven
+
+
+@pytest.mark.parametrize("left_s", [0, 0.04])
+def test_without_time_for_a_call_none_is_made(psp: Keeping, left_s: float) -> None:
+    with pytest.raises(NotSent, match=r"^no time was left$"):
+        Driver().converse(call(psp.url), Deadline(left_s))
+    assert psp.requests == []
+
+
+def test_what_went_wrong_is_told_by_its_kind(psp: Keeping) -> None:
+    with pytest.raises(NotSent, match=r"^no connection, ConnectionError$"):
+        Driver().converse(call(NOBODY), Deadline(5))
+    with pytest.raises(NotSent, match=r"^the request can not be written, InvalidHeader$"):
+        Driver().converse(call(psp.url, Authorization="key\n"), Deadline(5))
+    psp.answers = [(-1, {}, b"")]
+    with pytest.raises(OutcomeUnknown, match=r"^ConnectionError$"):
+        Driver().converse(call(psp.url), Deadline(5))
+
+
+def test_a_packed_answer_is_unpacked(psp: Keeping) -> None:
+    psp.answers = [(200, {"Content-Encoding": "gzip"}, gzip.compress(b"{}"))]
+    assert Driver().converse(call(psp.url), Deadline(5)).body == b"{}"
 
 
 def test_a_connection_is_used_again(psp: Keeping) -> None:
