@@ -5,7 +5,7 @@
 
 mutmut makes the mutants and finds out which tests come through which function; tests/mutants/each.py runs these tests, for
 each mutant in a fork of a process that has collected them, which is many times faster than mutmut's own way. Ends with 1
-where fewer than 95 of 100 mutants of a module are noticed. docs/mutants.md explains those that are left.
+where fewer than 95 of 100 mutants of a module are noticed. docs/mutants.md says more.
 """
 
 from __future__ import annotations
