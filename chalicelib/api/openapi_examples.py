@@ -28,7 +28,7 @@ _VERSIONED = {"version": 1, "created_at": _AT, "updated_at": _AT}
 
 def _payment(status: str, attempt_status: str, **changes: Any) -> dict[str, Json]:
     names = ("authorized", "captured", "refunded", "refundable", "capturable", "charged_back", "surplus")
-    candidate = {"connection_id": "sandbox-a", "eligible": True, "reason": None}
+    candidate = {"connection_id": "sandbox-a", "eligible": True, "reason": None, "health": "closed"}
     attempt = {
         "id": _ATTEMPT,
         "connection_id": "sandbox-a",
@@ -51,7 +51,7 @@ def _payment(status: str, attempt_status: str, **changes: Any) -> dict[str, Json
             "name": "default",
             "version": 3,
             "arm": None,
-            "trace": [{"rule": "otherwise", "candidates": [candidate]}],
+            "trace": [{"rule": "otherwise", "arm": None, "inputs": {"currency": "EUR"}, "candidates": [candidate]}],
         },
         "attempts": [{**attempt, **changes.pop("attempt", {})}],
         "operations": [],

@@ -6,7 +6,7 @@ makes a new payment out of an old one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -113,14 +113,29 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Considered:
+    """A connection that a route named, as it was when the route decided. `reason`: why it could not take the payment, None
+    where it could. `health`: its circuit then (closed, open, half_open)."""
+
+    connection_id: str
+    reason: str | None = None
+    health: str = "closed"
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """What routing decided: the chain, and the trace that explains it. The payment keeps it whatever the route becomes."""
+    """What routing decided, and all it was decided from; the payment keeps it whatever the route becomes.
+
+    `rule` is the winner's name, or `otherwise`; `inputs` are the values of the fields that rules may ask for.
+    """
 
     name: str
     version: int
     chain: tuple[str, ...]
+    rule: str = "otherwise"
     arm: str | None = None
-    trace: tuple[dict[str, Json], ...] = ()
+    inputs: dict[str, Json] = field(default_factory=dict)
+    candidates: tuple[Considered, ...] = ()
     unanswered: str = "next"
     late: str = "accept"
 

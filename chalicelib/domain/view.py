@@ -9,7 +9,7 @@ from chalicelib.domain.facts import Decline, Fact, Kind
 from chalicelib.domain.fold import Folded
 from chalicelib.domain.money import Money
 from chalicelib.domain.operation import OPERATOR, Operation, OperationStatus, facts_about
-from chalicelib.domain.payment import Address, Attempt, Customer, Json, NextAction, Payment, Status
+from chalicelib.domain.payment import Address, Attempt, Customer, Decision, Json, NextAction, Payment, Status
 
 
 @lru_cache(1024)  # a payment shows a few times again and again: as keys, in its events and in the answer
@@ -20,7 +20,7 @@ def text_of(at: datetime) -> str:
 
 def view_of(payment: Payment, folded: Folded) -> dict[str, Json]:
     """The `payment` object of the API; plain JSON values."""
-    order, route = payment.order, payment.route
+    order = payment.order
     return {
         "id": payment.id,
         "merchant_id": payment.merchant_id,
@@ -30,7 +30,7 @@ def view_of(payment: Payment, folded: Folded) -> dict[str, Json]:
         "amounts": folded.amounts._asdict(),
         "disputes": [_dispute_view(fact) for fact in payment.facts if fact.kind is Kind.DISPUTE],
         "next_action": _action_view(_next_action(payment, folded)),
-        "route": {"name": route.name, "version": route.version, "arm": route.arm, "trace": list(route.trace)},
+        "route": route_of(payment.route),
         "attempts": [_attempt_view(attempt, payment.facts, folded) for attempt in payment.attempts],
         "operations": [operation_view(operation, folded) for operation in payment.operations],
         "payment_method": order.payment_method,
@@ -42,6 +42,21 @@ def view_of(payment: Payment, folded: Folded) -> dict[str, Json]:
         "created_at": text_of(payment.created_at),
         "updated_at": text_of(payment.updated_at),
     }
+
+
+def route_of(decision: Decision) -> dict[str, Json]:
+    """`trace` has one step for each decision: the rule that won, what it saw, and each candidate."""
+    candidates: list[Json] = [
+        {"connection_id": one.connection_id, "eligible": one.reason is None, "reason": one.reason, "health": one.health}
+        for one in decision.candidates
+    ]
+    step: dict[str, Json] = {
+        "rule": decision.rule,
+        "arm": decision.arm,
+        "inputs": decision.inputs,
+        "candidates": candidates,
+    }
+    return {"name": decision.name, "version": decision.version, "arm": decision.arm, "trace": [step]}
 
 
 def thin_view_of(payment: Payment, folded: Folded) -> dict[str, Json]:

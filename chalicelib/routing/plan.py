@@ -5,13 +5,13 @@ A candidate is eligible when it may take this very payment; the trace says of ea
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chalicelib.contracts.connector import Capabilities
 from chalicelib.domain.configuration import Route
 from chalicelib.domain.errors import Fault
-from chalicelib.domain.payment import ATTEMPTS_MAX, Decision, Json, Order
+from chalicelib.domain.payment import ATTEMPTS_MAX, Considered, Decision, Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +38,10 @@ def plan(order: Order, route: Route, candidates: Sequence[Candidate]) -> Decisio
         name=route.name,
         version=route.version,
         chain=chain[:ATTEMPTS_MAX],
-        trace=_trace(reasons),
+        candidates=tuple(Considered(connection_id, reason) for connection_id, reason in reasons.items()),
         unanswered=route.document.get("unanswered", "next"),
         late=route.document.get("late", "accept"),
     )
-
-
-def _trace(reasons: Mapping[str, str | None]) -> tuple[dict[str, Json], ...]:
-    candidates = [
-        {"connection_id": connection_id, "eligible": reason is None, "reason": reason}
-        for connection_id, reason in reasons.items()
-    ]
-    return ({"rule": "otherwise", "candidates": candidates},)
 
 
 def ineligible(order: Order, candidate: Candidate) -> str | None:

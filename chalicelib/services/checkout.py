@@ -62,7 +62,7 @@ class Checkout:
             for candidate in candidates:
                 if candidate.fault is not None:  # ours to mend, and for the caller to try again
                     raise candidate.fault
-            reasons = [f"{one['connection_id']}: {one['reason']}" for one in decision.trace[0]["candidates"]]
+            reasons = [f"{one.connection_id}: {one.reason}" for one in decision.candidates]
             raise Invalid(
                 f"No connection of route {order.route!r} can take this payment ({'; '.join(reasons)}).",
                 slug="no-eligible-connection",

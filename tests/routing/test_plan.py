@@ -9,7 +9,7 @@ import pytest
 from chalicelib.contracts.connector import Capabilities
 from chalicelib.domain.configuration import Route
 from chalicelib.domain.errors import VaultFault
-from chalicelib.domain.payment import CaptureMode, Order
+from chalicelib.domain.payment import CaptureMode, Considered, Order
 from chalicelib.routing.plan import Candidate, chain_of, ineligible, plan
 from tests.builders import NOW, money
 
@@ -66,15 +66,10 @@ def test_the_chain_is_those_who_may_in_their_order_and_the_trace_tells_of_all() 
     decision = plan(ORDER, route("psp-2", "gone", "psp-1", unanswered="hold", late="review"), candidates)
     assert (decision.name, decision.version, decision.chain) == ("a-route", 7, ("psp-2", "psp-1"))
     assert (decision.unanswered, decision.late) == ("hold", "review")
-    assert decision.trace == (
-        {
-            "rule": "otherwise",
-            "candidates": [
-                {"connection_id": "psp-2", "eligible": True, "reason": None},
-                {"connection_id": "gone", "eligible": False, "reason": "the connection does not exist"},
-                {"connection_id": "psp-1", "eligible": True, "reason": None},
-            ],
-        },
+    assert decision.candidates == (
+        Considered("psp-2"),
+        Considered("gone", "the connection does not exist"),
+        Considered("psp-1"),
     )
 
 
