@@ -1,0 +1,63 @@
+"""Wilson's interval: published values, the ends, and what holds for any count."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.routing.interval import Interval, Tally, wilson
+
+tallies = st.integers(1, 10**9).flatmap(lambda n: st.builds(Tally, st.integers(0, n), st.just(n)))
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_it_is_as_published(successes: int, trials: int, low: float, high: float) -> None:
+    """Newcombe, "Two-sided confidence intervals for the single proportion" (1998), table I, method 3."""
+    found = wilson(Tally(successes, trials))
+    assert (round(found.low, 4), round(found.high, 4)) == (low, high)
+
+
+@pytest.mark.parametrize(
+    ("tally", "low", "high"),
+    [
+        (Tally(0, 0), 0.0, 1.0),
+        (Tally(0, 1), 0.0, 0.7935),
+        (Tally(1, 1), 0.2065, 1.0),
+        (Tally(20, 20), 0.8389, 1.0),
+        (Tally(0, 10**9), 0.0, 0.0),
+    ],
+)
+def test_none_and_all_are_no_certainty_and_nothing_tried_is_anything(tally: Tally, low: float, high: float) -> None:
+    found = wilson(tally)
+    assert (round(found.low, 4), round(found.high, 4)) == (low, high)
+
+
+@given(tallies)
+def test_the_share_lies_within_and_the_interval_between_0_and_1(tally: Tally) -> None:
+    found = wilson(tally)
+    assert 0 <= found.low <= tally.successes / tally.trials <= found.high <= 1
+
+
+@given(tallies)
+def test_failures_have_the_mirrored_interval(tally: Tally) -> None:
+    here, there = wilson(tally), wilson(Tally(tally.trials - tally.successes, tally.trials))
+    assert (here.low, here.high) == pytest.approx((1 - there.high, 1 - there.low), abs=1e-12)
+
+
+def test_more_certainty_is_wider() -> None:
+    assert wilson(Tally(80, 100), z=3).low < wilson(Tally(80, 100)).low
+    assert wilson(Tally(80, 100), z=0) == Interval(0.8, 0.8)
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(1, 0), (-1, 5), (6, 5), (0, -1)])
+def test_more_than_all_or_fewer_than_none_can_not_be(successes: int, trials: int) -> None:
+    with pytest.raises(ValueError, match="can not be"):
+        Tally(successes, trials)
+
+
+def test_a_share_of_nothing_is_none() -> None:
+    assert (Tally(0, 0).share, Tally(3, 4).share) == (None, 0.75)
