@@ -75,7 +75,11 @@ class RoutingModel(Shown):
     arm: str | None
     """The arm of a split, where one decided."""
     trace: list[dict[str, Any]]
-    """Why: each candidate with its eligibility."""
+    """What was decided from: the rule that won, what rules saw of the payment, and each candidate with its eligibility and
+    its circuit's state."""
+    explanation: dict[str, Any] | None
+    """Where one payment is read: each rule that was asked, with the wanted values beside the actual ones, and each candidate
+    with why it was chosen or not."""
 
 
 class DeclineModel(Shown):

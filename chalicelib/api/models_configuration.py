@@ -7,22 +7,21 @@ from typing import Any, Literal
 from pydantic import Field
 
 from chalicelib.api.models import Shown, Time
-from chalicelib.routing.rules import Chain, Rule
 
 
-class _Versioned(Shown):
+class Versioned(Shown):
     version: int
     """Counts changes; the ETag."""
     created_at: Time
     updated_at: Time
 
 
-class _List(Shown):
+class Listed(Shown):
     next_cursor: str | None
     """For the next page; null on the last one."""
 
 
-class ConnectionModel(_Versioned):
+class ConnectionModel(Versioned):
     id: str
     connector: str
     enabled: bool
@@ -30,7 +29,7 @@ class ConnectionModel(_Versioned):
     """Secrets read `********`."""
 
 
-class ConnectionList(_List):
+class ConnectionList(Listed):
     items: list[ConnectionModel]
 
 
@@ -38,32 +37,6 @@ class ConnectionTestModel(Shown):
     ok: bool
     problem: Literal["credentials", "outage"] | None
     detail: str
-
-
-class _RouteShown(Shown):
-    name: str
-    rules: list[Rule]
-    otherwise: Chain
-    unanswered: Literal["next", "hold"]
-    late: Literal["accept", "refund", "review"]
-
-
-class RouteModel(_RouteShown, _Versioned):
-    pass
-
-
-class RouteList(_List):
-    items: list[RouteModel]
-
-
-class RouteVersionModel(_RouteShown):
-    version: int
-    created_at: Time
-    created_by: str
-
-
-class RouteVersionList(_List):
-    items: list[RouteVersionModel]
 
 
 class SigningSecretModel(Shown):
@@ -76,7 +49,7 @@ class NewSigningSecretModel(SigningSecretModel):
     """`whsec_` and base64. It is never shown again."""
 
 
-class SubscriptionModel(_Versioned):
+class SubscriptionModel(Versioned):
     id: str
     name: str
     channel: str
@@ -92,7 +65,7 @@ class NewSubscriptionModel(SubscriptionModel):
     """Where the channel signs: `whsec_` and base64. It is never shown again."""
 
 
-class SubscriptionList(_List):
+class SubscriptionList(Listed):
     items: list[SubscriptionModel]
 
 
@@ -123,7 +96,7 @@ class ConnectorModel(Shown):
     settings: dict[str, Any] = Field(description="The JSON Schema of a connection's settings.")
 
 
-class ConnectorList(_List):
+class ConnectorList(Listed):
     items: list[ConnectorModel]
 
 
@@ -146,5 +119,5 @@ class AuditModel(Shown):
     """SHA-256 over the entry and the hash before it."""
 
 
-class AuditList(_List):
+class AuditList(Listed):
     items: list[AuditModel]

@@ -6,6 +6,7 @@ from typing import Any
 
 from chalicelib.api import models as m
 from chalicelib.api import models_configuration as c
+from chalicelib.api import models_routing as r
 from chalicelib.api.models_checkout import CHECKOUT_EXAMPLE
 from chalicelib.domain.payment import Json
 
@@ -52,6 +53,7 @@ def _payment(status: str, attempt_status: str, **changes: Any) -> dict[str, Json
             "version": 3,
             "arm": None,
             "trace": [{"rule": "otherwise", "arm": None, "inputs": {"currency": "EUR"}, "candidates": [candidate]}],
+            "explanation": None,
         },
         "attempts": [{**attempt, **changes.pop("attempt", {})}],
         "operations": [],
@@ -92,6 +94,13 @@ _CONNECTION = {
     },
     **_VERSIONED,
 }
+_FINDING = {
+    "severity": "warning",
+    "code": "no-fallback",
+    "pointer": "/rules/0/then/use",
+    "detail": "there is no fallback: where its only usable PSP declines or is down, no other is tried",
+}
+_DIFFERENCE = {"rule": "Dutch iDEAL", "pointer": "/then/use", "before": ["sandbox-a"], "after": ["sandbox-b"]}
 _SIGNING_KEY = {"id": _SIGNING, "created_at": _AT}
 _SUBSCRIBED = {
     "id": _SUBSCRIPTION,
@@ -209,10 +218,13 @@ ANSWERS: dict[type[Any], Json] = {
     c.ConnectionModel: _CONNECTION,
     c.ConnectionList: _list(_CONNECTION),
     c.ConnectionTestModel: {"ok": True, "problem": None, "detail": "The PSP accepts the credentials."},
-    c.RouteModel: {**_ROUTE, **_DEFAULTS, **_VERSIONED},
-    c.RouteList: _list({**_ROUTE, **_DEFAULTS, **_VERSIONED}),
-    c.RouteVersionModel: _VERSION,
-    c.RouteVersionList: _list(_VERSION),
+    r.RouteModel: {**_ROUTE, **_DEFAULTS, **_VERSIONED},
+    r.RouteList: _list({**_ROUTE, **_DEFAULTS, **_VERSIONED}),
+    r.SavedRouteModel: {**_ROUTE, **_DEFAULTS, **_VERSIONED, "warnings": [_FINDING]},
+    r.FindingsModel: {"errors": [], "warnings": [_FINDING]},
+    r.RouteVersionModel: _VERSION,
+    r.RouteVersionList: _list(_VERSION),
+    r.RouteComparisonModel: {"from": 2, "to": 3, "differences": [_DIFFERENCE]},
     c.SubscriptionModel: _SUBSCRIBED,
     c.SubscriptionList: _list(_SUBSCRIBED),
     c.NewSubscriptionModel: {**_SUBSCRIBED, **_WHSEC},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.routing.rules import FIELD, SLUG
+from chalicelib.routing.rules import SLUG
 
 LINE = r"^[^\x00-\x1f\x7f]*$"
 TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"  # tabs and line ends are text, other control characters are not
@@ -24,5 +24,4 @@ WORDS = {
     METHOD: "must be a payment method such as card or ideal: up to 32 of a-z, 0-9 and _",
     LOCALE: "must be a BCP 47 language tag, such as nl-NL",
     SLUG: "must be 1 to 40 of a-z, 0-9 and -, and not begin with -",
-    FIELD: "is no field that a rule can ask for, such as amount, country, customer.id or metadata.channel",
 }

@@ -13,13 +13,13 @@ from chalicelib import telemetry
 from chalicelib.api.listing import PageQuery
 from chalicelib.api.models import PaymentList, PaymentModel, TimelineList
 from chalicelib.api.operation import Answer, Call, operation
-from chalicelib.api.rendering import payment_json
 from chalicelib.contracts.store import PAGE_MAX
 from chalicelib.domain.configuration import DeliveryRecord
 from chalicelib.domain.errors import NotFound, Unreadable
 from chalicelib.domain.fold import fold
 from chalicelib.domain.payment import Json, Payment
-from chalicelib.domain.view import text_of, view_of
+from chalicelib.domain.view import route_of, text_of, view_of
+from chalicelib.services.explain import explain
 from chalicelib.services.kinds import DELIVERY, PAYMENT
 
 StatusName = Literal[
@@ -96,7 +96,10 @@ def payment_of(call: Call, payment_id: str) -> Payment:
     answers={200: PaymentModel},
 )
 def read_payment(call: Call) -> Answer:
-    return Answer(200, payment_json(payment_of(call, call.params["id"])))
+    payment = payment_of(call, call.params["id"])
+    shown = view_of(payment, fold(payment))
+    shown["route"] = {**route_of(payment.route), "explanation": explain(call.wiring.ports, payment)}
+    return Answer(200, shown)
 
 
 @operation(
@@ -150,6 +153,9 @@ def read_timeline(call: Call) -> Answer:
         (text_of(entry.at), {"kind": entry.kind, "summary": entry.summary, "data": entry.data})
         for entry in payment.timeline
     ]
+    if payment.timeline[:1] and payment.timeline[0].kind == "routing":  # the decision; it is never dropped
+        why = {**payment.timeline[0].data, "explanation": explain(call.wiring.ports, payment)}
+        entries[0] = (entries[0][0], {**entries[0][1], "data": why})
     for record in _deliveries_of(call, payment.id):
         entries += _tries_of(record)
     entries.sort(key=lambda one: one[0])

@@ -77,6 +77,7 @@ class RefusalKind(StrEnum):
     DECLINED = "declined"
     MISCONFIGURED = "misconfigured"  # the credentials or the request are wrong for this account
     RATE_LIMITED = "rate_limited"
+    OUTAGE = "outage"  # the PSP's own word that it is down and did nothing; a mere 5xx leaves the outcome unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,8 @@ class Capabilities:
     attempt may be sealed. `key_lives_s`: how long the PSP remembers an idempotency key, by operation (open, capture,
     cancel, refund, complete); absent is never. `looks_up_references`: an attempt without a PSP reference can be found by
     ours. `names_operations`: reading an attempt shows our operation ids. `completes_on_return`: nothing is paid until
-    `complete` is called once the shopper has approved.
+    `complete` is called once the shopper has approved. `amount_limits`: the least and the most that one payment may be,
+    in minor units, by currency; None is no limit.
     """
 
     operations: frozenset[str]
@@ -188,6 +190,7 @@ class Capabilities:
     key_lives_s: Mapping[str, int]
     names_operations: bool = False
     completes_on_return: bool = False
+    amount_limits: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)
 
 
 class Connector(Protocol):

@@ -126,7 +126,8 @@ class Considered:
 class Decision:
     """What routing decided, and all it was decided from; the payment keeps it whatever the route becomes.
 
-    `rule` is the winner's name, or `otherwise`; `inputs` are the values of the fields that rules may ask for.
+    `rule` is the winner's name, or `otherwise`; `inputs` are the values of the fields that rules may ask for. `fallback`
+    says what leads to the next PSP where the route differs from the usual, `attempts_max` and `budget_s` bound one turn.
     """
 
     name: str
@@ -138,6 +139,9 @@ class Decision:
     candidates: tuple[Considered, ...] = ()
     unanswered: str = "next"
     late: str = "accept"
+    fallback: dict[str, str] = field(default_factory=dict)
+    attempts_max: int = ATTEMPTS_MAX
+    budget_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

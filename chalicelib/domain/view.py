@@ -45,7 +45,8 @@ def view_of(payment: Payment, folded: Folded) -> dict[str, Json]:
 
 
 def route_of(decision: Decision) -> dict[str, Json]:
-    """`trace` has one step for each decision: the rule that won, what it saw, and each candidate."""
+    """`trace` has one step for each decision: the rule that won, what it saw, and each candidate. `explanation` is put in
+    where one payment is read, since it takes the version of the route that decided."""
     candidates: list[Json] = [
         {"connection_id": one.connection_id, "eligible": one.reason is None, "reason": one.reason, "health": one.health}
         for one in decision.candidates
@@ -56,7 +57,13 @@ def route_of(decision: Decision) -> dict[str, Json]:
         "inputs": decision.inputs,
         "candidates": candidates,
     }
-    return {"name": decision.name, "version": decision.version, "arm": decision.arm, "trace": [step]}
+    return {
+        "name": decision.name,
+        "version": decision.version,
+        "arm": decision.arm,
+        "trace": [step],
+        "explanation": None,
+    }
 
 
 def thin_view_of(payment: Payment, folded: Folded) -> dict[str, Json]:

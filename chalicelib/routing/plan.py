@@ -1,6 +1,7 @@
-"""Planning: an order and a route in, a chain and its trace out. Pure.
+"""Planning: a payment and a route in, a chain and all it was decided from out. Pure.
 
-A candidate is eligible when it may take this very payment; the trace says of each why or why not, as it was at that time.
+A candidate is eligible when it may take this very payment. One whose circuit is open stands behind the others, in the same
+order; the last one is never taken away.
 """
 
 from __future__ import annotations
@@ -12,36 +13,52 @@ from chalicelib.contracts.connector import Capabilities
 from chalicelib.domain.configuration import Route
 from chalicelib.domain.errors import Fault
 from chalicelib.domain.payment import ATTEMPTS_MAX, Considered, Decision, Order
+from chalicelib.routing.engine import Winner
+from chalicelib.routing.fields import Inputs
+
+OPEN = "open"
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A connection as planning sees it; `capabilities` are None for one that does not exist, or that could not be read
-    (`fault` says why)."""
+    (`fault` says why). `health` is its circuit: closed, open or half_open."""
 
     connection_id: str
     usable: bool
     capabilities: Capabilities | None
     fault: Fault | None = None
+    health: str = "closed"
 
 
-def chain_of(route: Route) -> tuple[str, ...]:
-    """The chain that the route's `otherwise` names."""
-    return tuple(route.document["otherwise"]["use"])
-
-
-def plan(order: Order, route: Route, candidates: Sequence[Candidate]) -> Decision:
-    """The decision, its chain empty where no candidate is eligible."""
-    reasons = {candidate.connection_id: ineligible(order, candidate) for candidate in candidates}
-    chain = tuple(connection_id for connection_id, reason in reasons.items() if reason is None)
+def plan(order: Order, route: Route, winner: Winner, seen: Inputs, candidates: Sequence[Candidate]) -> Decision:
+    """The decision, its chain empty where no candidate is eligible. `candidates` are those of the winner's chain, in its
+    order."""
+    considered = tuple(
+        Considered(candidate.connection_id, ineligible(order, candidate), candidate.health) for candidate in candidates
+    )
+    document = route.document
     return Decision(
         name=route.name,
         version=route.version,
-        chain=chain[:ATTEMPTS_MAX],
-        candidates=tuple(Considered(connection_id, reason) for connection_id, reason in reasons.items()),
-        unanswered=route.document.get("unanswered", "next"),
-        late=route.document.get("late", "accept"),
+        chain=chain_of(considered),
+        rule=winner.rule,
+        arm=winner.chain.arm,
+        inputs=dict(seen),
+        candidates=considered,
+        unanswered=document.get("unanswered", "next"),
+        late=document.get("late", "accept"),
+        fallback=document.get("fallback", {}),
+        attempts_max=document.get("attempts_max", ATTEMPTS_MAX),
+        budget_s=document.get("budget_s"),
     )
+
+
+def chain_of(considered: Sequence[Considered]) -> tuple[str, ...]:
+    """The eligible ones, those whose circuit is open behind the others."""
+    eligible = [one for one in considered if one.reason is None]
+    eligible.sort(key=lambda one: one.health == OPEN)
+    return tuple(one.connection_id for one in eligible)
 
 
 def ineligible(order: Order, candidate: Candidate) -> str | None:
@@ -51,13 +68,18 @@ def ineligible(order: Order, candidate: Candidate) -> str | None:
         return "the connection can not be read"
     if can is None:
         return "the connection does not exist"
-    checks = (
-        (candidate.usable, "the connection is disabled or deleted"),
-        (order.amount.currency in can.currencies, f"it takes no {order.amount.currency}"),
-        (
-            order.payment_method is None or order.payment_method in can.payment_methods,
-            f"it offers no {order.payment_method}",
-        ),
-        (order.capture in can.capture_modes, f"it offers no {order.capture} capture"),
-    )
-    return next((reason for holds, reason in checks if not holds), None)
+    amount, method = order.amount, order.payment_method
+    if not candidate.usable:
+        return "the connection is disabled or deleted"
+    if amount.currency not in can.currencies:
+        return f"it takes no {amount.currency}"
+    if method is not None and method not in can.payment_methods:
+        return f"it offers no {method}"
+    if order.capture not in can.capture_modes:
+        return f"it offers no {order.capture} capture"
+    least, most = can.amount_limits.get(amount.currency, (None, None))
+    if least is not None and amount.value < least:
+        return f"it takes {least} {amount.currency} minor units or more"
+    if most is not None and amount.value > most:
+        return f"it takes {most} {amount.currency} minor units or less"
+    return None

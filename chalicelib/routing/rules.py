@@ -4,20 +4,33 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import CoreSchema
+
+from chalicelib.domain.payment import ATTEMPTS_MAX
+from chalicelib.routing.fields import OPERATORS, VALUES_MAX, field_of
+from chalicelib.routing.onward import Onward
+from chalicelib.routing.schema import tests_schema
 
 SLUG = r"^[a-z0-9][a-z0-9-]{0,39}$"
 CHAIN_MAX = 10
-RULES_MAX = 50
-VALUES_MAX = 100
-FIELD = (
-    r"^(amount|currency|country|payment_method|locale|customer\.id|customer\.email_domain|order_reference|hour_of_day"
-    r"|day_of_week|metadata\.[^\x00-\x1f]{1,40})$"
-)
+RULES_MAX = 200
+CONDITIONS_MAX = 20  # side by side under all or any
+DEPTH_MAX = 6
+WEIGHT_MAX = 10_000
+BUDGET_S = (5, 20)  # of the whole checkout; an API gateway ends a call at 29 s
+SALT_MAX = 64
 
 Slug = Annotated[str, Field(pattern=SLUG)]
 Scalar = str | int | bool
-Op = Literal["eq", "ne", "in", "not_in", "lt", "lte", "gt", "gte", "between", "starts_with", "exists"]
 
 
 def _unique(value: list[str]) -> list[str]:
@@ -33,19 +46,14 @@ class _Part(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
-class Chain(_Part):
-    use: Uses
-    """Connections, tried in this order."""
-
-
 class Condition(_Part):
     """Either a test of one field (`field`, `op`, `value`), or `all`, `any` or `not` of further conditions."""
 
-    field: str | None = Field(None, pattern=FIELD)
-    op: Op | None = None
+    field: str | None = None
+    op: str | None = None
     value: Scalar | Annotated[list[Scalar], Field(min_length=1, max_length=VALUES_MAX)] | None = None
-    all: list[Condition] | None = Field(None, min_length=1, max_length=20)
-    any: list[Condition] | None = Field(None, min_length=1, max_length=20)
+    all: list[Condition] | None = Field(None, min_length=1, max_length=CONDITIONS_MAX)
+    any: list[Condition] | None = Field(None, min_length=1, max_length=CONDITIONS_MAX)
     not_: Condition | None = Field(None, alias="not")
 
     @model_validator(mode="after")
@@ -55,40 +63,76 @@ class Condition(_Part):
             raise ValueError("must be one of: a test of a field, all, any, not")
         if (self.field is None) != (self.op is None) or (self.field is None and self.value is not None):
             raise ValueError("a test has a field and an op, and nothing else has")
-        if self.op is not None:
-            _check_value(self.op, self.value)
+        if self.field is not None and self.op is not None:
+            _check_test(self.field, self.op, self.value)
+        if _depth(self) > DEPTH_MAX:
+            raise ValueError(f"conditions are nested at most {DEPTH_MAX} deep")
         return self
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """One form for each kind of test, from the tables of fields and operators, and one each for all, any and not."""
+        reference = handler(core)
+        schema = handler.resolve_ref_schema(reference)
+        parts = schema.pop("properties")
+        forms = [{"properties": {name: _form(parts[name])}, "required": [name]} for name in ("all", "any", "not")]
+        schema["oneOf"] = [
+            {"type": "object", "additionalProperties": False, **form} for form in (*tests_schema(), *forms)
+        ]
+        schema.pop("additionalProperties", None)
+        return reference
 
-def _check_value(op: Op, value: Any) -> None:
-    """Which values an operator takes."""
-    numeric = isinstance(value, int) and not isinstance(value, bool)
-    holds, wanted = {
-        "eq": (value is not None and not isinstance(value, list), "one value"),
-        "ne": (value is not None and not isinstance(value, list), "one value"),
-        "in": (isinstance(value, list), "a list"),
-        "not_in": (isinstance(value, list), "a list"),
-        "lt": (numeric, "an integer"),
-        "lte": (numeric, "an integer"),
-        "gt": (numeric, "an integer"),
-        "gte": (numeric, "an integer"),
-        "between": (isinstance(value, list) and [type(one) for one in value] == [int, int], "two integers"),
-        "starts_with": (isinstance(value, str), "text"),
-        "exists": (isinstance(value, bool), "true or false"),
-    }[op]
-    if not holds:
-        raise ValueError(f"{op} takes {wanted}")
+
+def _form(part: dict[str, Any]) -> dict[str, Any]:
+    """What may be said, without the null that stands for its absence."""
+    return next(form for form in part["anyOf"] if form.get("type") != "null")
+
+
+def _check_test(name: str, op: str, value: Any) -> None:
+    """Raises ValueError where the tables of fields and operators do not know the test."""
+    field = field_of(name)
+    if field is None:
+        raise ValueError(
+            f"{name!r} is no field that a rule can ask for, such as amount, country, customer.id or metadata.channel"
+        )
+    operator = OPERATORS.get(op)
+    if operator is None:
+        raise ValueError(f"{op!r} is no operator; there are {', '.join(OPERATORS)}")
+    problem = operator.problem(field, value)
+    if problem is not None:
+        raise ValueError(problem)
+
+
+def _depth(condition: Condition) -> int:
+    inner = (*(condition.all or ()), *(condition.any or ()), *((condition.not_,) if condition.not_ else ()))
+    return 1 + max((_depth(one) for one in inner), default=0)
 
 
 class Arm(_Part):
     arm: str = Field(min_length=1, max_length=40)
-    weight: int = Field(ge=0, le=10_000)
+    """Its name, which payments and statistics carry."""
+    weight: int = Field(ge=0, le=WEIGHT_MAX)
+    """Its share is its weight among all weights."""
     use: Uses
+    """Connections, tried in this order."""
+
+
+class Guardrail(_Part):
+    """Gives all weight to the control arm once another arm is surely worse than it by more than `max_drop`."""
+
+    control: str = Field(min_length=1, max_length=40)
+    """The arm that the others are compared with."""
+    max_drop: int = Field(5, ge=0, le=50)
+    """Points of the authorized share."""
 
 
 class Split(_Part):
     by: Literal["payment", "customer"]
+    """What stays on its arm; a payment without a customer id is split by payment."""
     arms: list[Arm] = Field(min_length=2, max_length=10)
+    salt: str | None = Field(None, min_length=1, max_length=SALT_MAX)
+    """Another one deals all customers out anew."""
+    guardrail: Guardrail | None = None
 
     @field_validator("arms")
     @classmethod
@@ -99,9 +143,15 @@ class Split(_Part):
             raise ValueError("at least one arm needs a weight above 0")
         return value
 
+    @model_validator(mode="after")
+    def _controlled(self) -> Split:
+        if self.guardrail is not None and self.guardrail.control not in {arm.arm for arm in self.arms}:
+            raise ValueError(f"the guardrail's control {self.guardrail.control!r} is none of the arms")
+        return self
+
 
 class Outcome(_Part):
-    """Either a chain, or a split between several."""
+    """Either a chain of connections, tried in this order, or a split between several."""
 
     use: Uses | None = None
     split: Split | None = None
@@ -119,15 +169,42 @@ class Rule(_Part):
     then: Outcome
 
 
+class Fallback(_Part):
+    """Whether the next PSP is tried. Suspected fraud is never tried elsewhere, and an opening that got no answer follows
+    `unanswered`."""
+
+    hard_decline: Onward = "next"
+    soft_decline: Onward = "next"
+    misconfiguration: Onward = "next"
+    rate_limit: Onward = "next"
+    outage: Onward = "next"
+    not_sent: Onward = "next"
+
+
 class _Document(_Part):
     rules: list[Rule] = Field(default_factory=list, max_length=RULES_MAX)
     """The first rule that matches decides."""
-    otherwise: Chain
+    otherwise: Outcome
     """What holds where no rule matches."""
     unanswered: Literal["next", "hold"] = "next"
     """When opening a page at a PSP gets no answer: go on to the next PSP, or hold the payment until it is known."""
     late: Literal["accept", "refund", "review"] = "accept"
     """What becomes of money that arrives after the payment was given up."""
+    fallback: Fallback | None = None
+    """What leads to the next PSP of a chain; everything by default."""
+    attempts_max: int | None = Field(None, ge=1, le=ATTEMPTS_MAX)
+    """PSPs tried in one checkout or retry; 10 by default."""
+    budget_s: int | None = Field(None, ge=BUDGET_S[0], le=BUDGET_S[1])
+    """Seconds for all PSPs of one checkout together; 20 by default."""
+
+    @field_validator("rules")
+    @classmethod
+    def _named(cls, value: list[Rule]) -> list[Rule]:
+        names = [rule.name for rule in value]
+        twice = next((name for name in names if names.count(name) > 1 or name == "otherwise"), None)
+        if twice is not None:
+            raise ValueError(f"rules are told apart by their names, and {twice!r} is taken")
+        return value
 
 
 class RouteBody(_Document):
@@ -137,8 +214,8 @@ class RouteBody(_Document):
     """A name of your own, such as `default`."""
 
 
-class RouteChange(_Document):
-    """A route to replace. What a read shows may be sent back whole: read-only fields are ignored."""
+class RouteDraft(_Document):
+    """A route that is not stored; what a read shows may be sent whole: read-only fields are ignored."""
 
     name: str | None = None
     """Never changes."""
@@ -148,11 +225,20 @@ class RouteChange(_Document):
     """Read-only."""
     updated_at: str | None = None
     """Read-only."""
+    created_by: str | None = None
+    """Read-only."""
+    warnings: list[Any] | None = None
+    """Read-only."""
 
 
-def document_of(name: str, body: RouteBody | RouteChange) -> dict[str, Any]:
+class RouteChange(RouteDraft):
+    """A route to replace. What a read shows may be sent back whole: read-only fields are ignored."""
+
+
+READ_ONLY = frozenset({"name", "version", "created_at", "updated_at", "created_by", "warnings"})
+
+
+def document_of(name: str, body: _Document) -> dict[str, Any]:
     """The route as it is stored and shown, defaults filled in."""
-    shown = body.model_dump(
-        mode="json", by_alias=True, exclude_none=True, exclude={"name", "version", "created_at", "updated_at"}
-    )
+    shown = body.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=set(READ_ONLY))
     return {"name": name, **shown}

@@ -163,8 +163,8 @@ def check_connection(ports: Ports, merchant_id: str, connection_id: str) -> Conn
 def _judged(refusal: Refusal | None) -> ConnectionTest:
     if refusal is None:
         return ConnectionTest(True, None, "The PSP accepts the credentials.")
-    limited = refusal.kind is RefusalKind.RATE_LIMITED
-    return ConnectionTest(False, "outage" if limited else "credentials", refusal.detail)
+    passing = refusal.kind in (RefusalKind.RATE_LIMITED, RefusalKind.OUTAGE)
+    return ConnectionTest(False, "outage" if passing else "credentials", refusal.detail)
 
 
 def _connector_of(ports: Ports, connection: Connection) -> type[Connector]:

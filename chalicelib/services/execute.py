@@ -48,6 +48,7 @@ PSP_OPERATION = {
 _REFUSED_AS = {
     RefusalKind.MISCONFIGURED: (DeclineClass.HARD, "misconfigured"),
     RefusalKind.RATE_LIMITED: (DeclineClass.SOFT, "rate_limited"),
+    RefusalKind.OUTAGE: (DeclineClass.SOFT, "outage"),
 }
 _NOT_SENT = Decline(DeclineClass.SOFT, "not_sent", message="The PSP could not be reached; nothing was sent.")
 

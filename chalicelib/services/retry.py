@@ -16,9 +16,9 @@ from chalicelib.domain.claim import Claim, leased
 from chalicelib.domain.errors import Conflict, Invalid, Pointer
 from chalicelib.domain.facts import DeclineClass
 from chalicelib.domain.fold import Folded, fold
-from chalicelib.domain.payment import ATTEMPTS_MAX, AttemptStatus, Closure, Entry, Payment, Retry
+from chalicelib.domain.payment import ATTEMPTS_MAX, AttemptStatus, Closure, Considered, Entry, Payment, Retry
 from chalicelib.domain.view import decline_of
-from chalicelib.routing.plan import ineligible
+from chalicelib.routing.plan import chain_of, ineligible
 from chalicelib.services.ask import ask
 from chalicelib.services.commit import commit
 from chalicelib.services.configuration import Configuration
@@ -128,7 +128,9 @@ class Retrying:
                 detail = f"The connection {connection_id!r} can not take this payment: {reason}."
                 raise Invalid(detail, (Pointer("/connection_id", detail),))
             return (connection_id,)
-        eligible = [one.connection_id for one in candidates if ineligible(payment.order, one) is None]
+        eligible = chain_of(
+            tuple(Considered(one.connection_id, ineligible(payment.order, one), one.health) for one in candidates)
+        )
         tried = {attempt.connection_id for attempt in payment.attempts}
         untried = tuple(one for one in eligible if one not in tried)
         chain = untried or tuple(one for one in eligible if one not in _hard_declined(payment, folded))

@@ -18,9 +18,10 @@ from chalicelib.domain.facts import DeclineClass, Fact, Kind, State, join
 from chalicelib.domain.fold import Folded, fold
 from chalicelib.domain.ids import attempt_id_of
 from chalicelib.domain.operation import OperationKind, OperationStatus, Origin
-from chalicelib.domain.payment import ATTEMPTS_MAX, Attempt, AttemptStatus, Closure, Entry, Payment, Status
+from chalicelib.domain.payment import ATTEMPTS_MAX, Attempt, AttemptStatus, Closure, Considered, Entry, Payment, Status
 from chalicelib.outbound.driver import Deadline
-from chalicelib.routing.plan import Candidate
+from chalicelib.routing.onward import goes_on, outcome_of
+from chalicelib.routing.plan import Candidate, chain_of, ineligible
 from chalicelib.services.commit import commit, first_commit
 from chalicelib.services.configuration import Configuration
 from chalicelib.services.open_attempt import Tried, open_attempt, repeatable
@@ -68,7 +69,8 @@ class TryChain:
         Raises InProgress where another call has taken the claim over: then that one decides, and what became known here
         is only told.
         """
-        deadline = Deadline(self._ports.checkout_budget_s)
+        budget_s = stored.value.route.budget_s
+        deadline = Deadline(min(self._ports.checkout_budget_s, budget_s or self._ports.checkout_budget_s))
         while True:
             payment = stored.value
             attempt, lease = turn.attempts(payment)[-1], turn.claim(payment).lease_until
@@ -164,12 +166,17 @@ class TryChain:
         return sealed + self.started(payment, hop, now) + Change(entries=(routed,))
 
     def _hop_after(self, payment: Payment, turn: Turn) -> str | None:
-        """The next connection of the turn's chain that is still usable and untried in it."""
-        if len(payment.attempts) >= ATTEMPTS_MAX:
-            return None
+        """The next connection of the turn's chain that is untried in it and could take the payment now; one whose circuit is
+        open only where no other is left."""
         tried = {attempt.connection_id for attempt in turn.attempts(payment)}
-        rest = (connection_id for connection_id in turn.chain(payment) if connection_id not in tried)
-        return next((one for one in rest if self.candidate(payment.merchant_id, one).usable), None)
+        if len(payment.attempts) >= ATTEMPTS_MAX or len(tried) >= payment.route.attempts_max:
+            return None
+        considered = (
+            Considered(one.connection_id, ineligible(payment.order, one), one.health)
+            for name in turn.chain(payment)
+            if name not in tried and (one := self.candidate(payment.merchant_id, name))
+        )
+        return next(iter(chain_of(tuple(considered))), None)
 
 
 def _called_again(payment: Payment, turn: Turn, now: datetime) -> Payment:
@@ -194,7 +201,8 @@ def _may_go_on(payment: Payment, tried: Tried, inert: bool) -> bool:
     if folded.anomalies or standing.captured or standing.held or _smells_of_fraud(payment, tried):
         return False
     if standing.ended is not None:
-        return standing.ended is Status.FAILED
+        facts = join(payment.facts, tried.facts)
+        return standing.ended is Status.FAILED and goes_on(outcome_of(tried.attempt_id, facts), payment.route.fallback)
     untouched = payment.attempts[-1].action is None and standing.progress <= 1
     return tried.unanswered and untouched and inert and payment.route.unanswered == "next"
 

@@ -133,10 +133,47 @@ def test_a_mask_in_a_new_connection_is_pointed_at(api: Api) -> None:
     assert (answer.status_code, answer.json_body["errors"][0]["pointer"]) == (422, "/settings/api_key")
 
 
-def test_rules_are_refused_until_they_are_offered(api: Api) -> None:
-    rule = {"name": "r", "when": {"field": "country", "op": "eq", "value": "NL"}, "then": {"use": ["toy-nl"]}}
-    answer = api.call("PUT", "/v1/routes/default", {**ROUTE, "rules": [rule]}, match=1)
-    assert (answer.status_code, answer.json_body["errors"][0]["pointer"]) == (422, "/rules")
+RULE = {"name": "r", "when": {"field": "country", "op": "eq", "value": "NL"}, "then": {"use": ["toy-nl"]}}
+
+
+def test_a_saved_route_comes_with_what_the_linter_warns_of(api: Api) -> None:
+    answer = api.call("PUT", "/v1/routes/default", {**ROUTE, "rules": [RULE]}, match=1)
+    assert answer.status_code == 200
+    assert [one["code"] for one in answer.json_body["warnings"]] == ["no-fallback", "no-fallback"]
+    assert "warnings" not in api.call("GET", "/v1/routes/default").json_body
+
+
+def test_what_a_save_answers_can_be_sent_back(api: Api) -> None:
+    saved = api.call("PUT", "/v1/routes/default", {**ROUTE, "rules": [RULE]}, match=1).json_body
+    assert api.call("PUT", "/v1/routes/default", saved, match=2).status_code == 200
+
+
+def test_a_draft_is_checked_without_being_saved(api: Api) -> None:
+    draft = {**ROUTE, "otherwise": {"use": ["nobody"]}}
+    answer = api.call("POST", "/v1/routes/default/lints", draft)
+    assert [(one["code"], one["pointer"]) for one in answer.json_body["errors"]] == [
+        ("unknown-connection", "/otherwise/use/0")
+    ]
+    assert api.call("GET", "/v1/routes/default").json_body["version"] == 1
+
+
+def test_an_earlier_version_is_made_the_newest_again(api: Api) -> None:
+    api.call("PUT", "/v1/routes/default", {**ROUTE, "rules": [RULE]}, match=1)
+    answer = api.call("POST", "/v1/routes/default/activations", {"version": 1})
+    assert (answer.status_code, answer.json_body["version"], answer.json_body["rules"]) == (201, 3, [])
+    assert answer.headers["ETag"] == '"3"'
+
+
+def test_two_versions_are_compared(api: Api) -> None:
+    api.call("PUT", "/v1/routes/default", {**ROUTE, "rules": [RULE]}, match=1)
+    answer = api.call("GET", "/v1/routes/default/comparisons?from=1&to=2")
+    added = {"rule": "r", "pointer": "", "before": None, "after": RULE}
+    assert answer.json_body == {"from": 1, "to": 2, "differences": [added]}
+
+
+def test_a_comparison_names_two_versions(api: Api) -> None:
+    answer = api.call("GET", "/v1/routes/default/comparisons?from=1")
+    assert (answer.status_code, answer.json_body["errors"][0]["pointer"]) == (422, "/query/to")
 
 
 @pytest.mark.parametrize("path", ["/v1/connections/toy-nl", "/v1/routes/default", "/v1/routes/default/versions"])

@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chalicelib.contracts.connector import Capabilities
 from chalicelib.domain.configuration import Route
 from chalicelib.domain.errors import VaultFault
+from chalicelib.domain.money import Money
 from chalicelib.domain.payment import CaptureMode, Considered, Order
-from chalicelib.routing.plan import Candidate, chain_of, ineligible, plan
+from chalicelib.routing.engine import Chain, Winner
+from chalicelib.routing.plan import Candidate, ineligible, plan
 from tests.builders import NOW, money
+from tests.routing.strategies import orders
 
 CAN = Capabilities(
     operations=frozenset(),
@@ -28,16 +33,16 @@ CAN = Capabilities(
 ORDER = Order(money(), "order-1", "https://shop.example/r", "https://shop.example/c")
 
 
-def route(*uses: str, **more: str) -> Route:
-    return Route("default", "a-route", {"name": "a-route", "otherwise": {"use": list(uses)}, **more}, 7, NOW, NOW)
+def route(**more: object) -> Route:
+    return Route("default", "a-route", {"name": "a-route", "otherwise": {"use": ["psp-1"]}, **more}, 7, NOW, NOW)
+
+
+WINNER = Winner("Dutch", 0, Chain(("psp-2", "gone", "psp-1"), "b"))
+SEEN: dict[str, str | int] = {"country": "NL"}
 
 
 def candidate(connection_id: str = "psp-1", **more: object) -> Candidate:
     return replace(Candidate(connection_id, True, CAN), **more)  # type: ignore[arg-type]
-
-
-def test_a_chain_is_what_the_route_uses_otherwise() -> None:
-    assert chain_of(route("psp-2", "psp-1")) == ("psp-2", "psp-1")
 
 
 @pytest.mark.parametrize(
@@ -61,23 +66,92 @@ def test_why_a_connection_may_not_take_a_payment(
     assert ineligible(replace(ORDER, **order), candidate(**changes)) == why  # type: ignore[arg-type]
 
 
-def test_the_chain_is_those_who_may_in_their_order_and_the_trace_tells_of_all() -> None:
-    candidates = [candidate("psp-2"), candidate("gone", capabilities=None), candidate("psp-1")]
-    decision = plan(ORDER, route("psp-2", "gone", "psp-1", unanswered="hold", late="review"), candidates)
+def test_the_chain_is_those_who_may_in_their_order_and_all_are_remembered() -> None:
+    candidates = [candidate("psp-2"), candidate("gone", capabilities=None), candidate("psp-1", health="half_open")]
+    decision = plan(ORDER, route(unanswered="hold", late="review"), WINNER, SEEN, candidates)
     assert (decision.name, decision.version, decision.chain) == ("a-route", 7, ("psp-2", "psp-1"))
+    assert (decision.rule, decision.arm, decision.inputs) == ("Dutch", "b", SEEN)
     assert (decision.unanswered, decision.late) == ("hold", "review")
     assert decision.candidates == (
         Considered("psp-2"),
         Considered("gone", "the connection does not exist"),
-        Considered("psp-1"),
+        Considered("psp-1", health="half_open"),
     )
 
 
 def test_a_route_that_does_not_say_goes_on_and_accepts() -> None:
-    decision = plan(ORDER, route("psp-1"), [candidate()])
+    decision = plan(ORDER, route(), WINNER, SEEN, [candidate()])
     assert (decision.unanswered, decision.late) == ("next", "accept")
+    assert (decision.fallback, decision.attempts_max, decision.budget_s) == ({}, 10, None)
 
 
-def test_a_chain_is_no_longer_than_a_payment_has_attempts() -> None:
-    names = [f"psp-{number}" for number in range(11)]
-    assert plan(ORDER, route(*names), [candidate(name) for name in names]).chain == tuple(names[:10])
+def test_a_routes_own_bounds_and_fallback_go_with_the_payment() -> None:
+    bounds = {"fallback": {"hard_decline": "stop"}, "attempts_max": 2, "budget_s": 8}
+    decision = plan(ORDER, route(**bounds), WINNER, SEEN, [candidate()])
+    assert (decision.fallback, decision.attempts_max, decision.budget_s) == ({"hard_decline": "stop"}, 2, 8)
+
+
+def test_an_open_circuit_stands_behind_the_others() -> None:
+    candidates = [candidate("psp-1", health="open"), candidate("psp-2"), candidate("psp-3", health="half_open")]
+    assert plan(ORDER, route(), WINNER, SEEN, candidates).chain == ("psp-2", "psp-3", "psp-1")
+
+
+def test_open_circuits_alone_keep_their_order() -> None:
+    candidates = [candidate("psp-2", health="open"), candidate("psp-1", health="open")]
+    assert plan(ORDER, route(), WINNER, SEEN, candidates).chain == ("psp-2", "psp-1")
+
+
+LIMITS = {"EUR": (100, 5000), "USD": (None, 1000), "JPY": (50, None)}
+
+
+@pytest.mark.parametrize(
+    ("amount", "why"),
+    [
+        (money(99), "it takes 100 EUR minor units or more"),
+        (money(100), None),
+        (money(5000), None),
+        (money(5001), "it takes 5000 EUR minor units or less"),
+        (money(1, "USD"), None),
+        (money(1001, "USD"), "it takes 1000 USD minor units or less"),
+        (money(49, "JPY"), "it takes 50 JPY minor units or more"),
+        (money(10**12, "JPY"), None),
+        (money(1, "GBP"), None),
+    ],
+)
+def test_a_psps_limits_are_kept_by_currency(amount: Money, why: str | None) -> None:
+    can = replace(CAN, currencies=frozenset({"EUR", "USD", "JPY", "GBP"}), amount_limits=LIMITS)
+    assert ineligible(replace(ORDER, amount=amount), candidate(capabilities=can)) == why
+
+
+def candidates() -> st.SearchStrategy[list[Candidate]]:
+    """Some exist, some may take the payment, some are well."""
+
+    @st.composite
+    def one(draw: st.DrawFn, name: str) -> Candidate:
+        able = replace(
+            CAN,
+            currencies=draw(st.frozensets(st.sampled_from(["EUR", "USD", "JPY"]))),
+            payment_methods=draw(st.frozensets(st.sampled_from(["card", "ideal"]))),
+            capture_modes=draw(st.frozensets(st.sampled_from(CaptureMode))),
+            amount_limits={"EUR": draw(st.sampled_from([(None, None), (5, None), (None, 5)]))},
+        )
+        health = draw(st.sampled_from(["closed", "open", "half_open"]))
+        return Candidate(name, draw(st.booleans()), draw(st.none() | st.just(able)), health=health)
+
+    return st.tuples(*(one(f"psp-{number}") for number in range(5))).map(list)
+
+
+@given(orders(), candidates())
+def test_a_plan_has_every_eligible_connection_once_and_no_other(order: Order, known: list[Candidate]) -> None:
+    chain = plan(order, route(), WINNER, SEEN, known).chain
+    eligible = {one.connection_id for one in known if ineligible(order, one) is None}
+    assert (set(chain), len(chain)) == (eligible, len(eligible))
+
+
+@given(orders(), candidates())
+def test_the_well_stand_before_the_open_and_otherwise_the_routes_order_holds(
+    order: Order, known: list[Candidate]
+) -> None:
+    chain = plan(order, route(), WINNER, SEEN, known).chain
+    place = {one.connection_id: (one.health == "open", number) for number, one in enumerate(known)}
+    assert list(chain) == sorted(chain, key=lambda name: place[name])

@@ -17,6 +17,7 @@ from chalicelib.services.configure_connections import (
     update_connection,
 )
 from chalicelib.services.configure_routes import (
+    activate_version,
     create_route,
     delete_route,
     list_routes,
@@ -71,10 +72,38 @@ def test_checkouts_see_the_route(ports: Ports) -> None:
     assert Configuration(ports).route(SHOP, "default").document["unanswered"] == "hold"
 
 
-def test_rules_are_refused_in_words(ports: Ports) -> None:
-    with pytest.raises(Invalid, match="rules are not offered yet") as refused:
-        create_route(ports, ACTOR, SHOP, route_body("toy-nl", rules=[RULE]))
-    assert refused.value.errors[0].pointer == "/rules"
+def test_a_rule_that_can_never_match_is_refused_where_it_stands(ports: Ports) -> None:
+    never = {**RULE, "when": {"all": [RULE["when"], {"field": "country", "op": "eq", "value": "BE"}]}}
+    with pytest.raises(Invalid, match="contradict") as refused:
+        create_route(ports, ACTOR, SHOP, route_body("toy-nl", rules=[never]))
+    assert [one.pointer for one in refused.value.errors] == ["/rules/0/when"]
+
+
+def test_what_the_linter_only_warns_of_is_saved(ports: Ports) -> None:
+    saved = create_route(ports, ACTOR, SHOP, route_body("toy-nl", "toy-be", rules=[RULE]))
+    assert [(one.code, one.pointer) for one in saved.warnings] == [("no-fallback", "/rules/0/then/use")]
+    assert read_route(ports, SHOP, "default").document["rules"] == [RULE]
+
+
+def test_an_earlier_version_is_activated_as_a_new_one(ports: Ports) -> None:
+    create_route(ports, ACTOR, SHOP, route_body("toy-nl"))
+    update_route(ports, ACTOR, SHOP, "default", change("toy-be"), 1)
+    activate_version(ports, ACTOR, SHOP, "default", 1)
+    assert versions(ports) == [(3, ["toy-nl"]), (2, ["toy-be"]), (1, ["toy-nl"])]
+
+
+def test_a_version_whose_connection_is_gone_is_not_activated(ports: Ports) -> None:
+    create_route(ports, ACTOR, SHOP, route_body("toy-nl"))
+    update_route(ports, ACTOR, SHOP, "default", change("toy-be"), 1)
+    delete_connection(ports, ACTOR, SHOP, "toy-nl", 1)
+    with pytest.raises(Invalid, match="there is no connection 'toy-nl'"):
+        activate_version(ports, ACTOR, SHOP, "default", 1)
+
+
+def test_a_version_that_never_was_is_not_activated(ports: Ports) -> None:
+    create_route(ports, ACTOR, SHOP, route_body("toy-nl"))
+    with pytest.raises(NotFound, match="no version 2"):
+        activate_version(ports, ACTOR, SHOP, "default", 2)
 
 
 def test_a_chain_names_connections_that_exist(ports: Ports) -> None:
@@ -91,7 +120,7 @@ def test_a_chain_names_no_deleted_connection(ports: Ports) -> None:
 
 def test_a_chain_may_name_a_disabled_connection(ports: Ports) -> None:
     update_connection(ports, ACTOR, SHOP, "toy-be", ConnectionChange(enabled=False), 1)
-    assert create_route(ports, ACTOR, SHOP, route_body("toy-be")).version == 1
+    assert create_route(ports, ACTOR, SHOP, route_body("toy-be")).route.version == 1
 
 
 def test_a_chain_names_no_other_merchant_accounts_connection(ports: Ports) -> None:
@@ -151,8 +180,8 @@ def test_a_version_says_who_made_it(ports: Ports) -> None:
 
 
 def test_what_was_read_can_be_sent_back_whole(ports: Ports) -> None:
-    made = create_route(ports, ACTOR, SHOP, route_body("toy-nl", late="review"))
-    again = update_route(ports, ACTOR, SHOP, "default", RouteChange.model_validate(route_view(made)), 1)
+    made = create_route(ports, ACTOR, SHOP, route_body("toy-nl", late="review")).route
+    again = update_route(ports, ACTOR, SHOP, "default", RouteChange.model_validate(route_view(made)), 1).route
     assert (again.version, again.document) == (2, made.document)
 
 
@@ -180,7 +209,7 @@ def test_a_deleted_route_is_gone(ports: Ports) -> None:
 def test_a_deleted_route_comes_back_at_its_next_version(ports: Ports) -> None:
     create_route(ports, ACTOR, SHOP, route_body("toy-nl"))
     delete_route(ports, ACTOR, SHOP, "default", 1)
-    assert create_route(ports, ACTOR, SHOP, route_body("toy-be")).version == 3
+    assert create_route(ports, ACTOR, SHOP, route_body("toy-be")).route.version == 3
     assert versions(ports) == [(3, ["toy-be"]), (1, ["toy-nl"])]
 
 
