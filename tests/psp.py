@@ -32,6 +32,7 @@ from chalicelib.domain.payment import CaptureMode, NextAction
 
 Json = dict[str, Any]
 ANSWER, SILENT, LOST, NOT_SENT, DECLINE = "answer", "silent", "lost", "not_sent", "decline"
+REFUSALS = frozenset(RefusalKind) - {RefusalKind.DECLINED}  # a script may name these, too
 HARD, FRAUD = "hard", "fraud"  # declines of another class than soft
 
 
@@ -209,6 +210,8 @@ class SimulatedConnector:
             raise OutcomeUnknown("the request was lost")
         if said in DECLINES:
             return _declined("insufficient_funds", DECLINES[said])
+        if said in REFUSALS:
+            return Refusal(RefusalKind(said), "not today")
         session = self.psp.open(order)
         if said == SILENT:
             raise OutcomeUnknown("the answer was lost")

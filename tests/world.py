@@ -20,7 +20,7 @@ from chalicelib.contracts.connector import Conversation
 from chalicelib.contracts.publisher import Publication, Receipt, Target
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import NEW, Store
-from chalicelib.domain.configuration import Connection, Route, Subscription
+from chalicelib.domain.configuration import Connection, Route, RouteVersion, Subscription
 from chalicelib.domain.fold import Folded
 from chalicelib.domain.money import Money
 from chalicelib.domain.operation import Operation, OperationKind, OperationStatus
@@ -34,7 +34,7 @@ from chalicelib.services.audit import Actor
 from chalicelib.services.checkout import Checkout
 from chalicelib.services.configuration import Configuration
 from chalicelib.services.intake import Intake
-from chalicelib.services.kinds import CONNECTION, PAYMENT, ROUTE, SUBSCRIPTION, route_key
+from chalicelib.services.kinds import CONNECTION, PAYMENT, ROUTE, ROUTE_VERSION, SUBSCRIPTION, route_key
 from chalicelib.services.notify import Notify
 from chalicelib.services.operate import Keyed, Operate
 from chalicelib.services.ports import Ports
@@ -177,9 +177,15 @@ class World:
     def late(self, policy: str) -> None:
         """From now on the routes say this of late money."""
         for name in ("default", "careful"):
-            stored = self.store.get(ROUTE, route_key("default", name))
-            route = replace(stored.value, document={**stored.value.document, "late": policy})
-            self.store.put(ROUTE, route, expect=stored.version)
+            self.route(name, late=policy)
+
+    def route(self, name: str = "default", **document: Any) -> None:
+        """Changes a route: its next version has these members, too, and the one before is kept."""
+        stored = self.store.get(ROUTE, route_key("default", name))
+        was = stored.value
+        self._put(ROUTE_VERSION, RouteVersion("default", name, was.version, was.document, was.updated_at, "a test"))
+        route = replace(stored.value, document={**stored.value.document, **document}, version=stored.value.version + 1)
+        self.store.put(ROUTE, route, expect=stored.version)
         self.configuration.forget()
 
     def _put(self, kind: Any, value: Any) -> None:

@@ -63,3 +63,13 @@ def _bounded(boxes: list[Box]) -> list[Box]:
 def within(box: Box, other: Box) -> bool:
     """Whether all payments of `box` are in `other`."""
     return all(box.get(name, all_of(known(name))).within(values) for name, values in other.items())  # type: ignore[arg-type]
+
+
+def finer(box: Box) -> list[Box]:
+    """The box in parts, one for each value of a field that has only a few: they may lie in different boxes of others."""
+    parts: list[Box] = [box]
+    for name, values in box.items():
+        singles = values.singles()
+        if len(singles) > 1 and len(parts) * len(singles) <= BOXES_MAX:
+            parts = [{**part, name: one} for part in parts for one in singles]
+    return parts

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from chalicelib.contracts.connector import Capabilities
-from chalicelib.routing.boxes import Box, TooMany, boxes_of, within
+from chalicelib.routing.boxes import Box, TooMany, boxes_of, finer, within
 from chalicelib.routing.plan import Candidate
 from chalicelib.routing.sets import Numbers, Texts, Values
 
@@ -73,7 +73,8 @@ def _conditions(document: Document, boxes: list[list[Box] | None]) -> Iterator[F
             detail = "no payment can ever match: its conditions contradict each other"
             yield Finding(Severity.ERROR, "contradiction", pointer, detail)
             continue
-        shadows = [next((name for name, box in earlier if within(one, box)), None) for one in mine]
+        parts = [part for box in mine for part in finer(box)]
+        shadows = [next((name for name, box in earlier if within(part, box)), None) for part in parts]
         if None not in shadows:
             names = ", ".join(repr(name) for name in dict.fromkeys(shadows))
             detail = f"it is never reached: all that matches it matches {names} before"

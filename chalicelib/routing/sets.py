@@ -36,6 +36,11 @@ class Numbers:
         covered = all(any(c <= a and b <= d for c, d in other.spans) for a, b in self.spans)
         return covered and (other.missing or not self.missing)
 
+    def singles(self) -> list[Numbers]:
+        """Its spans and the missing value, each as a set of its own."""
+        missing = [Numbers((), True)] if self.missing else []
+        return [*(Numbers((span,), False) for span in self.spans), *missing]
+
 
 @dataclass(frozen=True, slots=True)
 class Texts:
@@ -96,6 +101,13 @@ class Texts:
             and all(any(mine.startswith(one) for mine in self.prefixes) for one in other.prefixes)
             and all(self._bars(one) for one in other.barred)
         )
+
+    def singles(self) -> list[Texts]:
+        """Its values, each as a set of its own; itself without the missing value where they can not be counted."""
+        missing = [Texts(frozenset(), True)] if self.missing else []
+        if self.only is None:
+            return [replace(self, missing=False), *missing]
+        return [*(Texts(frozenset({one}), False) for one in sorted(self.only)), *missing]
 
     def _bars(self, prefix: str) -> bool:
         """Whether none of the texts begins with `prefix`."""

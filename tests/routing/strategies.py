@@ -50,15 +50,16 @@ def wanted(field: Field, operator: Operator) -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def tests(draw: st.DrawFn) -> dict[str, Any]:
-    field = draw(fields())
+def single_tests(draw: st.DrawFn, of: str | None = None) -> dict[str, Any]:
+    field = draw(fields()) if of is None else field_of(of)
+    assert field is not None, "the field is of the table"
     operator = draw(operators(field))
     return {"field": field.name, "op": operator.name, "value": draw(wanted(field, operator))}
 
 
 def conditions() -> st.SearchStrategy[dict[str, Any]]:
     return st.recursive(
-        tests(),
+        single_tests(),
         lambda inner: (
             st.fixed_dictionaries({"all": st.lists(inner, min_size=1, max_size=3)})
             | st.fixed_dictionaries({"any": st.lists(inner, min_size=1, max_size=3)})
