@@ -1,0 +1,275 @@
+"""The payment as the API and its events show it, name by name: merchants' programs read these names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from chalicelib.domain.amend import amend
+from chalicelib.domain.change import CallOutcome, Change, Closing, Found
+from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
+from chalicelib.domain.fold import fold
+from chalicelib.domain.operation import OPERATOR, Called, Operation, OperationKind, Origin
+from chalicelib.domain.payment import Address, Closure, Customer, NextAction, Payment
+from chalicelib.domain.view import address_view, decline_of, operation_view, text_of, thin_view_of, view_of
+from tests.builders import NOW, PAYMENT_ID, attempt_id, fact, money, opened, page, payment
+
+AT = "2026-03-01T12:00:00.000000Z"
+PAID = fact(Kind.CAPTURE, "p", State.SUCCEEDED, 1000)
+SOFT, HARD = Decline(DeclineClass.SOFT, "declined", "05", "Ask your bank."), Decline(DeclineClass.HARD, "stolen_card")
+REFUND = Operation("op_1", OperationKind.REFUND, attempt_id(), money(400), Origin.API, NOW, reason="returned")
+
+
+def after(*facts: Fact, start: Payment | None = None, **more: object) -> Payment:
+    return amend(start or payment(), Change(facts=(opened(), *facts), **more), NOW)  # type: ignore[arg-type]
+
+
+def shown(known: Payment) -> dict[str, object]:
+    return view_of(known, fold(known))
+
+
+def test_a_payment_as_it_is_shown() -> None:
+    start = payment()
+    order = replace(
+        start.order,
+        payment_method="card",
+        description="two books",
+        customer=Customer("c-1", "a@shop.example", "Ada", "+31"),
+        metadata={"cart": "7"},
+    )
+    route = replace(start.route, arm="a", trace=({"rule": 1},))
+    assert shown(
+        after(start=replace(start, order=order, route=route), found=(Found(attempt_id(), "s-1", page()),))
+    ) == {
+        "id": PAYMENT_ID,
+        "merchant_id": "default",
+        "order_reference": "order-1",
+        "status": "pending",
+        "amount": {"value": 1000, "currency": "EUR"},
+        "amounts": {
+            "authorized": 0,
+            "captured": 0,
+            "refunded": 0,
+            "refundable": 0,
+            "capturable": 0,
+            "charged_back": 0,
+            "surplus": 0,
+        },
+        "disputes": [],
+        "next_action": {
+            "type": "redirect",
+            "url": "https://psp.example/pay/1",
+            "method": "GET",
+            "fields": None,
+            "expires_at": None,
+        },
+        "route": {"name": "default", "version": 1, "arm": "a", "trace": [{"rule": 1}]},
+        "attempts": [
+            {
+                "id": attempt_id(),
+                "connection_id": "psp-1",
+                "connector": "sandbox",
+                "psp_reference": "s-1",
+                "status": "pending",
+                "decline": None,
+                "started_at": AT,
+            }
+        ],
+        "operations": [],
+        "payment_method": "card",
+        "capture": "automatic",
+        "description": "two books",
+        "customer": {"id": "c-1", "email": "a@shop.example", "name": "Ada", "phone": "+31"},
+        "metadata": {"cart": "7"},
+        "sequence": 1,
+        "created_at": AT,
+        "updated_at": AT,
+    }
+
+
+def test_what_an_order_does_not_say_is_shown_as_nothing() -> None:
+    view = shown(payment())
+    assert [view[name] for name in ("customer", "metadata", "next_action")] == [None, {}, None]
+
+
+def test_an_event_that_would_be_too_large_shows_what_is_always_small() -> None:
+    known = after(PAID)
+    names = {
+        "id",
+        "merchant_id",
+        "order_reference",
+        "status",
+        "amount",
+        "amounts",
+        "sequence",
+        "created_at",
+        "updated_at",
+    }
+    thin, whole = thin_view_of(known, fold(known)), shown(known)
+    assert thin == {name: whole[name] for name in names}
+
+
+def test_a_page_shows_its_form_and_its_end() -> None:
+    form = NextAction("https://psp.example/f", "form", "POST", {"token": "t"}, NOW)
+    assert shown(after(found=(Found(attempt_id(), "s", form),)))["next_action"] == {
+        "type": "form",
+        "url": "https://psp.example/f",
+        "method": "POST",
+        "fields": {"token": "t"},
+        "expires_at": AT,
+    }
+
+
+def test_the_newest_page_on_which_a_shopper_can_pay_is_shown() -> None:
+    pages = [Found(attempt_id(number), f"s{number}", replace(page(), url=f"https://{number}")) for number in (1, 2, 3)]
+    closed = Closing(attempt_id(3), Closure.SUPERSEDED)
+    known = amend(
+        payment(3), Change(facts=(opened(), opened(2), opened(3)), found=tuple(pages), closings=(closed,)), NOW
+    )
+    assert shown(known)["next_action"]["url"] == "https://2"  # type: ignore[index]
+
+
+@pytest.mark.parametrize("more", [PAID, fact(Kind.CHECKOUT, "s", State.EXPIRED)])
+def test_no_page_is_shown_once_the_payment_is_paid_or_its_page_ended(more: Fact) -> None:
+    assert shown(after(more, found=(Found(attempt_id(), "s", page()),)))["next_action"] is None
+
+
+def test_no_page_is_shown_of_an_attempt_of_which_it_is_not_known_whether_it_opened() -> None:
+    """Another attempt keeps the payment pending."""
+    unanswered = fact(Kind.OPEN, attempt_id(), State.UNANSWERED)
+    facts = (replace(unanswered, attempt_id=attempt_id(2), id=attempt_id(2)), opened())
+    known = amend(payment(2), Change(facts=facts), NOW)
+    assert shown(known)["next_action"] is None
+
+
+def test_disputes_are_shown_with_what_the_psp_says_of_them() -> None:
+    told = fact(Kind.DISPUTE, "d", State.OPENED, 400, reason="fraud", respond_by="2026-04-01T00:00:00Z")
+    assert shown(after(PAID, told, fact(Kind.DISPUTE, "e", State.WON)))["disputes"] == [
+        {
+            "id": "d",
+            "status": "opened",
+            "amount": {"value": 400, "currency": "EUR"},
+            "reason": "fraud",
+            "respond_by": "2026-04-01T00:00:00Z",
+        },
+        {"id": "e", "status": "won", "amount": None, "reason": None, "respond_by": None},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "decline"),
+    [
+        ((), None),
+        ((fact(Kind.TRY, "t", State.DECLINED, decline=SOFT),), SOFT),
+        (
+            (
+                fact(Kind.TRY, "a", State.DECLINED, decline=HARD, revision=2),
+                fact(Kind.TRY, "b", State.DECLINED, decline=SOFT, revision=1),
+            ),
+            HARD,
+        ),
+        ((fact(Kind.TRY, "a", State.DECLINED, decline=SOFT), fact(Kind.TRY, "b", State.DECLINED, decline=HARD)), HARD),
+        (
+            (
+                fact(Kind.OPEN, attempt_id(), State.REFUSED, decline=HARD),
+                fact(Kind.TRY, "t", State.DECLINED, decline=SOFT, revision=9),
+            ),
+            HARD,
+        ),
+        ((fact(Kind.TRY, "t", State.DECLINED, decline=SOFT, number=2),), None),
+        ((fact(Kind.TRY, "t", State.DECLINED, decline=SOFT), fact(Kind.TRY, "u", State.PENDING)), SOFT),
+    ],
+)
+def test_an_attempt_tells_why_it_was_declined_last(facts: tuple[Fact, ...], decline: Decline | None) -> None:
+    assert decline_of(payment().attempts[0], facts) == decline
+
+
+def test_a_decline_is_shown_in_the_words_of_both() -> None:
+    (attempt,) = shown(after(fact(Kind.TRY, "t", State.DECLINED, decline=SOFT)))["attempts"]  # type: ignore[misc]
+    assert attempt["decline"] == {"class": "soft", "code": "declined", "psp_code": "05", "message": "Ask your bank."}
+
+
+def operation_shown(known: Payment) -> dict[str, object]:
+    return operation_view(known.operations[0], fold(known))
+
+
+def test_an_operation_as_it_is_shown() -> None:
+    settled = fact(Kind.REFUND, "r-1", State.SUCCEEDED, 400, operation_id="op_1")
+    assert operation_shown(after(PAID, settled, operations=(REFUND,))) == {
+        "id": "op_1",
+        "kind": "refund",
+        "status": "succeeded",
+        "amount": {"value": 400, "currency": "EUR"},
+        "attempt_id": attempt_id(),
+        "origin": "api",
+        "reason": "returned",
+        "decline": None,
+        "psp_reference": "r-1",
+        "created_at": AT,
+    }
+
+
+def test_a_cancellation_of_what_holds_nothing_has_no_amount() -> None:
+    given_up = replace(REFUND, kind=OperationKind.CANCELLATION, amount=None)
+    assert operation_shown(after(operations=(given_up,)))["amount"] is None
+
+
+@pytest.mark.parametrize(
+    ("called", "facts", "shows"),
+    [
+        (Called.REFUSED, (), True),
+        (Called.REFUSED, (fact(Kind.REFUND, "r", State.SUCCEEDED, 400, operation_id="op_1"),), False),
+    ],
+)
+def test_an_operations_decline_is_shown_while_it_failed(called: Called, facts: tuple[Fact, ...], shows: bool) -> None:
+    known = after(PAID, *facts, operations=(REFUND,), outcomes=(CallOutcome("op_1", called, HARD),))
+    decline = {"class": "hard", "code": "stolen_card", "psp_code": "", "message": ""}
+    assert operation_shown(known)["decline"] == (decline if shows else None)
+
+
+@pytest.mark.parametrize(
+    ("facts", "reference"),
+    [
+        ((), None),
+        ((fact(Kind.REFUND, f"{OPERATOR}op_1", State.SUCCEEDED, 400, operation_id="op_1"),), None),
+        ((fact(Kind.REFUND, "r", State.SUCCEEDED, 400, operation_id="op_1", number=2),), None),
+        (
+            (
+                fact(Kind.REFUND, "r", State.FAILED, 400, operation_id="op_1"),
+                fact(Kind.REFUND, "s", State.SUCCEEDED, 400, operation_id="op_1"),
+            ),
+            "s",
+        ),
+    ],
+)
+def test_the_psps_own_name_of_an_operation_is_its_last_movements(
+    facts: tuple[Fact, ...], reference: str | None
+) -> None:
+    start = payment(2)
+    assert operation_shown(after(PAID, *facts, start=start, operations=(REFUND,)))["psp_reference"] == reference
+
+
+@pytest.mark.parametrize(
+    ("at", "text"),
+    [
+        (datetime(2026, 3, 1, 12, tzinfo=UTC), "2026-03-01T12:00:00.000000Z"),
+        (datetime(2026, 3, 1, 12, 0, 0, 1, tzinfo=UTC), "2026-03-01T12:00:00.000001Z"),
+        (datetime(2026, 3, 1, 1, tzinfo=timezone(timedelta(hours=2))), "2026-02-28T23:00:00.000000Z"),
+    ],
+)
+def test_times_are_written_so_that_their_text_sorts_as_they_do(at: datetime, text: str) -> None:
+    assert text_of(at) == text
+
+
+def test_an_address_is_shown_line_by_line() -> None:
+    assert address_view(None) is None
+    assert address_view(Address("1 Way", None, "Town", "1000", None, "NL")) == {
+        "line1": "1 Way",
+        "line2": None,
+        "city": "Town",
+        "postal_code": "1000",
+        "region": None,
+        "country": "NL",
+    }
