@@ -7,6 +7,7 @@ ConnectionError whose reason is urllib3's NewConnectionError; a reset after conn
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import threading
@@ -79,7 +80,7 @@ class Driver:
         sent: HttpRequest | None = None
         answer: HttpResponse | None = None
         moved = False
-        for made in range(CALLS_MAX + 1):
+        for made in itertools.count():
             try:
                 request = next(conversation) if answer is None else conversation.send(answer)
             except StopIteration as stop:
@@ -146,7 +147,7 @@ class Driver:
         now, local = time.monotonic(), self._local
         adapter: HTTPAdapter | None = getattr(local, "adapter", None)
         if adapter is None or local.pid != os.getpid() or now - local.used_at > IDLE_MAX_S:
-            adapter = HTTPAdapter(pool_connections=10, pool_maxsize=1, max_retries=0)
+            adapter = HTTPAdapter(max_retries=0)
             local.adapter, local.pid = adapter, os.getpid()
         local.used_at = now
         return adapter
@@ -161,7 +162,7 @@ def _prepared(request: HttpRequest) -> requests.PreparedRequest:
     prepared.headers = CaseInsensitiveDict({"User-Agent": "PaymentServer", "Accept": "application/json"})
     for name, value in request.headers.items():
         if not _HEADER.fullmatch(value):  # a key pasted with its line's end; the transport's error would show it
-            raise InvalidHeader(name)
+            raise InvalidHeader
         prepared.headers[name] = value
     if request.body is not None:
         prepared.headers["Content-Length"] = str(len(request.body))

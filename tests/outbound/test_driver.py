@@ -104,28 +104,36 @@ def dripping(accepted: socket.socket) -> None:
         threading.Event().wait(0.1)
 
 
-UNCERTAIN: dict[str, Behaviour] = {
-    "a reset after connecting": reset,
-    "a close without an answer": lambda accepted: None,
-    "no answer in time": silent,
-    "an answer that drips": dripping,
-    "a server error": answering("503 Unavailable", b"{}"),
-    "half an answer": lambda accepted: accepted.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"),
-    "an answer that is no JSON": answering("200 OK", b"<html>"),
-    "no HTTP": lambda accepted: accepted.sendall(b"hello\r\n\r\n"),
+# name: (behaviour, what is told of it)
+UNCERTAIN: dict[str, tuple[Behaviour, str]] = {
+    "a reset after connecting": (reset, "ConnectionError"),
+    "a close without an answer": (lambda accepted: None, "ConnectionError"),
+    "no answer in time": (silent, "ReadTimeout"),
+    "an answer that drips": (dripping, "it took too long"),
+    "a server error": (answering("503 Unavailable", b"{}"), "status 503"),
+    "half an answer": (
+        lambda accepted: accepted.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"),
+        "ProtocolError",
+    ),
+    "an answer that is no JSON": (answering("200 OK", b"<html>"), "unreadable, JSONDecodeError"),
+    "no HTTP": (lambda accepted: accepted.sendall(b"hello\r\n\r\n"), "ConnectionError"),
 }
 
 
 @pytest.mark.parametrize("name", UNCERTAIN)
 def test_anything_else_after_a_money_call_is_unknown(name: str) -> None:
-    with server(UNCERTAIN[name]) as url, pytest.raises(OutcomeUnknown):
+    behave, told = UNCERTAIN[name]
+    with server(behave) as url, pytest.raises(OutcomeUnknown) as unknown:
         converse(url)
+    assert unknown.value.detail == told
 
 
 @pytest.mark.parametrize("name", UNCERTAIN)
 def test_the_same_on_a_read_is_only_a_failed_read(name: str) -> None:
-    with server(UNCERTAIN[name]) as url, pytest.raises(ReadFailed):
+    behave, told = UNCERTAIN[name]
+    with server(behave) as url, pytest.raises(ReadFailed) as failed:
         converse(url, moves_money=False)
+    assert failed.value.detail == told
 
 
 def test_an_answer_over_a_megabyte_is_not_read() -> None:

@@ -88,6 +88,14 @@ def test_each_call_is_told_to_the_observer_with_what_is_certain(psp: Keeping) ->
     assert told == [(psp.url, "200"), (psp.url, "OutcomeUnknown"), (psp.url, "ReadFailed"), (NOBODY, "NotSent")]
 
 
+def test_a_connectors_mistake_in_a_request_is_told_as_an_error(psp: Keeping) -> None:
+    told: list[str] = []
+    driver = Driver(observe=lambda request, result, seconds: told.append(result))
+    with pytest.raises(TypeError):
+        driver.converse(call(psp.url, Authorization=None), Deadline(5))  # type: ignore[arg-type]
+    assert told == ["error"]
+
+
 @pytest.mark.parametrize(("moves_money", "error"), [(True, OutcomeUnknown), (False, NotSent)])
 def test_a_call_that_never_left_proves_nothing_of_the_one_before_it(
     psp: Keeping, moves_money: bool, error: type[Exception]
@@ -250,3 +258,12 @@ def test_an_answer_has_a_megabyte_at_most(psp: Keeping, size: int, is_read: bool
     else:
         with pytest.raises(OutcomeUnknown, match="over 1048576 bytes"):
             Driver().converse(call(psp.url), Deadline(5))
+
+
+def test_after_an_answer_that_is_too_large_the_connection_is_not_used_again(psp: Keeping) -> None:
+    driver = Driver()
+    psp.answers = [(200, {}, b"x" * 1_048_577)]
+    with pytest.raises(OutcomeUnknown):
+        driver.converse(call(psp.url), Deadline(5))
+    assert driver.converse(call(psp.url), Deadline(5)).status == 200
+    assert psp.connections == 2

@@ -57,6 +57,7 @@ FORGED = r"^No signature of the webhook fits its body and the account's secret\.
         (header() + "," + "x" * 1024, UNUSABLE),
         (f"v1={signature()}", TIMELESS),
         (f"t={AT},t={AT},v1={signature()}", TIMELESS),
+        (f"t={AT},t=1={AT},v1={signature()}", TIMELESS),
         (f"t=,v1={signature('')}", TIMELESS),
         (f"t=-5,v1={signature()}", TIMELESS),
         (f"t=now,v1={signature()}", TIMELESS),
