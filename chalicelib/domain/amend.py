@@ -78,18 +78,13 @@ def _with_foreign(payment: Payment, folded: Folded, now: datetime) -> tuple[Oper
         if fact.kind in _OPERATION_OF and fact.operation_id not in ours and not _is_nobodys(fact, payment, held)
     }
     kept = [
-        one if one.movement is None else _as_told(one, foreign[_named(one)])
+        one if one.movement is None else replace(one, amount=foreign[_named(one)].amount)  # as the PSP names it now
         for one in payment.operations
         if one.movement is None or _named(one) in foreign
     ]
     known = {_named(one) for one in kept if one.movement is not None}
     made = [_foreign(payment, fact, now) for name, fact in foreign.items() if name not in known]
     return (*kept, *made)
-
-
-def _as_told(operation: Operation, fact: Fact) -> Operation:
-    """With the amount that the PSP names now, whichever it named first."""
-    return operation if operation.amount == fact.amount else replace(operation, amount=fact.amount)
 
 
 def _named(operation: Operation) -> tuple[str, str, str]:
