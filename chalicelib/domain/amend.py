@@ -121,7 +121,7 @@ def _watch_attempt(attempt: Attempt, payment: Payment, folded: Folded, asked: As
     elsewhere = any(folded.standings[one.id].pays for one in payment.attempts if one.id != attempt.id)
     phase = phase_of(attempt, folded.standings[attempt.id], paid_elsewhere=elsewhere)
     if phase != attempt.phase:
-        return replace(attempt, phase=phase, asked=0, unreached=0, ask_at=next_ask(attempt, phase, 0, now))
+        return replace(attempt, phase=phase, asked=0, unreached=0, ask_at=next_step(phase, 0, now))
     if asked is None or _was_put_before(asked, attempt):
         return attempt
     if not asked.reached:

@@ -215,11 +215,9 @@ def test_only_what_is_news_or_stands_for_itself_is_written(change: Change, is_wr
 def test_a_payment_is_due_when_the_first_of_its_events_questions_and_audit_entries_is() -> None:
     draft = Draft("c", NOW + s(3), "me", "studio", "update", "payment", "p", None, None)
     known = unanswered_operation()
-    times = {
-        "attempt": replace(known.attempts[0], ask_at=NOW + s(5)),
-        "operation": replace(known.operations[0], ask_at=NOW + s(4)),
-    }
-    known = replace(known, attempts=(times["attempt"],), operations=(times["operation"],), unaudited=(draft,))
+    attempt, operation = known.attempts[0], known.operations[0]
+    known = replace(known, attempts=(replace(attempt, ask_at=NOW + s(5)),), unaudited=(draft,))
+    known = replace(known, operations=(replace(operation, ask_at=NOW + s(4)),))
     assert known.outbox[0].due_at == NOW + s(10)
     assert due_of(replace(known, attempts=(), operations=(), unaudited=())) == NOW + s(10)
     assert due_of(replace(known, operations=(), unaudited=())) == NOW + s(5)
