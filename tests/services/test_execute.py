@@ -1,0 +1,276 @@
+"""What a call for a capture, a cancellation or a refund proves, and when it is made again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.contracts.connector import (
+    MoneyOrder,
+    NotSent,
+    OutcomeUnknown,
+    ReadFailed,
+    Refusal,
+    RefusalKind,
+    reference_of,
+)
+from chalicelib.domain.amend import amend
+from chalicelib.domain.change import Asked, CallOutcome, Change, Found
+from chalicelib.domain.errors import NotFound, VaultFault
+from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
+from chalicelib.domain.operation import Called, Operation, OperationKind, Origin
+from chalicelib.domain.payment import Entry, Payment
+from chalicelib.services.execute import decline_of, execute
+from tests.builders import NOW, PAYMENT_ID, attempt_id, fact, money, opened, page, payment
+from tests.psp import SimulatedConnector
+from tests.services.scripted import Noting, Scripted, speaking
+from tests.world import World
+
+PAID = fact(Kind.CAPTURE, "p", State.SUCCEEDED, 1000)
+REFUNDED = fact(Kind.REFUND, "r", State.SUCCEEDED, 400, operation_id="op_1")
+REFUND = Operation(
+    "op_1", OperationKind.REFUND, attempt_id(), money(400), Origin.API, NOW, "returned", True, asked=2, unreached=1
+)
+SOFT = Decline(DeclineClass.SOFT, "declined", "05")
+DECLINED = Refusal(RefusalKind.DECLINED, "not today", SOFT)
+MISCONFIGURED = Refusal(RefusalKind.MISCONFIGURED, "bad key")
+LIMITED = Refusal(RefusalKind.RATE_LIMITED, "slow down")
+SILENCE, NOBODY = OutcomeUnknown("timeout"), NotSent("refused")
+
+
+class Executing:
+    """Carries `REFUND`, or what is given, out at a PSP that says this, call by call; each word of it must be needed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.driver = Noting()
+        self.world = World(folder, driver=self.driver)
+
+    def connection(self, merchant_id: str, connection_id: str) -> Any:
+        """The configuration, as far as it is needed."""
+        assert (merchant_id, connection_id) == ("default", "psp-1")
+        if isinstance(self.fault, Exception):
+            raise self.fault
+        return speaking(self.world, self.connector, ("sk_live_0123456789",))
+
+    def __call__(
+        self,
+        *said: Any,
+        first: bool = True,
+        of: Operation = REFUND,
+        after_s: float = 0,
+        reference: str | None = "ses_1",
+        fault: Exception | None = None,
+        **can: Any,
+    ) -> Change:
+        self.connector = Scripted(*said, capabilities=replace(SimulatedConnector.capabilities, **can))
+        self.fault = fault
+        found = (Found(attempt_id(), reference, page()),) if reference else ()
+        self.payment: Payment = amend(payment(), Change(facts=(opened(), PAID), found=found), NOW)
+        self.payment = replace(self.payment, operations=(of,))
+        self.world.clock.at = NOW + timedelta(seconds=after_s)
+        change = execute(self.world.ports, self, self.payment, of, first=first)  # type: ignore[arg-type]
+        assert self.connector.said == []
+        return change
+
+
+@pytest.fixture
+def executing(tmp_path: Path) -> Executing:
+    return Executing(tmp_path)
+
+
+def told(text: str, after_s: float = 0) -> tuple[Entry, ...]:
+    data = {"operation_id": "op_1", "attempt_id": attempt_id(), "connection_id": "psp-1"}
+    return (Entry(NOW + timedelta(seconds=after_s), "psp_call", text, data),)
+
+
+def came_to(called: Called, decline: Decline | None = None, text: str = "", *facts: Fact, after_s: float = 0) -> Change:
+    """The PSP answered, and this is known now."""
+    return Change(
+        facts=facts,
+        outcomes=(CallOutcome("op_1", called, decline),),
+        asked=(Asked("op_1", True, 3),),
+        entries=told(text, after_s) if text else (),
+    )
+
+
+def put_off(detail: str, kind: str = "refund", after_s: float = 0) -> Change:
+    """Nothing is known: it may have been done."""
+    return Change(
+        outcomes=(CallOutcome("op_1", Called.UNANSWERED, at=NOW + timedelta(seconds=after_s)),),
+        asked=(Asked("op_1", False, 2),),
+        entries=told(f"psp-1 gave no usable answer to the {kind} ({detail}).", after_s),
+    )
+
+
+NEVER_UNREACHED = replace(REFUND, unreached=0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "verb"),
+    [
+        (OperationKind.REFUND, "refund"),
+        (OperationKind.CAPTURE, "capture"),
+        (OperationKind.CANCELLATION, "cancel"),
+    ],
+)
+def test_the_psp_is_told_what_to_do_in_its_own_names(executing: Executing, kind: OperationKind, verb: str) -> None:
+    assert executing((REFUNDED,), of=replace(REFUND, kind=kind)) == came_to(
+        Called.ANSWERED, None, f"psp-1 took the {kind}.", REFUNDED
+    )
+    reference = reference_of(executing.payment.attempts[0], executing.payment.order)
+    assert executing.connector.asked == [(verb, MoneyOrder(reference, "op_1", money(400), "returned", True))]
+    assert executing.connector.bound == [{"connector": "scripted", "payment_id": PAYMENT_ID}]
+    assert 19 < executing.driver.left_s[0] <= 20
+
+
+def test_where_nothing_was_sent_it_never_happened(executing: Executing) -> None:
+    decline = Decline(DeclineClass.SOFT, "not_sent", message="The PSP could not be reached; nothing was sent.")
+    text = "psp-1 could not be reached; nothing was sent (refused)."
+    assert executing(NOBODY) == came_to(Called.ABSENT, decline, text)
+
+
+@pytest.mark.parametrize(
+    ("said", "detail"),
+    [
+        (SILENCE, "timeout"),
+        (ReadFailed("status 503"), "status 503"),
+        (NotFound("no such thing"), "no such thing"),
+        (VaultFault("sealed"), "sealed"),
+    ],
+)
+def test_without_an_answer_nothing_is_known(executing: Executing, said: Exception, detail: str) -> None:
+    assert executing(said, of=NEVER_UNREACHED) == put_off(detail)
+
+
+def test_a_connection_that_is_gone_leaves_the_outcome_unknown(executing: Executing) -> None:
+    assert executing(of=NEVER_UNREACHED, fault=NotFound("no connection")) == put_off("no connection")
+
+
+def test_a_connectors_mistake_leaves_the_outcome_unknown(
+    executing: Executing, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR, "paymentserver.execute"):
+        assert executing(KeyError("id"), of=NEVER_UNREACHED) == put_off("KeyError")
+    assert caplog.messages == ["an operation could not be carried out"]
+
+
+def test_that_no_usable_answer_comes_is_told_once(executing: Executing) -> None:
+    change = executing(SILENCE)
+    assert change.entries == ()
+    assert change.asked == (Asked("op_1", False, 3),)
+
+
+def test_what_nobody_has_called_for_yet_is_not_unanswered(executing: Executing) -> None:
+    planned = replace(NEVER_UNREACHED, origin=Origin.POLICY, called=Called.PLANNED)
+    assert executing(NOBODY, of=planned) == replace(put_off("refused"), outcomes=())
+
+
+def test_a_rules_operation_waits_where_nothing_was_sent(executing: Executing) -> None:
+    """It is not given up: the PSP may be back in a minute."""
+    assert executing(NOBODY, of=replace(NEVER_UNREACHED, origin=Origin.POLICY)) == put_off("refused")
+
+
+@pytest.mark.parametrize("origin", [Origin.API, Origin.POLICY])
+def test_the_psps_no_to_the_money_is_final_whoever_asked(executing: Executing, origin: Origin) -> None:
+    assert executing(DECLINED, of=replace(REFUND, origin=origin)) == came_to(
+        Called.REFUSED, SOFT, "psp-1 refused the refund: not today."
+    )
+
+
+@pytest.mark.parametrize("said", [MISCONFIGURED, LIMITED])
+def test_another_no_is_final_to_a_caller_and_a_reason_to_wait_to_a_rule(executing: Executing, said: Refusal) -> None:
+    text = f"psp-1 refused the refund: {said.detail}."
+    assert executing(said) == came_to(Called.REFUSED, decline_of(said), text)
+    assert executing(said, of=replace(NEVER_UNREACHED, origin=Origin.POLICY)) == put_off(said.detail)
+
+
+def test_a_credential_that_the_psp_repeats_is_nowhere(executing: Executing) -> None:
+    change = executing(Refusal(RefusalKind.MISCONFIGURED, "bad key sk_live_0123456789"))
+    assert "sk_live" not in repr(change)
+    assert "bad key" in change.entries[0].summary
+
+
+def test_a_refusals_words_are_kept_up_to_two_hundred_characters() -> None:
+    assert decline_of(Refusal(RefusalKind.DECLINED, "x" * 201)).message == "x" * 200
+
+
+def test_a_repeat_reads_first_and_is_not_made_where_the_psp_tells_of_it(executing: Executing) -> None:
+    assert executing((REFUNDED,), first=False) == came_to(Called.ANSWERED, None, "", REFUNDED)
+    assert executing.connector.asked == [
+        ("fetch", reference_of(executing.payment.attempts[0], executing.payment.order)),
+    ]
+
+
+def test_a_repeat_needs_the_psps_own_reference(executing: Executing) -> None:
+    why = "the PSP's own reference is not known yet"
+    assert executing(first=False, of=NEVER_UNREACHED, reference=None) == put_off(why)
+
+
+OTHERS: Sequence[Fact] = (
+    replace(REFUNDED, operation_id="op_2"),
+    replace(REFUNDED, operation_id=None),
+    replace(REFUNDED, amount=money(401)),
+)
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_repeat_is_made_where_the_psp_tells_of_something_else(executing: Executing, other: Fact) -> None:
+    assert executing((other,), (REFUNDED,), first=False) == Change(facts=(other,)) + came_to(
+        Called.ANSWERED, None, "psp-1 took the refund.", REFUNDED
+    )
+    assert executing.connector.verbs == ["fetch", "refund"]
+
+
+def test_what_answers_a_repeat_proves_nothing_but_success(executing: Executing) -> None:
+    """It may be the answer to the call before."""
+    for said, detail in ((NOBODY, "refused"), (DECLINED, "not today"), (MISCONFIGURED, "bad key")):
+        assert executing((), said, first=False, of=NEVER_UNREACHED) == put_off(detail)
+
+
+@pytest.mark.parametrize(
+    ("lives_s", "after_s", "repeats"),
+    [
+        ({"refund": 120}, 59, True),
+        ({"refund": 120}, 60, False),
+        ({"refund": 1}, 0, True),
+        ({"capture": 86_400, "cancel": 86_400}, 0, False),
+    ],
+)
+def test_it_is_repeated_only_while_the_key_surely_lives(
+    executing: Executing, lives_s: dict[str, int], after_s: float, repeats: bool
+) -> None:
+    said = ((), (REFUNDED,)) if repeats else ((),)
+    change = executing(*said, first=False, after_s=after_s, key_lives_s=lives_s)
+    assert change.outcomes == (CallOutcome("op_1", Called.ANSWERED if repeats else Called.UNANSWERED),)
+
+
+@pytest.mark.parametrize(
+    ("called_after_s", "after_s", "names", "absent"),
+    [
+        (None, 899, True, False),
+        (None, 900, True, True),
+        (None, 900, False, False),
+        (100, 999, True, False),
+        (100, 1000, True, True),
+    ],
+)
+def test_what_the_psp_does_not_know_long_after_the_last_call_never_happened(
+    executing: Executing, called_after_s: float | None, after_s: float, names: bool, absent: bool
+) -> None:
+    called_at = None if called_after_s is None else NOW + timedelta(seconds=called_after_s)
+    change = executing(
+        (PAID,),
+        first=False,
+        of=replace(REFUND, called_at=called_at),
+        after_s=after_s,
+        names_operations=names,
+        key_lives_s={},
+    )
+    text = "psp-1 knows nothing of the refund: it never happened." if absent else ""
+    assert change == came_to(Called.ABSENT if absent else Called.UNANSWERED, None, text, PAID, after_s=after_s)
