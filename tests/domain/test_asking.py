@@ -239,3 +239,4 @@ def test_delivered_events_leave_and_those_queued_again_are_put_off() -> None:
     off = with_events_due(left, NOW + s(20))
     assert ([one.due_at for one in off.outbox], off.due_at) == ([NOW + s(20)], NOW + s(10))
     assert off.attempts[0].ask_at == NOW + s(10), "its money came without the PSP's reference"
+    assert with_events_due(replace(left, attempts=()), NOW + s(20)).due_at == NOW + s(20)
