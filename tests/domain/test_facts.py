@@ -85,3 +85,9 @@ def test_the_newest_twenty_tries_are_kept_of_each_attempt() -> None:
         revisions = {one.revision for one in kept if one.kind is Kind.TRY and one.attempt_id == attempt_id(number)}
         assert revisions == set(range(5, 25))
     assert opened() in kept
+
+
+def test_a_kind_has_its_own_states_and_no_others() -> None:
+    why = "^a try can not be succeeded; it can be pending, declined, approved$"
+    with pytest.raises(ValueError, match=why):
+        fact(Kind.TRY, "t", State.SUCCEEDED)
