@@ -121,8 +121,7 @@ def joined(one: Fact, other: Fact) -> Fact:
     if one == other:
         return one
     greater = one if _order(one) >= _order(other) else other
-    operation_id = max(one.operation_id or "", other.operation_id or "") or None
-    return greater if greater.operation_id == operation_id else replace(greater, operation_id=operation_id)
+    return replace(greater, operation_id=max(one.operation_id or "", other.operation_id or "") or None)
 
 
 def join(known: Iterable[Fact], said: Iterable[Fact]) -> tuple[Fact, ...]:

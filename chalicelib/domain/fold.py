@@ -61,7 +61,8 @@ def is_sound(fact: Fact, payment: Payment, operations: Mapping[str, Operation], 
         return False
     if is_sale(fact, payment, held) or (fact.kind is Kind.AUTHORIZATION and fact.revision == 0):
         return amount.value == asked.value
-    return amount.value <= max(expected_of(payment), ours.value if ours is not None else 0)
+    expected = expected_of(payment)
+    return amount.value <= (expected if ours is None else max(expected, ours.value))
 
 
 def is_sale(fact: Fact, payment: Payment, held: Collection[str]) -> bool:
@@ -82,9 +83,7 @@ def accepted_of(payment: Payment) -> frozenset[tuple[str, str, str, int, str]]:
 
 def _is_accepted(fact: Fact, accepted: frozenset[tuple[str, str, str, int, str]]) -> bool:
     amount = fact.amount
-    if not accepted or amount is None:
-        return False
-    return (fact.attempt_id, fact.kind, fact.id, amount.value, amount.currency) in accepted
+    return amount is not None and (fact.attempt_id, fact.kind, fact.id, amount.value, amount.currency) in accepted
 
 
 def fold(payment: Payment) -> Folded:

@@ -212,3 +212,8 @@ def test_what_is_held_twice_is_a_surplus_and_authorized_twice() -> None:
         amend(payment(2, capture=CaptureMode.MANUAL), Change(facts=(opened(), opened(2), *held)), NOW)
     ).amounts
     assert (amounts.authorized, amounts.captured, amounts.surplus) == (2000, 0, 1000)
+
+
+def test_an_accepted_amount_does_not_make_up_for_one_that_is_missing() -> None:
+    known = resolved(("capture", "p", 1500, "EUR"), said=fact(CAP, "p", State.SUCCEEDED))
+    assert [one.id for one in fold(known).anomalies] == ["p"]

@@ -12,8 +12,8 @@ from chalicelib.domain.change import CallOutcome, Change, Closing, Found
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
 from chalicelib.domain.fold import fold
 from chalicelib.domain.operation import OPERATOR, Called, Operation, OperationKind, Origin
-from chalicelib.domain.payment import Address, Closure, Customer, NextAction, Payment
-from chalicelib.domain.view import address_view, decline_of, operation_view, text_of, thin_view_of, view_of
+from chalicelib.domain.payment import Address, Closure, Considered, Customer, Decision, NextAction, Payment
+from chalicelib.domain.view import address_view, decline_of, operation_view, route_of, text_of, thin_view_of, view_of
 from tests.builders import NOW, PAYMENT_ID, attempt_id, fact, money, opened, page, payment
 
 AT = "2026-03-01T12:00:00.000000Z"
@@ -39,10 +39,7 @@ def test_a_payment_as_it_is_shown() -> None:
         customer=Customer("c-1", "a@shop.example", "Ada", "+31"),
         metadata={"cart": "7"},
     )
-    route = replace(start.route, arm="a", trace=({"rule": 1},))
-    assert shown(
-        after(start=replace(start, order=order, route=route), found=(Found(attempt_id(), "s-1", page()),))
-    ) == {
+    assert shown(after(start=replace(start, order=order), found=(Found(attempt_id(), "s-1", page()),))) == {
         "id": PAYMENT_ID,
         "merchant_id": "default",
         "order_reference": "order-1",
@@ -65,7 +62,7 @@ def test_a_payment_as_it_is_shown() -> None:
             "fields": None,
             "expires_at": None,
         },
-        "route": {"name": "default", "version": 1, "arm": "a", "trace": [{"rule": 1}]},
+        "route": route_of(start.route),
         "attempts": [
             {
                 "id": attempt_id(),
@@ -86,6 +83,27 @@ def test_a_payment_as_it_is_shown() -> None:
         "sequence": 1,
         "created_at": AT,
         "updated_at": AT,
+    }
+
+
+def test_a_decision_is_shown_with_all_it_was_made_from() -> None:
+    considered = (Considered("psp-1"), Considered("psp-2", "it offers no ideal", "open"))
+    decision = Decision("default", 7, ("psp-1",), "large ones", "a", {"country": "NL"}, considered)
+    assert route_of(decision) == {
+        "name": "default",
+        "version": 7,
+        "arm": "a",
+        "trace": [
+            {
+                "rule": "large ones",
+                "arm": "a",
+                "inputs": {"country": "NL"},
+                "candidates": [
+                    {"connection_id": "psp-1", "eligible": True, "reason": None, "health": "closed"},
+                    {"connection_id": "psp-2", "eligible": False, "reason": "it offers no ideal", "health": "open"},
+                ],
+            }
+        ],
     }
 
 
