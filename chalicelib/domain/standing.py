@@ -111,9 +111,9 @@ def standing_of(
     authorized = _succeeded(counted, Kind.AUTHORIZATION)
     captured = _succeeded(counted, Kind.CAPTURE)
     releases = [fact for fact in mine if fact.kind is Kind.RELEASE and fact.state is State.SUCCEEDED]
-    rest = any(fact.amount is None for fact in releases)
-    released = max(authorized - captured, 0) if rest else sum(fact.amount.value for fact in releases if fact.amount)
-    held = max(authorized - captured - released, 0)
+    released = sum(fact.amount.value for fact in releases if fact.amount)
+    all_released = any(fact.amount is None for fact in releases)
+    held = 0 if all_released else max(authorized - captured - released, 0)
     opening = next((fact for fact in mine if fact.kind is Kind.OPEN), None)
     opened = any(fact.kind is not Kind.OPEN for fact in mine) or (opening is not None and opening.state is State.OPENED)
     ending = _ending(mine, currency, authorized, captured, held, opened, opening)

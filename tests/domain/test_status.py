@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from chalicelib.domain.amend import amend
 from chalicelib.domain.change import Change, Closing
 from chalicelib.domain.facts import Fact, Kind, State
 from chalicelib.domain.fold import fold
-from chalicelib.domain.operation import Called, Operation, OperationKind, Origin
+from chalicelib.domain.operation import Called, Operation, OperationKind, OperationStatus, Origin
 from chalicelib.domain.payment import Closure, Status
 from tests.builders import NOW, attempt_id, fact, money, opened, payment
 
@@ -108,3 +110,13 @@ def test_money_that_moved_and_stayed_outranks_everything(facts: tuple[str, ...],
         kind, _, value = one.partition(" ")
         told.append(Fact(attempt_id(), kinds[kind], kind, State.SUCCEEDED, money(int(value)) if value else None))
     assert status_after(*told) is status
+
+
+def test_facts_and_operations_of_an_attempt_that_nobody_knows_harm_nothing() -> None:
+    stray = Operation("op_1", OperationKind.REFUND, attempt_id(2), money(400), Origin.API, NOW)
+    known = replace(amend(payment(), Change(facts=(opened(),)), NOW), operations=(stray,))
+    folded = fold(known)
+    assert (folded.status, folded.operations["op_1"]) == (Status.PENDING, OperationStatus.PENDING)
+    paid = fact(Kind.CAPTURE, "p", State.SUCCEEDED, 1000, number=2)
+    folded = fold(replace(known, facts=(*known.facts, paid)))
+    assert (folded.status, folded.amounts.captured, folded.sound[-1]) == (Status.PENDING, 0, paid)
