@@ -131,7 +131,7 @@ def standing_of(
         processing=any((fact.kind, fact.state) in _PROCESSING for fact in mine),
         approved=any(fact.kind is Kind.TRY and fact.state is State.APPROVED for fact in mine),
         given_up=attempt.closed is not None or bool(_checkout_ends(mine)),
-        progress=max((_PROGRESS[fact.kind] for fact in mine), default=0) if opened else -1,
+        progress=max(_PROGRESS[fact.kind] for fact in mine) if opened else -1,
         authorized=max(authorized, captured),
         captured=captured,
         held=held,

@@ -204,3 +204,8 @@ def test_two_ends_of_one_page_are_the_one_that_says_most() -> None:
     """Two sessions of one attempt: the order in which they are told of must not matter."""
     ends = (fact(Kind.CHECKOUT, "s", State.FAILED), fact(Kind.CHECKOUT, "t", State.EXPIRED))
     assert standing(*ends).status is standing(*reversed(ends)).status is AttemptStatus.FAILED
+
+
+def test_an_attempt_of_which_nothing_is_known_was_started() -> None:
+    found = standing_of(attempt(), (), False, (), "EUR")
+    assert (found.status, found.ended, found.live, found.progress) == (AttemptStatus.STARTED, None, True, -1)
