@@ -41,7 +41,7 @@ _TOLD_OF_OPERATIONS = {OperationStatus.SUCCEEDED: "operation.succeeded", Operati
 
 def bounded(timeline: tuple[Entry, ...]) -> tuple[Entry, ...]:
     """The first entries tell how a payment began, the last ones where it stands; what is between goes first."""
-    if timeline and any(len(one.summary) > SUMMARY_MAX for one in timeline):
+    if any(len(one.summary) > SUMMARY_MAX for one in timeline):
         timeline = tuple(replace(one, summary=one.summary[:SUMMARY_MAX]) for one in timeline)
     if len(timeline) <= TIMELINE_MAX:
         return timeline

@@ -203,9 +203,9 @@ def _ending(
     opening: Fact | None,
 ) -> tuple[AttemptStatus, Status] | None:
     """How the attempt ended by what the PSP said, None while it has not."""
-    releases = [fact for fact in facts if fact.kind is Kind.RELEASE and fact.state is State.SUCCEEDED]
-    if releases and authorized and not captured and not held:
-        lapsed = any(fact.id.startswith("expiry") for fact in releases)
+    if authorized and not captured and not held:  # all was released
+        lapses = (fact for fact in facts if fact.kind is Kind.RELEASE and fact.id.startswith("expiry"))
+        lapsed = any(fact.state is State.SUCCEEDED for fact in lapses)
         return (AttemptStatus.EXPIRED, Status.EXPIRED) if lapsed else (AttemptStatus.CANCELLED, Status.CANCELLED)
     ends = _checkout_ends(facts)
     moving = any(fact.kind in (Kind.AUTHORIZATION, Kind.CAPTURE) and fact.state is State.PENDING for fact in facts)

@@ -201,7 +201,8 @@ def test_money_that_had_come_before_its_attempt_was_given_up_is_told_as_late_the
 
 def test_what_waits_for_an_operator_is_in_the_timeline_once() -> None:
     known = told(given_up(route="review"), PAID)
-    assert entries(told(known, fact(Kind.DISPUTE, "d", State.OPENED, 1)), "review") == [
+    assert entries(told(known, fact(Kind.DISPUTE, "d", State.OPENED, 1)), "review") == entries(known, "review")
+    assert entries(known, "review") == [
         Entry(
             LATER,
             "review",
@@ -211,6 +212,29 @@ def test_what_waits_for_an_operator_is_in_the_timeline_once() -> None:
     ]
     assert (known.reviews, known.attention) == ((attempt_id(),), True)
     assert known.outbox[-1].type == "payment.review_required"
+
+
+def reviews_told(known: Payment) -> int:
+    return [event.type for event in known.outbox].count("payment.review_required")
+
+
+def test_whoever_must_look_is_called_once_for_each_reason() -> None:
+    """An amount that nobody asked for on one attempt, and then late money on another."""
+    start = payment(2)
+    start = replace(start, route=replace(start.route, late="review"))
+    known = told(start, opened(), opened(2), fact(Kind.CAPTURE, "p", State.SUCCEEDED, 1001))
+    known = told(known, fact(Kind.CHECKOUT, "s", State.EXPIRED, number=2))
+    assert reviews_told(known) == 1
+    known = told(known, fact(Kind.CAPTURE, "q", State.SUCCEEDED, 1000, number=2))
+    assert (reviews_told(known), known.reviews) == (2, (attempt_id(2),))
+
+
+def test_somebody_must_look_where_only_time_ended_an_attempt() -> None:
+    unanswered = Fact(attempt_id(), Kind.OPEN, attempt_id(), State.UNANSWERED)
+    known = told(payment(), unanswered)
+    known = told(known, closings=(Closing(attempt_id(), Closure.LAPSED),))
+    assert (known.attention, known.reviews, reviews_told(known)) == (True, (), 1)
+    assert reviews_told(told(known, fact(Kind.TRY, "t", State.DECLINED))) == 1
 
 
 def test_an_operations_entry_names_it_and_its_attempt() -> None:

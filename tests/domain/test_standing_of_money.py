@@ -121,6 +121,16 @@ def test_what_was_released_is_no_longer_held(releases: tuple[Fact, ...], held: i
     [
         ((HELD, fact(Kind.RELEASE, "v", State.SUCCEEDED)), AttemptStatus.CANCELLED, Status.CANCELLED),
         ((HELD, fact(Kind.RELEASE, "expiry:v", State.SUCCEEDED)), AttemptStatus.EXPIRED, Status.EXPIRED),
+        (
+            (HELD, fact(Kind.RELEASE, "v", State.SUCCEEDED), fact(Kind.RELEASE, "expiry:v", State.PENDING)),
+            AttemptStatus.CANCELLED,
+            Status.CANCELLED,
+        ),
+        (
+            (fact(Kind.AUTHORIZATION, "expiry", State.SUCCEEDED, 1000), fact(Kind.RELEASE, "v", State.SUCCEEDED)),
+            AttemptStatus.CANCELLED,
+            Status.CANCELLED,
+        ),
         ((fact(Kind.RELEASE, "v", State.SUCCEEDED),), AttemptStatus.PENDING, None),
         ((fact(Kind.CAPTURE, "p", State.FAILED, 1000),), AttemptStatus.FAILED, Status.FAILED),
         (
@@ -183,6 +193,11 @@ def test_only_operations_of_ours_on_this_attempt_reserve() -> None:
     theirs = Operation("op_3", OperationKind.REFUND, attempt_id(), money(100), Origin.PSP, NOW)
     given_up = Operation("op_4", OperationKind.CANCELLATION, attempt_id(), None, Origin.API, NOW)
     assert standing(PAID, operations=(ours, elsewhere, theirs, given_up)).reserved_refunds == 400
+
+
+def test_what_was_asked_for_is_reserved_whatever_the_psp_has_said() -> None:
+    ours = Operation("op_1", OperationKind.REFUND, attempt_id(), money(400), Origin.API, NOW)
+    assert standing(operations=(ours,)).reserved_refunds == 400
 
 
 def test_where_nothing_moved_nothing_is_reserved() -> None:

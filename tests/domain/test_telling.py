@@ -6,10 +6,11 @@ import itertools
 
 import pytest
 
-from chalicelib.domain.facts import RISING, Fact, Kind, State
+from chalicelib.domain.facts import RISING, Decline, DeclineClass, Fact, Kind, State
 from chalicelib.domain.telling import words_of
-from tests.builders import attempt_id, fact
+from tests.builders import attempt_id, fact, opened
 
+NO = Decline(DeclineClass.HARD, "stolen_card")
 PAGE = fact(Kind.CHECKOUT, "s", State.OPEN)
 
 
@@ -22,6 +23,19 @@ PAGE = fact(Kind.CHECKOUT, "s", State.OPEN)
         ([PAGE, fact(Kind.CHECKOUT, "s", State.EXPIRED)], "the page has expired"),
         ([fact(Kind.RELEASE, "v", State.SUCCEEDED)], "the release succeeded"),
         ([], "nothing new"),
+        ([fact(Kind.TRY, "t", State.DECLINED), fact(Kind.TRY, "u", State.APPROVED)], "a try was approved"),
+        ([fact(Kind.TRY, "t", State.DECLINED, decline=NO)], "a try was declined (stolen_card)"),
+        ([PAGE, opened()], "the page is open"),
+        ([opened()], "it exists"),
+        (
+            [fact(Kind.CAPTURE, "p", State.SUCCEEDED, 1050), fact(Kind.REFUND, "r", State.PENDING, 50)],
+            "the capture of 10.50 EUR succeeded, the refund of 0.50 EUR is pending",
+        ),
+        (
+            [fact(Kind.CHECKOUT, "s", State.EXPIRED), fact(Kind.AUTHORIZATION, "p", State.FAILED)],
+            "the authorization failed, the page has expired",
+        ),
+        ([fact(Kind.REFUND, "r", State.FAILED), fact(Kind.REFUND, "q", State.FAILED)], "the refund failed"),
     ],
 )
 def test_facts_in_words(facts: list[Fact], words: str) -> None:
