@@ -1,0 +1,107 @@
+"""What an operator must look at: what no schedule will settle, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.domain.amend import amend
+from chalicelib.domain.change import CallOutcome, Change
+from chalicelib.domain.emit import Watched, needs_operator
+from chalicelib.domain.facts import Fact, Kind, State
+from chalicelib.domain.fold import fold
+from chalicelib.domain.operation import Called, Operation, OperationKind, Origin
+from chalicelib.domain.payment import Attempt, Closure, Payment, Resolution
+from chalicelib.domain.watch import MUST_SETTLE, Phase
+from tests.builders import NOW, attempt_id, fact, money, opened, payment
+
+PAID = fact(Kind.CAPTURE, "p", State.SUCCEEDED, 1000)
+UNANSWERED = Fact(attempt_id(), Kind.OPEN, attempt_id(), State.UNANSWERED)
+
+
+def after(*facts: Fact, **more: object) -> Payment:
+    return amend(payment(2), Change(facts=(opened(), *facts), **more), NOW)  # type: ignore[arg-type]
+
+
+def must_look(known: Payment, *reviews: str) -> bool:
+    return needs_operator(known, Watched(known.attempts, known.operations), fold(known), reviews)
+
+
+def with_attempt(known: Payment, **changes: object) -> Payment:
+    first: Attempt = replace(known.attempts[0], **changes)  # type: ignore[arg-type]
+    return replace(known, attempts=(first, *known.attempts[1:]))
+
+
+def resolved(known: Payment, operation_id: str | None = None) -> Payment:
+    word = Resolution(attempt_id(), "failed", "seen", "me", NOW, operation_id)
+    return replace(known, resolutions=(word,))
+
+
+def test_where_all_goes_its_way_nobody_must_look() -> None:
+    assert not must_look(after())
+    assert not must_look(after(PAID))
+
+
+def test_money_under_review_and_odd_amounts_are_looked_at() -> None:
+    assert must_look(after(PAID), attempt_id())
+    assert must_look(after(fact(Kind.CAPTURE, "p", State.SUCCEEDED, 1001)))
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_an_attempt_whose_schedule_is_used_up_is_looked_at_where_an_answer_must_come(phase: Phase) -> None:
+    known = after()
+    assert must_look(with_attempt(known, ask_at=None, phase=phase)) is (phase in MUST_SETTLE)
+    assert not must_look(with_attempt(known, ask_at=NOW, phase=phase))
+
+
+def test_once_an_operator_has_spoken_of_an_attempt_nobody_must_look_at_it() -> None:
+    stuck = with_attempt(after(), ask_at=None, phase=Phase.OPEN)
+    assert not must_look(resolved(stuck))
+    assert must_look(resolved(stuck, "op_1")), "that was about an operation"
+    other = replace(stuck, attempts=(stuck.attempts[0], replace(stuck.attempts[1], ask_at=None, phase=Phase.OPEN)))
+    assert must_look(resolved(other)), "that was about another attempt"
+
+
+def test_money_that_goes_back_settles_an_attempt() -> None:
+    refunded = after(PAID, fact(Kind.REFUND, "r", State.SUCCEEDED, 400))
+    assert not must_look(with_attempt(refunded, ask_at=None, phase=Phase.OPEN))
+
+
+@pytest.mark.parametrize(
+    ("facts", "looks"),
+    [
+        ((UNANSWERED,), True),
+        ((UNANSWERED, fact(Kind.CHECKOUT, "s", State.EXPIRED)), False),
+        ((UNANSWERED, PAID), False),
+    ],
+)
+def test_what_only_time_ended_is_looked_at_until_the_psp_has_spoken(facts: tuple[Fact, ...], looks: bool) -> None:
+    known = amend(payment(2), Change(facts=facts), NOW)
+    assert must_look(with_attempt(known, closed=Closure.LAPSED, ask_at=NOW)) is looks
+    assert not must_look(with_attempt(known, closed=Closure.SEALED, ask_at=NOW))
+
+
+def refunding(called: Called, origin: Origin, ask_at: object, *facts: Fact) -> Payment:
+    refund = Operation("op_1", OperationKind.REFUND, attempt_id(), money(400), origin, NOW)
+    known = after(PAID, *facts, operations=(refund,), outcomes=(CallOutcome("op_1", called),))
+    return replace(known, operations=(replace(known.operations[0], ask_at=ask_at),))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("called", [Called.UNANSWERED, Called.ANSWERED])
+def test_an_operation_of_ours_that_nobody_asks_about_any_more_is_looked_at(called: Called) -> None:
+    assert must_look(refunding(called, Origin.API, None))
+    assert must_look(refunding(called, Origin.POLICY, None))
+    assert not must_look(refunding(called, Origin.PSP, None)), "it is the PSP's own"
+    assert not must_look(refunding(called, Origin.API, NOW + timedelta(hours=1)))
+
+
+def test_an_operation_that_is_settled_is_not_looked_at() -> None:
+    refunded = fact(Kind.REFUND, "r", State.SUCCEEDED, 400, operation_id="op_1")
+    assert not must_look(refunding(Called.ANSWERED, Origin.API, None, refunded))
+    assert not must_look(refunding(Called.REFUSED, Origin.API, None))
+
+
+def test_what_a_psp_refused_to_give_back_is_looked_at() -> None:
+    assert must_look(refunding(Called.REFUSED, Origin.POLICY, NOW))
