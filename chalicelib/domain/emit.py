@@ -177,9 +177,8 @@ _WHOSE = {Origin.API: "", Origin.PSP: ", made at the PSP,", Origin.POLICY: ", ma
 def _operation_entry(operation: Operation, status: OperationStatus, now: datetime) -> Entry:
     amount = f" of {operation.amount}" if operation.amount is not None else ""
     why = f" ({operation.decline.code})" if operation.decline is not None and status is OperationStatus.FAILED else ""
-    summary = f"The {operation.kind}{amount}{_WHOSE[operation.origin]} is {_words(status)}{why}."
-    if status in (OperationStatus.SUCCEEDED, OperationStatus.FAILED):
-        summary = summary.replace(" is ", " ", 1)
+    is_ = "" if status in _TOLD_OF_OPERATIONS else "is "
+    summary = f"The {operation.kind}{amount}{_WHOSE[operation.origin]} {is_}{_words(status)}{why}."
     data = {"operation_id": operation.id, "attempt_id": operation.attempt_id, "status": status}
     return Entry(now, "operation", summary, data)
 

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.amend import amend
-from chalicelib.domain.change import Change, Closing
+from chalicelib.domain.change import CallOutcome, Change, Closing
 from chalicelib.domain.emit import EVENT_BYTES_MAX, FULL_EVENTS_MAX, SUMMARY_MAX, bounded
 from chalicelib.domain.facts import Fact, Kind, State
 from chalicelib.domain.ids import event_id_of
+from chalicelib.domain.money import Money
+from chalicelib.domain.operation import MOVEMENT, Called, Operation, OperationKind, Origin
 from chalicelib.domain.payment import Closure, Entry, Payment
 from tests.builders import NOW, PAYMENT_ID, attempt_id, fact, money, opened, payment
 
@@ -148,6 +150,25 @@ def test_an_anomaly_is_in_the_timeline_with_what_was_asked() -> None:
             "amount": {"value": 1001, "currency": "EUR"},
         },
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "told_of"),
+    [(OperationKind.REFUND, money(400), "4.00 EUR"), (OperationKind.CANCELLATION, None, "10.00 EUR")],
+)
+def test_an_anomaly_of_an_operation_is_told_with_what_that_asked_for(
+    kind: OperationKind, asked: Money | None, told_of: str
+) -> None:
+    operation = Operation("op_1", kind, attempt_id(), asked, Origin.API, NOW)
+    odd = fact(MOVEMENT[kind], "r", State.SUCCEEDED, 5000, operation_id="op_1")
+    (entry,) = entries(told(told(opened_payment(), PAID, operations=(operation,)), odd), "anomaly")
+    assert f" of 50.00 EUR, but {told_of} was asked." in entry.summary
+
+
+def test_an_operation_without_an_amount_is_told_without_one() -> None:
+    operation = Operation("op_1", OperationKind.CANCELLATION, attempt_id(), None, Origin.API, NOW)
+    known = told(told(opened_payment(), operations=(operation,)), outcomes=(CallOutcome("op_1", Called.ANSWERED),))
+    assert entries(known, "operation")[-1].summary == "The cancellation succeeded."
 
 
 def test_an_anomaly_without_an_amount_has_none_in_the_timeline() -> None:

@@ -1,0 +1,361 @@
+"""Which PSP is tried next, and when none is: promise 1, rule by rule."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.contracts.connector import CheckoutOrder
+from chalicelib.domain.amend import amend
+from chalicelib.domain.change import Change
+from chalicelib.domain.errors import InProgress, Invalid, StorageFault
+from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
+from chalicelib.domain.operation import Called, Operation, OperationKind, Origin
+from chalicelib.domain.payment import Closure, Entry, Payment
+from chalicelib.routing.plan import Candidate
+from chalicelib.services.kinds import CONNECTION, PAYMENT, ROUTE, connection_key, route_key
+from tests.builders import NOW, PAYMENT_ID, money
+from tests.psp import ANSWER, DECLINE, FRAUD, HARD, LOST, NOT_SENT, SILENT, SimulatedPsp
+from tests.services.histories import attempts, connections, declines
+from tests.world import World
+
+TAKEN_OVER = r"^Another call with this Idempotency-Key has taken it over; ask again soon\.$"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+class Killed(BaseException):
+    """The process ends in the middle of a call."""
+
+
+def during_the_call(world: World, do: Any, says: str = SILENT, name: str = "psp-1") -> None:
+    """While the call to open at a PSP runs, something else happens to the payment; then the PSP says this."""
+
+    def script(order: CheckoutOrder) -> str:
+        do(order)
+        return says
+
+    world.psps[name].script = script
+
+
+def changed(world: World, change: Change) -> None:
+    """Another call's commit."""
+    stored = world.store.get(PAYMENT, PAYMENT_ID)
+    world.store.put(PAYMENT, amend(stored.value, change, world.clock.now()), expect=stored.version)
+
+
+def entries(payment: Payment, kind: str) -> list[Entry]:
+    return [entry for entry in payment.timeline if entry.kind == kind]
+
+
+@pytest.mark.parametrize(
+    ("said", "tried"),
+    [
+        (ANSWER, ["psp-1"]),
+        (NOT_SENT, ["psp-1", "psp-2"]),
+        (DECLINE, ["psp-1", "psp-2"]),
+        (HARD, ["psp-1", "psp-2"]),
+        (FRAUD, ["psp-1"]),
+        (SILENT, ["psp-1", "psp-2"]),
+        (LOST, ["psp-1", "psp-2"]),
+    ],
+)
+def test_the_next_psp_is_tried_where_no_money_can_come_of_the_first_and_fraud_is_not_suspected(
+    world: World, said: str, tried: list[str]
+) -> None:
+    declines(world, "psp-1", how=said)
+    assert connections(world, world.open().payment) == tried
+
+
+@pytest.mark.parametrize(("said", "sealed"), [(SILENT, True), (NOT_SENT, False), (DECLINE, False)])
+def test_only_what_is_in_doubt_is_sealed(world: World, said: str, sealed: bool) -> None:
+    declines(world, "psp-1", how=said)
+    payment = world.open().payment
+    assert [one.closed for one in payment.attempts] == [Closure.SEALED if sealed else None, None]
+    told = [entry for entry in payment.timeline if entry.data.get("outcome") == "sealed"]
+    text = "psp-1 is sealed: its page is never shown to the shopper, and it is closed at the PSP."
+    entry = Entry(NOW, "psp_call", text, {"attempt_id": payment.attempts[0].id, "outcome": "sealed"})
+    assert told == ([entry] if sealed else [])
+
+
+def test_the_timeline_tells_of_the_next_psp(world: World) -> None:
+    declines(world, "psp-1")
+    payment = world.open().payment
+    assert entries(payment, "routing")[-1] == Entry(
+        NOW, "routing", "The next PSP of the route is psp-2.", {"connection_id": "psp-2"}
+    )
+
+
+def test_the_next_attempt_is_numbered_on_and_begins_now(world: World) -> None:
+    during_the_call(world, lambda order: world.clock.forward(3), NOT_SENT)
+    first, second = world.open().payment.attempts
+    assert (first.id[-3:], second.id[-3:]) == ("_01", "_02")
+    assert (second.connection_id, second.connector, second.started_at) == (
+        "psp-2",
+        "simulated",
+        NOW + timedelta(seconds=3),
+    )
+    assert (first.return_url, second.return_url) == (None, None)
+
+
+def test_the_claim_is_held_for_another_minute_with_each_psp(world: World) -> None:
+    seen: list[object] = []
+    during_the_call(world, lambda order: world.clock.forward(30), NOT_SENT)
+    during_the_call(
+        world,
+        lambda order: seen.append(world.payment(PAYMENT_ID).claim.lease_until),
+        name="psp-2",
+    )
+    world.open()
+    assert seen[0] == NOW + timedelta(seconds=90)
+
+
+def disable(world: World, name: str) -> None:
+    stored = world.store.get(CONNECTION, connection_key("default", name))
+    world.store.put(CONNECTION, replace(stored.value, enabled=False, version=2), expect=stored.version)
+    world.configuration.forget()
+
+
+def test_a_psp_that_was_switched_off_meanwhile_is_passed_over(tmp_path: Path) -> None:
+    world = World(tmp_path, psps={name: SimulatedPsp(name) for name in ("psp-1", "psp-2", "psp-3")})
+    during_the_call(world, lambda order: disable(world, "psp-2"), NOT_SENT)
+    assert connections(world, world.open().payment) == ["psp-1", "psp-3"]
+
+
+def test_a_route_that_names_a_psp_twice_tries_it_once(world: World) -> None:
+    stored = world.store.get(ROUTE, route_key("default", "default"))
+    document = {**stored.value.document, "otherwise": {"use": ["psp-1", "psp-1", "psp-2"]}}
+    world.store.put(ROUTE, replace(stored.value, document=document), expect=stored.version)
+    declines(world, "psp-1")
+    assert connections(world, world.open().payment) == ["psp-1", "psp-2"]
+
+
+def test_ten_psps_are_tried_at_most(tmp_path: Path) -> None:
+    names = [f"psp-{number}" for number in range(1, 13)]
+    world = World(tmp_path, psps={name: SimulatedPsp(name) for name in names})
+    declines(world, *names)
+    payment = world.open().payment
+    for number in range(11, 13):
+        with pytest.raises(Exception, match=r".") as refused:
+            world.retry(payment.id, f"r{number}", connection_id=f"psp-{number}")
+        assert type(refused.value).__name__ == "Conflict"
+    assert len(world.payment(payment.id).attempts) == 10
+
+
+CANCELLATION = Operation("op_1", OperationKind.CANCELLATION, "", None, Origin.API, NOW, called=Called.STARTED)
+
+
+@pytest.mark.parametrize(
+    ("changes", "goes_on"),
+    [
+        ({}, False),
+        ({"called": Called.ANSWERED}, False),
+        ({"origin": Origin.PSP, "called": Called.ANSWERED}, True),
+        ({"origin": Origin.POLICY}, True),
+        ({"kind": OperationKind.REFUND, "amount": money(1)}, True),
+        ({"called": Called.REFUSED}, True),
+    ],
+)
+def test_once_the_merchant_gave_the_payment_up_no_other_psp_is_tried(
+    world: World, changes: dict[str, Any], goes_on: bool
+) -> None:
+    def cancel(order: CheckoutOrder) -> None:
+        operation = replace(CANCELLATION, attempt_id=order.attempt_id, **changes)
+        changed(world, Change(operations=(operation,)))
+
+    during_the_call(world, cancel, NOT_SENT)
+    assert len(connections(world, world.open().payment)) == (2 if goes_on else 1)
+
+
+def said(kind: Kind, id: str, state: State, value: int | None = None, **more: Any) -> Any:
+    """A webhook tells so while the call runs."""
+    amount = None if value is None else money(value)
+    return lambda order: Fact(order.attempt_id, kind, id, state, amount, **more)
+
+
+FRAUDULENT = Decline(DeclineClass.FRAUD, "fraud")
+SOFT = Decline(DeclineClass.SOFT, "declined")
+
+
+@pytest.mark.parametrize(
+    ("fact", "goes_on"),
+    [
+        (said(Kind.CHECKOUT, "s", State.OPEN), True),
+        (said(Kind.TRY, "t", State.PENDING), False),
+        (said(Kind.TRY, "t", State.DECLINED, decline=SOFT), False),
+        (said(Kind.TRY, "t", State.DECLINED, decline=FRAUDULENT), False),
+        (said(Kind.CAPTURE, "p", State.SUCCEEDED, 1000), False),
+        (said(Kind.CAPTURE, "p", State.SUCCEEDED, 1001), False),
+        (said(Kind.AUTHORIZATION, "p", State.SUCCEEDED, 1000), False),
+        (said(Kind.CHECKOUT, "s", State.EXPIRED), False),
+        (said(Kind.CHECKOUT, "s", State.CANCELLED), False),
+        (said(Kind.CHECKOUT, "s", State.FAILED), True),
+    ],
+)
+def test_what_a_webhook_told_meanwhile_decides_too(world: World, fact: Any, goes_on: bool) -> None:
+    """A page that a shopper has used, or that ended, is no page to seal."""
+    during_the_call(world, lambda order: changed(world, Change(facts=(fact(order),))))
+    assert len(connections(world, world.open().payment)) == (2 if goes_on else 1)
+
+
+def test_a_suspicion_of_fraud_at_any_psp_ends_the_chain(tmp_path: Path) -> None:
+    world = World(tmp_path, psps={name: SimulatedPsp(name) for name in ("psp-1", "psp-2", "psp-3")})
+    declines(world, "psp-1")
+    suspicion = said(Kind.TRY, "t", State.DECLINED, decline=FRAUDULENT)
+
+    def tell(order: CheckoutOrder) -> None:
+        first = world.payment(PAYMENT_ID).attempts[0]
+        changed(world, Change(facts=(replace(suspicion(order), attempt_id=first.id),)))
+
+    during_the_call(world, tell, NOT_SENT, "psp-2")
+    assert connections(world, world.open().payment) == ["psp-1", "psp-2"]
+
+
+@pytest.mark.parametrize(("budget_s", "calls"), [(9.9, 1), (60, 2)])
+def test_eight_seconds_are_kept_for_the_next_psp(tmp_path: Path, budget_s: float, calls: int) -> None:
+    """An unanswered call is made once more only beyond them; at the last PSP nothing need be kept."""
+    world = World(tmp_path, checkout_budget_s=budget_s)
+    declines(world, "psp-1", "psp-2", how=SILENT)
+    world.open()
+    assert [len(psp.opened) for psp in world.psps.values()] == [calls, 2]
+
+
+def take_over(world: World) -> None:
+    """The lease runs out, and a repeat of the call is made."""
+    world.psps["psp-1"].script = lambda order: ANSWER
+    world.clock.forward(61)
+    world.open()
+
+
+def test_who_finds_its_claim_taken_over_and_answered_gives_that_answer(world: World) -> None:
+    during_the_call(world, lambda order: take_over(world), NOT_SENT)
+    slow = world.open()
+    assert slow.rendered.status == 201
+    assert connections(world, slow.payment) == ["psp-1"]
+    assert attempts(world, slow.payment) == ["pending"], (
+        "its proof that nothing was sent proves nothing of the other call"
+    )
+    assert not slow.replayed
+
+
+def test_who_finds_its_claim_taken_over_and_still_running_is_told_to_ask_again(world: World) -> None:
+    def again(order: CheckoutOrder) -> None:
+        """The repeat is in its call while the first one comes back."""
+        world.psps["psp-1"].script = die
+        world.clock.forward(61)
+        with pytest.raises(Killed):
+            world.open()
+
+    def die(order: CheckoutOrder) -> str:
+        raise Killed
+
+    during_the_call(world, again, NOT_SENT)
+    with pytest.raises(InProgress, match=TAKEN_OVER) as busy:
+        world.open()
+    assert busy.value.retry_after_s == 1
+
+
+def test_a_key_that_was_used_for_something_else_is_refused(world: World) -> None:
+    world.open()
+    why = r"^This Idempotency-Key was used with another request; use a new key for a new one\.$"
+    with pytest.raises(Invalid, match=why):
+        world.open(fingerprint="other")
+
+
+@pytest.mark.parametrize(("after_s", "runs"), [(59, True), (60, False)])
+def test_a_call_runs_for_a_minute_at_most(world: World, after_s: float, runs: bool) -> None:
+    crash(world)
+    world.clock.forward(after_s)
+    if runs:
+        why = r"^The first call with this Idempotency-Key is still running; ask again soon\.$"
+        with pytest.raises(InProgress, match=why) as busy:
+            world.open()
+        assert busy.value.retry_after_s == 1
+    else:
+        assert world.open().rendered.status == 201
+
+
+def crash(world: World, says: str = ANSWER) -> Payment:
+    """The process dies in the first call; the next call is answered so."""
+
+    def die(order: CheckoutOrder) -> str:
+        world.psps["psp-1"].script = lambda order: says
+        raise Killed
+
+    world.psps["psp-1"].script = die
+    with pytest.raises(Killed):
+        world.open()
+    return world.payment(PAYMENT_ID)
+
+
+def test_a_repeat_after_a_crash_is_remembered_as_a_call(world: World) -> None:
+    """Absence is proven only long after the last one."""
+    crash(world)
+    world.clock.forward(61)
+    (attempt,) = world.open().payment.attempts
+    assert attempt.called_at == NOW + timedelta(seconds=61)
+
+
+def test_after_a_crash_the_call_is_made_again_only_while_its_key_lives(world: World) -> None:
+    world.offer("psp-1", key_lives_s={"open": 122})
+    crash(world)
+    world.clock.forward(61)
+    answer = world.open(route="default")
+    assert (answer.rendered.status, attempts(world, answer.payment)) == (202, ["unknown"])
+    assert world.psps["psp-1"].opened == []
+
+
+def test_after_a_crash_what_is_known_by_now_is_the_answer(world: World) -> None:
+    payment = crash(world)
+    changed(world, Change(facts=(Fact(payment.attempts[0].id, Kind.CAPTURE, "p", State.SUCCEEDED, money()),)))
+    world.clock.forward(61)
+    answer = world.open()
+    assert (answer.rendered.status, answer.replayed) == (201, False)
+    assert world.psps["psp-1"].opened == []
+    assert world.open().replayed
+
+
+def test_in_doubt_each_repeat_is_a_new_answer_until_it_is_settled(world: World) -> None:
+    declines(world, "psp-1", "psp-2", how=SILENT)
+    first, again = world.open(), world.open()
+    assert [(one.rendered.status, one.replayed) for one in (first, again)] == [(202, False), (202, False)]
+    assert first.payment.claim.lease_until is None
+    world.settle(11)
+    settled = world.open()
+    assert (settled.rendered.status, settled.replayed) == (201, True)
+
+
+def test_a_connection_that_is_gone_or_can_not_be_read_is_no_candidate(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    able = world.try_chain.candidate("default", "psp-1")
+    assert (able.connection_id, able.usable, able.fault) == ("psp-1", True, None)
+    assert able.capabilities is not None
+    assert world.try_chain.candidate("default", "psp-9") == Candidate("psp-9", False, None)
+    world.configuration.forget()
+    fault, read = StorageFault("down"), world.store.get
+
+    def away(kind: object, id: str) -> object:
+        if kind is CONNECTION:
+            raise fault
+        return read(kind, id)
+
+    world.store.get = away
+    with caplog.at_level(logging.ERROR, "paymentserver.checkout"):
+        assert world.try_chain.candidate("default", "psp-1") == Candidate("psp-1", False, None, fault)
+    (record,) = caplog.records
+    assert record.message == "connection unusable"
+    assert record.fields == {"connection_id": "psp-1", "detail": "down"}  # type: ignore[attr-defined]
+
+
+def test_a_disabled_connection_is_not_usable(world: World) -> None:
+    disable(world, "psp-1")
+    assert not world.try_chain.candidate("default", "psp-1").usable
