@@ -20,7 +20,7 @@ PAYMENT = payment_id_of("default", "a-key")
 
 def test_ids_never_change_from_one_version_to_the_next() -> None:
     assert {
-        "payment": PAYMENT,
+        "payment": payment_id_of("default", "a-key"),
         "attempt": attempt_id_of(PAYMENT, 1),
         "tenth attempt": attempt_id_of(PAYMENT, 10),
         "operation": operation_id_of(PAYMENT, "c1"),
