@@ -154,12 +154,23 @@ def test_no_page_is_shown_once_the_payment_is_paid_or_its_page_ended(more: Fact)
     assert shown(after(more, found=(Found(attempt_id(), "s", page()),)))["next_action"] is None
 
 
-def test_no_page_is_shown_of_an_attempt_of_which_it_is_not_known_whether_it_opened() -> None:
-    """Another attempt keeps the payment pending."""
-    unanswered = fact(Kind.OPEN, attempt_id(), State.UNANSWERED)
-    facts = (replace(unanswered, attempt_id=attempt_id(2), id=attempt_id(2)), opened())
-    known = amend(payment(2), Change(facts=facts), NOW)
-    assert shown(known)["next_action"] is None
+@pytest.mark.parametrize(
+    "newer",
+    [
+        fact(Kind.OPEN, attempt_id(2), State.STARTED, number=2),
+        fact(Kind.CHECKOUT, "s2", State.EXPIRED, number=2),
+    ],
+)
+def test_an_earlier_page_is_shown_while_the_newer_attempt_has_none_to_pay_on(newer: Fact) -> None:
+    pages = tuple(
+        Found(attempt_id(number), f"s{number}", replace(page(), url=f"https://{number}")) for number in (1, 2)
+    )
+    found = pages if newer.kind is Kind.CHECKOUT else pages[:1]
+    assert shown(after(newer, start=payment(2), found=found))["next_action"]["url"] == "https://1"  # type: ignore[index]
+
+
+def test_a_page_that_is_not_known_is_not_shown() -> None:
+    assert shown(after())["next_action"] is None
 
 
 def test_disputes_are_shown_with_what_the_psp_says_of_them() -> None:
