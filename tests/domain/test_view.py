@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from chalicelib.domain.amend import amend
-from chalicelib.domain.change import CallOutcome, Change, Closing, Found
+from chalicelib.domain.change import Change, Closing, Found
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
 from chalicelib.domain.fold import fold
-from chalicelib.domain.operation import OPERATOR, Called, Operation, OperationKind, Origin
+from chalicelib.domain.operation import Operation, OperationKind, Origin
 from chalicelib.domain.payment import Address, Closure, Considered, Customer, Decision, NextAction, Payment
-from chalicelib.domain.view import address_view, decline_of, operation_view, route_of, text_of, thin_view_of, view_of
+from chalicelib.domain.view import address_view, decline_of, route_of, text_of, thin_view_of, view_of
 from tests.builders import NOW, PAYMENT_ID, attempt_id, fact, money, opened, page, payment
 
 AT = "2026-03-01T12:00:00.000000Z"
@@ -218,66 +218,6 @@ def test_an_attempt_tells_why_it_was_declined_last(facts: tuple[Fact, ...], decl
 def test_a_decline_is_shown_in_the_words_of_both() -> None:
     (attempt,) = shown(after(fact(Kind.TRY, "t", State.DECLINED, decline=SOFT)))["attempts"]  # type: ignore[misc]
     assert attempt["decline"] == {"class": "soft", "code": "declined", "psp_code": "05", "message": "Ask your bank."}
-
-
-def operation_shown(known: Payment) -> dict[str, object]:
-    return operation_view(known.operations[0], fold(known))
-
-
-def test_an_operation_as_it_is_shown() -> None:
-    settled = fact(Kind.REFUND, "r-1", State.SUCCEEDED, 400, operation_id="op_1")
-    assert operation_shown(after(PAID, settled, operations=(REFUND,))) == {
-        "id": "op_1",
-        "kind": "refund",
-        "status": "succeeded",
-        "amount": {"value": 400, "currency": "EUR"},
-        "attempt_id": attempt_id(),
-        "origin": "api",
-        "reason": "returned",
-        "decline": None,
-        "psp_reference": "r-1",
-        "created_at": AT,
-    }
-
-
-def test_a_cancellation_of_what_holds_nothing_has_no_amount() -> None:
-    given_up = replace(REFUND, kind=OperationKind.CANCELLATION, amount=None)
-    assert operation_shown(after(operations=(given_up,)))["amount"] is None
-
-
-@pytest.mark.parametrize(
-    ("called", "facts", "shows"),
-    [
-        (Called.REFUSED, (), True),
-        (Called.REFUSED, (fact(Kind.REFUND, "r", State.SUCCEEDED, 400, operation_id="op_1"),), False),
-    ],
-)
-def test_an_operations_decline_is_shown_while_it_failed(called: Called, facts: tuple[Fact, ...], shows: bool) -> None:
-    known = after(PAID, *facts, operations=(REFUND,), outcomes=(CallOutcome("op_1", called, HARD),))
-    decline = {"class": "hard", "code": "stolen_card", "psp_code": "", "message": ""}
-    assert operation_shown(known)["decline"] == (decline if shows else None)
-
-
-@pytest.mark.parametrize(
-    ("facts", "reference"),
-    [
-        ((), None),
-        ((fact(Kind.REFUND, f"{OPERATOR}op_1", State.SUCCEEDED, 400, operation_id="op_1"),), None),
-        ((fact(Kind.REFUND, "r", State.SUCCEEDED, 400, operation_id="op_1", number=2),), None),
-        (
-            (
-                fact(Kind.REFUND, "r", State.FAILED, 400, operation_id="op_1"),
-                fact(Kind.REFUND, "s", State.SUCCEEDED, 400, operation_id="op_1"),
-            ),
-            "s",
-        ),
-    ],
-)
-def test_the_psps_own_name_of_an_operation_is_its_last_movements(
-    facts: tuple[Fact, ...], reference: str | None
-) -> None:
-    start = payment(2)
-    assert operation_shown(after(PAID, *facts, start=start, operations=(REFUND,)))["psp_reference"] == reference
 
 
 @pytest.mark.parametrize(

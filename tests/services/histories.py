@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
+from chalicelib.contracts.connector import CheckoutOrder
+from chalicelib.domain.amend import amend
+from chalicelib.domain.change import Change
 from chalicelib.domain.fold import Amounts, fold
 from chalicelib.domain.operation import OperationKind
 from chalicelib.domain.payment import CaptureMode, Payment, Status
 from chalicelib.services.kinds import PAYMENT
 from chalicelib.services.turns import Answer
+from tests.builders import PAYMENT_ID
 from tests.psp import DECLINE, SILENT
 from tests.world import World
 
@@ -129,3 +134,21 @@ def shown(answer: Answer) -> Any:
 def queue_of_operators(world: World) -> list[str]:
     """Ids of the payments that wait for an operator."""
     return [one.value.id for one in world.store.find(PAYMENT, "attention", "default").items]
+
+
+def during_the_call(
+    world: World, do: Callable[[CheckoutOrder], object], says: str = SILENT, name: str = "psp-1"
+) -> None:
+    """While the call to open at a PSP runs, something else happens to the payment; then the PSP says this."""
+
+    def script(order: CheckoutOrder) -> str:
+        do(order)
+        return says
+
+    world.psps[name].script = script
+
+
+def changed(world: World, change: Change) -> None:
+    """Another call commits this to the payment that `open` makes."""
+    stored = world.store.get(PAYMENT, PAYMENT_ID)
+    world.store.put(PAYMENT, amend(stored.value, change, world.clock.now()), expect=stored.version)

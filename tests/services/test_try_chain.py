@@ -11,45 +11,22 @@ from typing import Any
 import pytest
 
 from chalicelib.contracts.connector import CheckoutOrder
-from chalicelib.domain.amend import amend
 from chalicelib.domain.change import Change
-from chalicelib.domain.errors import InProgress, Invalid, StorageFault
+from chalicelib.domain.errors import StorageFault
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
 from chalicelib.domain.operation import Called, Operation, OperationKind, Origin
 from chalicelib.domain.payment import Closure, Entry, Payment
 from chalicelib.routing.plan import Candidate
-from chalicelib.services.kinds import CONNECTION, PAYMENT, ROUTE, connection_key, route_key
+from chalicelib.services.kinds import CONNECTION, ROUTE, connection_key, route_key
 from tests.builders import NOW, PAYMENT_ID, money
 from tests.psp import ANSWER, DECLINE, FRAUD, HARD, LOST, NOT_SENT, SILENT, SimulatedPsp
-from tests.services.histories import attempts, connections, declines
+from tests.services.histories import changed, connections, declines, during_the_call
 from tests.world import World
-
-TAKEN_OVER = r"^Another call with this Idempotency-Key has taken it over; ask again soon\.$"
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return World(tmp_path)
-
-
-class Killed(BaseException):
-    """The process ends in the middle of a call."""
-
-
-def during_the_call(world: World, do: Any, says: str = SILENT, name: str = "psp-1") -> None:
-    """While the call to open at a PSP runs, something else happens to the payment; then the PSP says this."""
-
-    def script(order: CheckoutOrder) -> str:
-        do(order)
-        return says
-
-    world.psps[name].script = script
-
-
-def changed(world: World, change: Change) -> None:
-    """Another call's commit."""
-    stored = world.store.get(PAYMENT, PAYMENT_ID)
-    world.store.put(PAYMENT, amend(stored.value, change, world.clock.now()), expect=stored.version)
 
 
 def entries(payment: Payment, kind: str) -> list[Entry]:
@@ -104,18 +81,6 @@ def test_the_next_attempt_is_numbered_on_and_begins_now(world: World) -> None:
         NOW + timedelta(seconds=3),
     )
     assert (first.return_url, second.return_url) == (None, None)
-
-
-def test_the_claim_is_held_for_another_minute_with_each_psp(world: World) -> None:
-    seen: list[object] = []
-    during_the_call(world, lambda order: world.clock.forward(30), NOT_SENT)
-    during_the_call(
-        world,
-        lambda order: seen.append(world.payment(PAYMENT_ID).claim.lease_until),
-        name="psp-2",
-    )
-    world.open()
-    assert seen[0] == NOW + timedelta(seconds=90)
 
 
 def disable(world: World, name: str) -> None:
@@ -226,111 +191,6 @@ def test_eight_seconds_are_kept_for_the_next_psp(tmp_path: Path, budget_s: float
     declines(world, "psp-1", "psp-2", how=SILENT)
     world.open()
     assert [len(psp.opened) for psp in world.psps.values()] == [calls, 2]
-
-
-def take_over(world: World) -> None:
-    """The lease runs out, and a repeat of the call is made."""
-    world.psps["psp-1"].script = lambda order: ANSWER
-    world.clock.forward(61)
-    world.open()
-
-
-def test_who_finds_its_claim_taken_over_and_answered_gives_that_answer(world: World) -> None:
-    during_the_call(world, lambda order: take_over(world), NOT_SENT)
-    slow = world.open()
-    assert slow.rendered.status == 201
-    assert connections(world, slow.payment) == ["psp-1"]
-    assert attempts(world, slow.payment) == ["pending"], (
-        "its proof that nothing was sent proves nothing of the other call"
-    )
-    assert not slow.replayed
-
-
-def test_who_finds_its_claim_taken_over_and_still_running_is_told_to_ask_again(world: World) -> None:
-    def again(order: CheckoutOrder) -> None:
-        """The repeat is in its call while the first one comes back."""
-        world.psps["psp-1"].script = die
-        world.clock.forward(61)
-        with pytest.raises(Killed):
-            world.open()
-
-    def die(order: CheckoutOrder) -> str:
-        raise Killed
-
-    during_the_call(world, again, NOT_SENT)
-    with pytest.raises(InProgress, match=TAKEN_OVER) as busy:
-        world.open()
-    assert busy.value.retry_after_s == 1
-
-
-def test_a_key_that_was_used_for_something_else_is_refused(world: World) -> None:
-    world.open()
-    why = r"^This Idempotency-Key was used with another request; use a new key for a new one\.$"
-    with pytest.raises(Invalid, match=why):
-        world.open(fingerprint="other")
-
-
-@pytest.mark.parametrize(("after_s", "runs"), [(59, True), (60, False)])
-def test_a_call_runs_for_a_minute_at_most(world: World, after_s: float, runs: bool) -> None:
-    crash(world)
-    world.clock.forward(after_s)
-    if runs:
-        why = r"^The first call with this Idempotency-Key is still running; ask again soon\.$"
-        with pytest.raises(InProgress, match=why) as busy:
-            world.open()
-        assert busy.value.retry_after_s == 1
-    else:
-        assert world.open().rendered.status == 201
-
-
-def crash(world: World, says: str = ANSWER) -> Payment:
-    """The process dies in the first call; the next call is answered so."""
-
-    def die(order: CheckoutOrder) -> str:
-        world.psps["psp-1"].script = lambda order: says
-        raise Killed
-
-    world.psps["psp-1"].script = die
-    with pytest.raises(Killed):
-        world.open()
-    return world.payment(PAYMENT_ID)
-
-
-def test_a_repeat_after_a_crash_is_remembered_as_a_call(world: World) -> None:
-    """Absence is proven only long after the last one."""
-    crash(world)
-    world.clock.forward(61)
-    (attempt,) = world.open().payment.attempts
-    assert attempt.called_at == NOW + timedelta(seconds=61)
-
-
-def test_after_a_crash_the_call_is_made_again_only_while_its_key_lives(world: World) -> None:
-    world.offer("psp-1", key_lives_s={"open": 122})
-    crash(world)
-    world.clock.forward(61)
-    answer = world.open(route="default")
-    assert (answer.rendered.status, attempts(world, answer.payment)) == (202, ["unknown"])
-    assert world.psps["psp-1"].opened == []
-
-
-def test_after_a_crash_what_is_known_by_now_is_the_answer(world: World) -> None:
-    payment = crash(world)
-    changed(world, Change(facts=(Fact(payment.attempts[0].id, Kind.CAPTURE, "p", State.SUCCEEDED, money()),)))
-    world.clock.forward(61)
-    answer = world.open()
-    assert (answer.rendered.status, answer.replayed) == (201, False)
-    assert world.psps["psp-1"].opened == []
-    assert world.open().replayed
-
-
-def test_in_doubt_each_repeat_is_a_new_answer_until_it_is_settled(world: World) -> None:
-    declines(world, "psp-1", "psp-2", how=SILENT)
-    first, again = world.open(), world.open()
-    assert [(one.rendered.status, one.replayed) for one in (first, again)] == [(202, False), (202, False)]
-    assert first.payment.claim.lease_until is None
-    world.settle(11)
-    settled = world.open()
-    assert (settled.rendered.status, settled.replayed) == (201, True)
 
 
 def test_a_connection_that_is_gone_or_can_not_be_read_is_no_candidate(
