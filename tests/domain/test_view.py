@@ -104,6 +104,7 @@ def test_a_decision_is_shown_with_all_it_was_made_from() -> None:
                 ],
             }
         ],
+        "explanation": None,
     }
 
 
