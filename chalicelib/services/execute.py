@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chalicelib import telemetry
 from chalicelib.contracts.connector import (
@@ -60,20 +60,26 @@ def execute(
     now = ports.clock.now()
     attempt = payment.attempt(operation.attempt_id)
     assert attempt is not None, "an operation names an attempt of its payment"
+    call: _Call | None = None
     try:
         live = configuration.connection(payment.merchant_id, attempt.connection_id)
+        call = _Call(ports, live, payment, attempt, operation, now)
         with telemetry.bind(connector=live.connector.name, payment_id=payment.id):
-            return _Call(ports, live, payment, attempt, operation, now).make(first=first)
+            return call.make(first=first)
     except (CallFailed, NotFound, PaymentServerError) as error:
-        return put_off(now, operation, attempt, error.detail)
+        problem = error.detail
     except Exception as error:  # a connector's mistake after a money call leaves the outcome unknown
         log.exception("an operation could not be carried out")
-        return put_off(now, operation, attempt, type(error).__name__)
+        problem = type(error).__name__
+    called_at = now if call is not None and call.was_made else None
+    return put_off(now, operation, attempt, problem, called_at)
 
 
-def put_off(now: datetime, operation: Operation, attempt: Attempt, problem: str) -> Change:
-    """Nothing is known: a call that may have been made is unanswered. It is told of once."""
-    outcomes = () if operation.called is Called.PLANNED else (CallOutcome(operation.id, Called.UNANSWERED, at=now),)
+def put_off(now: datetime, operation: Operation, attempt: Attempt, problem: str, called_at: datetime | None) -> Change:
+    """Nothing is known: a call that may have been made is unanswered. It is told of once. `called_at` is None where the PSP
+    was only to be read: a question that failed does not put off the day on which silence proves something."""
+    unanswered = CallOutcome(operation.id, Called.UNANSWERED, at=called_at)
+    outcomes = () if operation.called is Called.PLANNED else (unanswered,)
     text = f"{attempt.connection_id} gave no usable answer to the {operation.kind} ({problem})."
     entries = () if operation.unreached else (entry_of(now, operation, attempt, text),)
     return Change(outcomes=outcomes, asked=(asked_of(operation, reached=False),), entries=entries)
@@ -103,6 +109,7 @@ class _Call:
         self._ports, self._live, self._payment = ports, live, payment
         self._attempt, self._operation, self._now = attempt, operation, now
         self._deadline = Deadline(BUDGET_S)
+        self.was_made = False
 
     def make(self, *, first: bool) -> Change:
         if first:
@@ -112,8 +119,7 @@ class _Call:
             return read + self._outcome(Called.ANSWERED)
         if self._repeatable():
             return read + self._called(first=False)
-        called_at = self._operation.called_at or self._operation.created_at
-        proven = (self._now - called_at).total_seconds() >= ABSENT_AFTER_S
+        proven = (self._now - self._last_called_at()).total_seconds() >= ABSENT_AFTER_S
         if self._live.connector.capabilities.names_operations and proven:
             text = f"{self._attempt.connection_id} knows nothing of the {self._operation.kind}: it never happened."
             return read + self._outcome(Called.ABSENT, text=text)
@@ -121,6 +127,7 @@ class _Call:
 
     def _called(self, *, first: bool) -> Change:
         operation = self._operation
+        self.was_made = True
         try:
             said = self._ports.driver.converse(self._conversation(self._live.connector), self._deadline)
         except NotSent as error:
@@ -162,9 +169,17 @@ class _Call:
         return bool(facts_about(self._operation, fold(known).sound))
 
     def _repeatable(self) -> bool:
+        return self._now < self._repeatable_until()
+
+    def _repeatable_until(self) -> datetime:
         name = PSP_OPERATION[self._operation.kind]
         lives_s = self._live.connector.capabilities.key_lives_s.get(name, 0)
-        return (self._now - self._operation.created_at).total_seconds() < lives_s / 2
+        return self._operation.created_at + timedelta(seconds=lives_s / 2)
+
+    def _last_called_at(self) -> datetime:
+        """The latest time at which it may have been called: a repeat that a crash cut off has left no trace."""
+        known = self._operation.called_at or self._operation.created_at
+        return max(known, self._repeatable_until())
 
     def _outcome(self, called: Called, decline: Decline | None = None, text: str = "") -> Change:
         operation = self._operation

@@ -150,7 +150,7 @@ BUGS = (
         (
             Edit(
                 "services/execute.py",
-                "return (self._now - self._operation.created_at).total_seconds() < lives_s / 2",
+                "return self._now < self._repeatable_until()",
                 "return True",
             ),
         ),

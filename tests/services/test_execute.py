@@ -99,10 +99,11 @@ def came_to(called: Called, decline: Decline | None = None, text: str = "", *fac
     )
 
 
-def put_off(detail: str, kind: str = "refund", after_s: float = 0) -> Change:
+def put_off(detail: str, kind: str = "refund", after_s: float = 0, *, called: bool = True) -> Change:
     """Nothing is known: it may have been done."""
+    at = NOW + timedelta(seconds=after_s) if called else None
     return Change(
-        outcomes=(CallOutcome("op_1", Called.UNANSWERED, at=NOW + timedelta(seconds=after_s)),),
+        outcomes=(CallOutcome("op_1", Called.UNANSWERED, at=at),),
         asked=(Asked("op_1", False, 2),),
         entries=told(f"psp-1 gave no usable answer to the {kind} ({detail}).", after_s),
     )
@@ -149,7 +150,7 @@ def test_without_an_answer_nothing_is_known(executing: Executing, said: Exceptio
 
 
 def test_a_connection_that_is_gone_leaves_the_outcome_unknown(executing: Executing) -> None:
-    assert executing(of=NEVER_UNREACHED, fault=NotFound("no connection")) == put_off("no connection")
+    assert executing(of=NEVER_UNREACHED, fault=NotFound("no connection")) == put_off("no connection", called=False)
 
 
 def test_a_connectors_mistake_leaves_the_outcome_unknown(
@@ -209,7 +210,7 @@ def test_a_repeat_reads_first_and_is_not_made_where_the_psp_tells_of_it(executin
 
 def test_a_repeat_needs_the_psps_own_reference(executing: Executing) -> None:
     why = "the PSP's own reference is not known yet"
-    assert executing(first=False, of=NEVER_UNREACHED, reference=None) == put_off(why)
+    assert executing(first=False, of=NEVER_UNREACHED, reference=None) == put_off(why, called=False)
 
 
 OTHERS: Sequence[Fact] = (
@@ -274,3 +275,19 @@ def test_what_the_psp_does_not_know_long_after_the_last_call_never_happened(
     )
     text = "psp-1 knows nothing of the refund: it never happened." if absent else ""
     assert change == came_to(Called.ABSENT if absent else Called.UNANSWERED, None, text, PAID, after_s=after_s)
+
+
+@pytest.mark.parametrize(("after_s", "absent"), [(60 + 899, False), (60 + 900, True)])
+def test_a_repeat_that_a_crash_cut_off_counts_as_the_last_call(
+    executing: Executing, after_s: float, absent: bool
+) -> None:
+    """It leaves no trace, so it may have been made as long as the key lived."""
+    change = executing(
+        (PAID,), first=False, of=replace(REFUND, called_at=None), after_s=after_s, key_lives_s={"refund": 120}
+    )
+    assert change.outcomes == (CallOutcome("op_1", Called.ABSENT if absent else Called.UNANSWERED),)
+
+
+def test_a_question_that_fails_puts_off_no_proof_of_absence(executing: Executing) -> None:
+    change = executing(ReadFailed("status 503"), first=False, of=NEVER_UNREACHED, key_lives_s={})
+    assert change == put_off("status 503", called=False)

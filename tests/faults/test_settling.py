@@ -1,0 +1,118 @@
+"""How soon doubt ends: a PSP falls silent in the middle of calls, stays away for a while, and comes back.
+
+The clock is simulated, the services and their schedules are the real ones. What a PSP can be asked about is settled, nearly
+always within five minutes of its return; what it can not be asked about ends with its page's time, and is shown to an
+operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from chalicelib.domain.fold import fold
+from chalicelib.domain.operation import OperationKind, OperationStatus
+from chalicelib.domain.payment import CaptureMode, Payment, Status
+from tests.psp import ANSWER, LOST, SILENT
+from tests.world import World
+
+STEP_S = 20
+OUTAGE_MAX_S = 2 * 3600
+SOON_S = 300
+ASKABLE = {
+    "names what it did and remembers keys": {},
+    "remembers keys alone": {"looks_up_references": False},
+    "can be looked up, but remembers no keys": {"key_lives_s": {}},
+}
+
+
+@dataclass
+class Doubt:
+    """One payment in doubt, and how long after the PSP's return it was settled."""
+
+    payment_id: str
+    settled_after_s: int | None = None
+
+
+def in_doubt(payment: Payment) -> bool:
+    folded = fold(payment)
+    unsure = (OperationStatus.UNKNOWN,)
+    return folded.status is Status.UNKNOWN or any(status in unsure for status in folded.operations.values())
+
+
+def doubted(world: World, number: int, chance: Random) -> Doubt:
+    """A checkout, a capture, a refund or a cancellation that got no answer; the PSP had done it or had not."""
+    key, psp = f"order-{number}", world.psps["psp-1"]
+    what = chance.choice(["open", "capture", "refund", "cancel"])
+    said = chance.choice([SILENT, LOST])
+    if what == "open":
+        psp.script = lambda order: said
+        payment = world.open(key, route="careful").payment
+        psp.script = lambda order: ANSWER
+        return Doubt(payment.id)
+    mode = CaptureMode.AUTOMATIC if what == "refund" else CaptureMode.MANUAL
+    payment = world.open(key, route="careful", capture=mode).payment
+    attempt_id = payment.attempts[0].id
+    psp.pay(attempt_id)
+    world.webhook("psp-1", attempt_id)
+    world.settle()
+    psp.plan = lambda kind, order: said
+    kinds = {"capture": OperationKind.CAPTURE, "refund": OperationKind.REFUND, "cancel": OperationKind.CANCELLATION}
+    world.do(kinds[what], payment.id, f"{key}-op")
+    psp.plan = lambda kind, order: ANSWER
+    return Doubt(payment.id)
+
+
+def outages(world: World, chance: Random, count: int) -> Iterator[list[Doubt]]:
+    """Three payments come into doubt in each outage."""
+    for number in range(count):
+        doubts = [doubted(world, 3 * number + more, chance) for more in range(3)]
+        world.psps["psp-1"].can_read = False
+        world.psps["psp-1"].plan = lambda kind, order: LOST
+        away_s = chance.randrange(OUTAGE_MAX_S)
+        for _ in range(away_s // STEP_S):
+            world.settle(STEP_S)
+        world.psps["psp-1"].can_read = True
+        world.psps["psp-1"].plan = lambda kind, order: ANSWER
+        yield doubts
+
+
+@pytest.mark.parametrize("count", [6, pytest.param(100, marks=[pytest.mark.long, pytest.mark.timeout(900)])])
+@pytest.mark.parametrize("psp", ASKABLE)
+def test_doubt_ends_soon_after_the_psp_is_back(tmp_path: Path, psp: str, count: int) -> None:
+    world, chance = World(tmp_path), Random(psp)
+    world.offer("psp-1", **ASKABLE[psp])
+    world.route("careful", otherwise={"use": ["psp-1"]})
+    told: list[Doubt] = []
+    for doubts in outages(world, chance, count):
+        assert any(in_doubt(world.payment(one.payment_id)) for one in doubts), "nothing ended the doubt meanwhile"
+        for step in range(45):
+            for one in doubts:
+                if one.settled_after_s is None and not in_doubt(world.payment(one.payment_id)):
+                    one.settled_after_s = step * STEP_S
+            world.settle(STEP_S)
+        told += doubts
+    settled = [one.settled_after_s for one in told]
+    soon = sum(after_s is not None and after_s <= SOON_S for after_s in settled)
+    print(
+        f"{psp}: {len(told)} in doubt, {soon} settled within {SOON_S} s, the last after {max(filter(None, settled))} s"
+    )
+    assert None not in settled
+    assert soon >= 0.95 * len(told)
+
+
+def test_what_a_psp_can_not_be_asked_about_expires_and_is_shown_to_an_operator(tmp_path: Path) -> None:
+    world, chance = World(tmp_path), Random(1)
+    world.offer("psp-1", looks_up_references=False, key_lives_s={})
+    world.route("careful", otherwise={"use": ["psp-1"]})
+    world.psps["psp-1"].script = lambda order: chance.choice([SILENT, LOST])
+    opened = [world.open(f"order-{number}", route="careful").payment for number in range(20)]
+    assert all(in_doubt(world.payment(one.id)) for one in opened)
+    for _ in range(40):
+        world.settle(60)
+    ended = [world.payment(one.id) for one in opened]
+    assert {(fold(one).status, one.attention) for one in ended} == {(Status.EXPIRED, True)}
