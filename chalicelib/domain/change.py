@@ -18,12 +18,13 @@ from chalicelib.domain.payment import Attempt, Closure, Entry, NextAction, Resol
 @dataclass(frozen=True, slots=True)
 class Found:
     """What opening or looking an attempt up brought: the PSP's reference and the shopper's page. `called_at` is when the
-    call to open was made again, if it was."""
+    call to open was made again, if it was; `open_ms` how long the call took that brought the page."""
 
     attempt_id: str
     psp_reference: str | None = None
     action: NextAction | None = None
     called_at: datetime | None = None
+    open_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +91,12 @@ def attempts_after(known: tuple[Attempt, ...], change: Change, paid: Collection[
 
 
 def _with_found(attempt: Attempt, found: Found) -> Attempt:
-    """The first reference and page that were found stay; a closed attempt's page is never shown."""
+    """The first reference, page and measure that were found stay; a closed attempt's page is never shown."""
     reference = attempt.psp_reference or found.psp_reference
     action = attempt.action or (found.action if attempt.closed is None else None)
     times = [at for at in (attempt.called_at, found.called_at) if at is not None]
-    return replace(attempt, psp_reference=reference, action=action, called_at=max(times, default=None))
+    open_ms = found.open_ms if attempt.open_ms is None else attempt.open_ms
+    return replace(attempt, psp_reference=reference, action=action, called_at=max(times, default=None), open_ms=open_ms)
 
 
 def _with_closing(attempt: Attempt, closing: Closing) -> Attempt:

@@ -15,17 +15,16 @@ from chalicelib.domain.ids import event_id_of
 from chalicelib.domain.late import refused_of
 from chalicelib.domain.operation import Operation, OperationStatus, Origin
 from chalicelib.domain.payment import (
-    JOURNAL_MAX,
     TIMELINE_MAX,
     Attempt,
     Closure,
     Entry,
     Event,
-    JournalEntry,
     Payment,
     Status,
 )
 from chalicelib.domain.standing import Standing
+from chalicelib.domain.tally import journal_of
 from chalicelib.domain.view import operation_view, text_of, thin_view_of, view_of
 from chalicelib.domain.watch import MUST_SETTLE
 
@@ -95,6 +94,7 @@ def with_events(
         events += (_event_of(after, folded, type_, before.status, more, events, now),)
     watched = Watched(watched.attempts, tuple(_published(one, folded) for one in watched.operations))
     outbox = after.outbox + events
+    journal, counted = journal_of(before, after, folded, events)
     return replace(
         after,
         status=folded.status,
@@ -106,7 +106,8 @@ def with_events(
         timeline=bounded(after.timeline + tuple(entries)),
         sequence=after.sequence + len(events),
         outbox=outbox,
-        journal=(after.journal + tuple(_remembered(one, folded) for one in events))[-JOURNAL_MAX:],
+        journal=journal,
+        counted=counted,
     )
 
 
@@ -232,10 +233,6 @@ def _event_of(
         body["data"] = {"payment": thin, "previous_status": previous, "thin": True, **more}
         text = _json(body)
     return Event(event_id, sequence, type_, now, text, now + timedelta(seconds=OUTBOX_GRACE_S))
-
-
-def _remembered(event: Event, folded: Folded) -> JournalEntry:
-    return JournalEntry(event.id, event.sequence, event.type, event.time, folded.status, tuple(folded.amounts))
 
 
 def _json(body: dict[str, Any]) -> str:

@@ -159,7 +159,8 @@ class NextAction:
 class Attempt:
     """One PSP tried. `late` overrides the route's policy for money that comes after the attempt was given up.
     `return_url` is our own return link, where the connector needs it; it is kept so that a repeat is byte-identical.
-    `called_at`: when a call that may still be under way was made again; None for the first.
+    `called_at`: when a call that may still be under way was made again; None for the first. `open_ms`: how long it took to
+    open its page, the repeat of an unanswered call included.
 
     `phase`, `asked`, `unreached` and `ask_at` say when the PSP is asked next (domain.watch).
     """
@@ -174,6 +175,7 @@ class Attempt:
     late: str | None = None
     return_url: str | None = None
     called_at: datetime | None = None
+    open_ms: int | None = None
     phase: str = ""
     asked: int = 0
     unreached: int = 0
@@ -192,9 +194,20 @@ class Event:
     due_at: datetime
 
 
+Count = tuple[int, str, int]
+"""Position of an attempt, name of a counter (`domain.tally`), how many."""
+
+Stand = tuple[int, Status, bool]
+"""Where a payment counts in the statistics: position of its current attempt, status, whether it was ever authorized."""
+
+
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """The compact memory of an event, kept after it was delivered. `amounts` in the order of `domain.fold.Amounts`."""
+    """The compact memory of an event, kept after it was delivered. `amounts` in the order of `domain.fold.Amounts`.
+
+    What the statistics gain by it: the payment counts where it `stands` and no longer where it `stood`, which is None for
+    its first event; and its attempts' counters `moved`. The first event of a change tells of all of it.
+    """
 
     id: str
     sequence: int
@@ -202,6 +215,9 @@ class JournalEntry:
     time: datetime
     status: Status
     amounts: tuple[int, ...]
+    stood: Stand | None = None
+    stands: Stand | None = None
+    moved: tuple[Count, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +258,8 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """`status`, and the `reviews` (attempts whose money waits for an operator), are what was published last."""
+    """`status`, and the `reviews` (attempts whose money waits for an operator), are what was published last. `counted` are
+    its counters as of the newest journal entry: the sum of what all entries moved, those that are not kept included."""
 
     id: str
     merchant_id: str
@@ -260,6 +277,7 @@ class Payment:
     sequence: int = 0
     outbox: tuple[Event, ...] = ()
     journal: tuple[JournalEntry, ...] = ()
+    counted: tuple[Count, ...] = ()
     timeline: tuple[Entry, ...] = ()
     due_at: datetime | None = None
     attention: bool = False

@@ -63,6 +63,7 @@ def open_attempt(
     """
     order = reference_of(attempt, payment.order).checkout
     young = repeatable(live, attempt, ports.clock.now())
+    began_s = deadline.left_s()
     tries, before = 0, 0 if attempt.called_at is None else 1
     while True:
         tries += 1
@@ -78,7 +79,8 @@ def open_attempt(
         if tries + before > 1 and isinstance(said, Refusal) and said.kind is not RefusalKind.DECLINED:
             # The key's own answer would be a page or a decline; anything else says nothing about the first call.
             return _unanswered(ports.clock.now(), attempt, OutcomeUnknown(said.detail), tries + before)
-        return tried_of(ports.clock.now(), attempt, said)
+        open_ms = max(round((began_s - deadline.left_s()) * 1000), 1)
+        return tried_of(ports.clock.now(), attempt, said, open_ms)
 
 
 def repeatable(live: LiveConnection, attempt: Attempt, now: datetime) -> bool:
@@ -101,13 +103,14 @@ def _say(
     return concealed(said, live.secrets) if isinstance(said, Refusal) else said
 
 
-def tried_of(now: datetime, attempt: Attempt, said: Opened | Refusal) -> Tried:
-    """The PSP's own word about opening."""
+def tried_of(now: datetime, attempt: Attempt, said: Opened | Refusal, open_ms: int | None = None) -> Tried:
+    """The PSP's own word about opening. `open_ms`: how long its answer took, None where it was only looked up."""
     if isinstance(said, Opened):
         opened = Fact(attempt.id, Kind.OPEN, attempt.id, State.OPENED)
         summary = f"{attempt.connection_id} opened a checkout ({said.psp_reference})."
         entry = _entry(now, attempt, summary, outcome="opened", psp_reference=said.psp_reference)
-        return Tried(attempt.id, (opened, *said.facts), entry, Found(attempt.id, said.psp_reference, said.action))
+        found = Found(attempt.id, said.psp_reference, said.action, open_ms=open_ms)
+        return Tried(attempt.id, (opened, *said.facts), entry, found)
     refused = Fact(attempt.id, Kind.OPEN, attempt.id, State.REFUSED, decline=said.decline, reason=said.kind)
     summary = f"{attempt.connection_id} refused to open a checkout: {said.detail}."
     entry = _entry(now, attempt, summary, outcome=said.kind, detail=said.detail)

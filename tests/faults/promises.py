@@ -20,6 +20,7 @@ from chalicelib.domain.payment import Attempt, Closure, Payment, Status
 from chalicelib.services.turns import Answer, Rendered
 from tests.faults.bank import PAYABLE, Bank, Mail
 from tests.faults.books import books_of, status_by
+from tests.faults.recount import miscounted
 from tests.psp import Json
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ class Promises:
         self.wrongs += [f"{after.id}: {wrong}" for wrong in _in_itself(after, folded)]
         if before is not None:
             self.wrongs += [f"{after.id}: {wrong}" for wrong in _taken_back(before, after)]
+        if after.sequence != (before.sequence if before is not None else 0):
+            self.wrongs += [f"{after.id}: {wrong}" for wrong in miscounted(after, folded)]
         known = len(before.attempts) if before is not None else 0
         for number in range(known, len(after.attempts)):
             self.wrongs += [f"{after.id}: {wrong}" for wrong in self._not_over(after, number)]
