@@ -19,6 +19,7 @@ from chalicelib.domain.configuration import (
     Subscription,
 )
 from chalicelib.domain.payment import Payment
+from chalicelib.domain.statistics import RollUp
 from chalicelib.domain.view import text_of
 
 T = TypeVar("T")
@@ -42,6 +43,13 @@ def _listed(of: Connection | Route | Subscription) -> IndexKey | None:
     return IndexKey(of.merchant_id, text_of(of.created_at)) if of.deleted_at is None else None
 
 
+def _last_event(payment: Payment) -> IndexKey | None:
+    """By the latest time of an event, whichever process' clock told it: nothing that happened since then is missed."""
+    if not payment.journal:
+        return None
+    return IndexKey(payment.merchant_id, text_of(max(entry.time for entry in payment.journal)))
+
+
 def connection_key(merchant_id: str, connection_id: str) -> str:
     return f"{merchant_id}/{connection_id}"
 
@@ -60,6 +68,10 @@ def subscription_key(merchant_id: str, subscription_id: str) -> str:
 
 def audit_key(merchant_id: str, sequence: int) -> str:
     return f"{merchant_id}/{sequence:012d}"
+
+
+def roll_up_key(merchant_id: str, name: str) -> str:
+    return f"{merchant_id}/{name}"
 
 
 def _kind(
@@ -90,6 +102,7 @@ PAYMENT: Kind[Payment] = _kind(
             "attention",
             lambda payment: IndexKey(payment.merchant_id, text_of(payment.created_at)) if payment.attention else None,
         ),
+        Index("by_journal", _last_event),
     ),
     status=lambda payment: payment.status,
     connection_id=lambda payment: payment.attempts[-1].connection_id if payment.attempts else None,
@@ -157,6 +170,12 @@ AUDIT: Kind[AuditEntry] = _kind(
     lambda entry: audit_key(entry.merchant_id, entry.sequence),
     (Index("by_merchant", lambda entry: IndexKey(entry.merchant_id, f"{entry.sequence:012d}")),),
 )
+ROLL_UP: Kind[RollUp] = _kind(
+    "roll_ups",
+    RollUp,
+    lambda of: roll_up_key(of.merchant_id, of.name),
+    (Index("by_hour", lambda of: IndexKey(of.merchant_id, text_of(of.since)) if of.is_closed else None),),
+)
 
 KINDS: tuple[Kind[Any], ...] = (
     PAYMENT,
@@ -167,4 +186,5 @@ KINDS: tuple[Kind[Any], ...] = (
     ROUTE_VERSION,
     SUBSCRIPTION,
     AUDIT,
+    ROLL_UP,
 )
