@@ -89,6 +89,11 @@ class TroubledStore:
         self._trouble.point(STORE)
         return version
 
+    def delete(self, kind: Any, id: str, *, expect: Any) -> None:
+        self._trouble.point(STORE)
+        self._inner.delete(kind, id, expect=expect)
+        self._trouble.point(STORE)
+
     def find(self, *arguments: Any, **named: Any) -> Any:
         self._trouble.point(STORE)
         return self._inner.find(*arguments, **named)
