@@ -26,6 +26,7 @@ from chalicelib.api import (
     payments,
     problem,
     routes,
+    statistics,
     subscriptions,
     webhooks,
 )
@@ -71,6 +72,7 @@ BLUEPRINTS = (
     deliveries,
     inbox,
     catalogue,
+    statistics,
     audit,
     webhooks,
     meta,

@@ -7,6 +7,7 @@ from typing import Any
 from chalicelib.api import models as m
 from chalicelib.api import models_configuration as c
 from chalicelib.api import models_routing as r
+from chalicelib.api import models_statistics as st
 from chalicelib.api.models_checkout import CHECKOUT_EXAMPLE
 from chalicelib.domain.payment import Json
 
@@ -179,6 +180,28 @@ _CHANGE = {
     "previous_hash": "7c1f13ef7c0b27eddad7ba4ca66c45fe7ac52190c5741d84e7bd5c08c7a9b064",
     "hash": "cbfcda6edd457ea8ab6741be579f8ab9213318de1f1f22e64a4414cc7f510afd",
 }
+_COUNTED = {
+    "from": "2026-03-02T09:00:00.000000Z",
+    "to": "2026-03-02T10:00:00.000000Z",
+    "connection_id": "sandbox-a",
+    "currency": "EUR",
+    "payments": 120,
+    "authorized": 88,
+    "unpaid": 12,
+    "authorized_share": 0.88,
+    "attempts": 131,
+    "outcomes": {
+        "opened": 126,
+        "authorized": 88,
+        "unanswered": 1,
+        "not_sent": 0,
+        "misconfigured": 0,
+        "rate_limited": 2,
+    },
+    "declines": {"hard": 4, "soft": 21, "fraud": 1},
+    "amounts": {"authorized": 184_800, "captured": 182_700, "refunded": 2_100, "charged_back": 0},
+    "latency_ms": {"count": 126, "mean": 312, "p50": 500, "p95": 1_000},
+}
 _ENTRY = {
     "at": _AT,
     "kind": "psp_call",
@@ -237,6 +260,7 @@ ANSWERS: dict[type[Any], Json] = {
     },
     c.ConnectorList: _list(_CONNECTOR),
     c.AuditList: _list(_CHANGE),
+    st.StatisticsList: {**_list(_COUNTED), "complete_until": "2026-03-02T09:41:17.000000Z"},
 }
 PAYMENT_OF_PROBLEM = {402: DECLINED, 502: NOT_SENT}
 TEXTS = {"text/html": "<!doctype html>…", "text/plain": "[accepted]"}

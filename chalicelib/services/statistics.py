@@ -16,12 +16,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import chain
 
 from chalicelib.domain.statistics import HOUR, OPEN_MS, Of, Row, order_of, rows_of
 from chalicelib.domain.view import text_of
 from chalicelib.services import roll_up_store
 from chalicelib.services.ports import Ports
 from chalicelib.services.roll_up import OPEN, gathered
+from chalicelib.services.roll_up_store import Whole
 
 GROUPS = Of._fields
 LIVE_MAX = 10_000  # payments that are counted at the time of asking; more wait for the next roll-up
@@ -130,24 +132,23 @@ def _counted(ports: Ports, merchant_id: str, since: datetime, until: datetime) -
 
     `open` is read first: the hours that it has left behind are closed, and what came after it is counted live.
     """
-    now = ports.clock.now()
+    complete_until = min(until, ports.clock.now())
     known = roll_up_store.read(ports.store, merchant_id, OPEN)
-    if known is None:
-        live = gathered(ports, merchant_id, since, until, LIVE_MAX)
-        return ((), since) if live is None else (rows_of(live), min(until, now))
-    rows = list(_rolled_up(ports, merchant_id, since, until, known))
-    begins = max(known.roll_up.until, since)
-    if begins >= until:
-        return rows, min(until, now)
-    live = gathered(ports, merchant_id, begins, until, LIVE_MAX)
-    return (rows, begins) if live is None else ([*rows, *rows_of(live)], min(until, now))
+    begins = since if known is None else max(known.roll_up.until, since)
+    live: Iterable[Row] = ()
+    if begins < until:
+        found = gathered(ports, merchant_id, begins, until, LIVE_MAX)
+        if found is None:
+            complete_until = begins
+        else:
+            live = rows_of(found)
+    return chain(_rolled_up(ports, known, since, until) if known is not None else (), live), complete_until
 
 
-def _rolled_up(
-    ports: Ports, merchant_id: str, since: datetime, until: datetime, known: roll_up_store.Whole
-) -> Iterator[Row]:
-    ends = min(until, known.roll_up.since)
+def _rolled_up(ports: Ports, known: Whole, since: datetime, until: datetime) -> Iterator[Row]:
+    roll_up = known.roll_up
+    ends = min(until, roll_up.since)
     if since < ends:
-        for whole in roll_up_store.closed(ports.store, merchant_id, text_of(since), text_of(ends)):
+        for whole in roll_up_store.closed(ports.store, roll_up.merchant_id, text_of(since), text_of(ends)):
             yield from whole.rows
     yield from (row for row in known.rows if since <= row.hour < until)
