@@ -1,4 +1,4 @@
-"""Chores for whoever runs PaymentServer: ``python -m server.admin audit-verify`` and ``rotate-keys``.
+"""Chores for whoever runs PaymentServer: ``python -m server.admin audit-verify``, ``rotate-keys``, ``rebuild-statistics``.
 
 It works on the same database and files as the server, which may keep running.
 """
@@ -9,11 +9,13 @@ import argparse
 import getpass
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from chalicelib.domain.errors import PaymentServerError
 from chalicelib.services.audit import INSTALLATION, Actor, Verification, merchants_of, verify
 from chalicelib.services.audit_objects import contradiction_of
 from chalicelib.services.reseal import reseal_all
+from chalicelib.services.roll_up import rebuild
 from chalicelib.wiring import Wiring, wiring
 
 
@@ -25,6 +27,9 @@ def main(arguments: Sequence[str] | None = None, wired: Wiring | None = None) ->
         if options.chore == "rotate-keys":
             wired.store.migrate()
             return _rotate_keys(wired)
+        if options.chore == "rebuild-statistics":
+            wired.store.migrate()
+            return _rebuild_statistics(wired, options.merchant, options.since, options.until)
         return _verify_audit(wired, options.merchant, options.expect_head)
     except PaymentServerError as error:
         print(f"{type(error).__name__}: {error.detail}", file=sys.stderr)
@@ -40,7 +45,19 @@ def _parser() -> argparse.ArgumentParser:
         "--expect-head", metavar="HASH", help="a head noted earlier, which must still be in the chain; needs --merchant"
     )
     chores.add_parser("rotate-keys", help="add a key to the key ring, and seal every stored secret with it")
+    statistics = chores.add_parser("rebuild-statistics", help="recount closed hours from the payments")
+    statistics.add_argument(
+        "--from", dest="since", metavar="TIME", required=True, type=_time, help="2026-01-31, or RFC 3339"
+    )
+    statistics.add_argument("--to", dest="until", metavar="TIME", type=_time, help="not included; now by default")
+    statistics.add_argument("--merchant", help="one merchant account; by default all of them")
     return parser
+
+
+def _time(text: str) -> datetime:
+    """Without a zone it is UTC."""
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _verify_audit(wired: Wiring, merchant: str | None, expect_head: str | None) -> int:
@@ -66,6 +83,14 @@ def _problem_of(wired: Wiring, found: Verification) -> str | None:
     if not found.entries:
         return "there are no entries; either there is no such merchant account, or all of its log was removed"
     return contradiction_of(wired.store, found.merchant_id)
+
+
+def _rebuild_statistics(wired: Wiring, merchant: str | None, since: datetime, until: datetime | None) -> int:
+    until = until or wired.ports.clock.now()
+    for merchant_id in [merchant] if merchant else merchants_of(wired.store):
+        done = rebuild(wired.ports, merchant_id, since, until)
+        print(f"merchant account {merchant_id}: {done.hours} closed hours recounted, {done.changed} of them corrected")
+    return 0
 
 
 def _rotate_keys(wired: Wiring) -> int:

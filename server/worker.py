@@ -1,4 +1,5 @@
-"""The worker: takes messages off the queues, sweeps the due indexes, serves metrics. Stops gracefully, loses nothing.
+"""The worker: takes messages off the queues, sweeps the due indexes, rolls statistics up, serves metrics. Stops gracefully,
+loses nothing.
 
 A message is leased for 25 s and the lease is renewed while its handler runs, so that what a killed worker held is taken up
 again within 30 s.
@@ -18,6 +19,7 @@ from chalicelib import telemetry
 from chalicelib.contracts.queue import Message, Queue, Topic
 from chalicelib.domain.errors import Fault, PaymentServerError
 from chalicelib.services.change import sweep_audit
+from chalicelib.services.roll_up import roll_up_all
 from chalicelib.services.sweep import Sweep
 from chalicelib.settings import Settings
 from chalicelib.wiring import Wiring, wiring
@@ -27,6 +29,7 @@ log = logging.getLogger("paymentserver.worker")
 LEASE_S = 25.0
 RENEW_EVERY_S = 8.0
 SWEEP_EVERY_S = 3.0
+ROLL_UP_EVERY_S = 60.0
 IDLE_WAIT_S = (0.01, 0.02, 0.05, 0.1)  # the longer nothing comes, the longer the wait
 THREADS = {Topic.INBOUND: 4, Topic.EVENTS: 8, Topic.CHORES: 8}
 RETRY_DELAY_MAX_S = 60.0
@@ -151,11 +154,14 @@ class Worker:
         self._consumers = [
             Consumer(wired.queue, topic, wired.work.handle, threads) for topic, threads in THREADS.items()
         ]
+        # Of its own, because closing the hour of a busy shop takes longer than the sweeper may wait.
+        self._statistics = threading.Thread(target=self._roll_up, name="statistics", daemon=True)
 
     def run(self) -> None:
         """Returns once `stop` was called and what ran is finished."""
         for consumer in self._consumers:
             consumer.start()
+        self._statistics.start()
         while not self._stop.is_set():
             self._round()
             self._stop.wait(SWEEP_EVERY_S)
@@ -164,6 +170,7 @@ class Worker:
         ends = time.monotonic() + STOP_WAIT_S
         for consumer in self._consumers:
             consumer.join(max(ends - time.monotonic(), 0))
+        self._statistics.join(max(ends - time.monotonic(), 0))  # what it has begun, the next start does again
 
     def stop(self) -> None:
         self._stop.set()
@@ -186,6 +193,15 @@ class Worker:
             log.error("sweep failed", extra={"fields": {"detail": error.detail}})
         except Exception:
             log.exception("unexpected sweep error")
+
+    def _roll_up(self) -> None:
+        while not self._stop.wait(ROLL_UP_EVERY_S):
+            try:
+                roll_up_all(self._wired.ports)
+            except PaymentServerError as error:
+                log.error("statistics were not rolled up", extra={"fields": {"detail": error.detail}})
+            except Exception:
+                log.exception("unexpected error of the statistics")
 
 
 def main() -> None:

@@ -18,8 +18,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from chalicelib import telemetry
 from chalicelib.contracts.store import NEW, PAGE_MAX, Store
-from chalicelib.domain.errors import StaleVersion
+from chalicelib.domain.errors import PaymentServerError, StaleVersion
 from chalicelib.domain.statistics import HOUR, RollUp, Row, Rows, added, count_into, hour_of, rows_of
 from chalicelib.domain.view import text_of
 from chalicelib.services import roll_up_store
@@ -44,12 +45,15 @@ class Rebuilt:
 
 
 def roll_up_all(ports: Ports) -> None:
-    """For every merchant account; to be called each minute."""
+    """For every merchant account; to be called each minute. What goes wrong with one stops no other."""
     for merchant_id in merchants_of(ports.store):
-        try:
-            roll_up(ports, merchant_id)
-        except StaleVersion:
-            log.info("another worker rolled up first", extra={"fields": {"merchant_id": merchant_id}})
+        with telemetry.bind(merchant_id=merchant_id):
+            try:
+                roll_up(ports, merchant_id)
+            except StaleVersion:
+                log.info("another worker rolled up first")
+            except PaymentServerError as error:
+                log.error("statistics were not rolled up", extra={"fields": {"detail": error.detail}})
 
 
 def roll_up(ports: Ports, merchant_id: str) -> None:

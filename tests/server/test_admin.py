@@ -9,6 +9,9 @@ from typing import cast
 
 import pytest
 
+from chalicelib.contracts.store import NEW
+from chalicelib.domain.amend import amend
+from chalicelib.domain.change import Change
 from chalicelib.services.audit import entries_of, verify
 from chalicelib.services.audit_objects import contradiction_of
 from chalicelib.services.change import CONNECTIONS, update
@@ -27,12 +30,13 @@ from chalicelib.services.configure_subscriptions import (
     end_signing_secret,
     read_subscription,
 )
-from chalicelib.services.kinds import AUDIT, CONNECTION, KINDS, audit_key, connection_key
+from chalicelib.services.kinds import AUDIT, CONNECTION, KINDS, PAYMENT, audit_key, connection_key
 from chalicelib.services.ports import Ports
 from chalicelib.services.secrets import opened_settings
 from chalicelib.storage.sql import SqlStore
 from chalicelib.wiring import Wiring
 from server.admin import main
+from tests.builders import NOW, opened, payment
 from tests.services.configured import (
     ACTOR,
     SHOP,
@@ -218,3 +222,36 @@ def test_an_expected_head_that_is_gone_ends_with_an_error(wired: Wiring, ports: 
 
 def test_an_expected_head_needs_its_merchant_account(wired: Wiring) -> None:
     assert main(["audit-verify", "--expect-head", "f" * 64], wired) == 2
+
+
+def test_statistics_are_recounted_for_the_hours_that_are_named(
+    wired: Wiring, ports: Ports, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create_connection(ports, ACTOR, SHOP, connection_body())
+    ports.clock.pass_s(3 * 3600)  # type: ignore[attr-defined]
+    chore = ["rebuild-statistics", "--from", "2026-03-01", "--to", "2026-03-01T14:00:00+01:00"]
+    main(chore, wired)
+    ports.store.put(PAYMENT, amend(payment(), Change(facts=(opened(),)), NOW), expect=NEW)
+    main(chore, wired)
+    ports.store.put(PAYMENT, replace(amend(payment(), Change(facts=(opened(),)), NOW), id="pay_late"), expect=NEW)
+    main(chore, wired)
+    told = [line.partition(": ")[2] for line in capsys.readouterr().out.splitlines()]
+    assert told == [
+        "0 closed hours recounted, 0 of them corrected",
+        "2 closed hours recounted, 0 of them corrected",
+        "2 closed hours recounted, 1 of them corrected",
+    ]
+
+
+def test_statistics_are_recounted_for_one_merchant_account_alone(
+    wired: Wiring, ports: Ports, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for merchant_id in (SHOP, "other"):
+        create_connection(ports, ACTOR, merchant_id, connection_body())
+    main(["rebuild-statistics", "--from", "2026-03-01", "--merchant", "other"], wired)
+    assert capsys.readouterr().out.count("merchant account") == 1
+
+
+def test_a_time_that_is_none_is_a_wrong_call(wired: Wiring) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["rebuild-statistics", "--from", "yesterday"], wired)

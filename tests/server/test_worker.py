@@ -51,6 +51,9 @@ def break_down(message: Message) -> None:
     raise ValueError
 
 
+no_message = cast(Message, None)
+
+
 def succeed(message: Message) -> None:
     return
 
@@ -88,3 +91,15 @@ def test_a_database_that_comes_late_is_migrated_and_dead_letters_come_back(
     with pytest.raises(NotFound):
         store.get(PAYMENT, "pay_none")
     store.close()
+
+
+def test_statistics_that_could_not_be_rolled_up_are_tried_again(
+    queue: EmbeddedQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ports = ports_at(tmp_path)
+    worker = Worker(cast(Wiring, SimpleNamespace(queue=queue, ports=ports, work=SimpleNamespace(handle=succeed))))
+    turns: Iterator[Callable[[], None]] = iter([lambda: fail(no_message), lambda: break_down(no_message), worker.stop])
+    monkeypatch.setattr("server.worker.ROLL_UP_EVERY_S", 0.0)
+    monkeypatch.setattr("server.worker.roll_up_all", lambda ports: next(turns)())
+    worker._roll_up()
+    assert next(turns, None) is None

@@ -14,8 +14,8 @@ from chalicelib.contracts.store import NEW
 from chalicelib.domain.errors import StaleVersion, StorageFault
 from chalicelib.domain.statistics import HOUR, RollUp
 from chalicelib.services import roll_up_store
-from chalicelib.services.kinds import KINDS, ROLL_UP
-from chalicelib.services.roll_up import OPEN, rebuild, roll_up
+from chalicelib.services.kinds import KINDS, PAYMENT, ROLL_UP
+from chalicelib.services.roll_up import OPEN, rebuild, roll_up, roll_up_all
 from chalicelib.services.statistics import totals
 from chalicelib.storage.memory import MemoryStore
 from chalicelib.storage.sql import SqlStore
@@ -317,3 +317,21 @@ def test_a_second_rebuild_changes_nothing(world: World) -> None:
 
 def test_a_rebuild_before_the_first_payment_has_nothing_to_do(world: World) -> None:
     assert rebuild(world.ports, "default", NOW, NOW + HOUR).hours == 0
+
+
+def test_what_goes_wrong_with_one_merchant_account_stops_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merchants = ("alpha", "beta", "gamma")
+    monkeypatch.setattr("chalicelib.services.roll_up.merchants_of", lambda store: merchants)
+    payment = sold(world)
+    for merchant_id in merchants:
+        world.store.put(PAYMENT, replace(payment, id=f"pay_{merchant_id}", merchant_id=merchant_id), expect=NEW)
+    world.clock.forward(60)
+
+    def fail() -> None:
+        raise StorageFault("The database did not answer.")
+
+    roll_up_all(replace(world.ports, store=Interposed(world.store, "find", fail)))
+    found = [roll_up_store.read(world.store, merchant_id, OPEN) for merchant_id in merchants]
+    assert [one is not None and bool(one.rows) for one in found] == [False, True, True]
