@@ -22,6 +22,7 @@ from chalicelib.services.statistics import GROUPS, Interval, Total, bounds_of, l
 DEFAULT_SPAN = timedelta(days=1)
 SPAN_MAX = {Interval.HOUR: timedelta(days=93), Interval.DAY: timedelta(days=366)}
 ROWS_MAX = 10_000
+CURSOR_MAX = 1536  # the longest names of rules and arms there may be, and far from the longest address
 _GROUP = f"(?:{'|'.join(GROUPS)})"
 
 
@@ -46,7 +47,7 @@ class StatisticsQuery(BaseModel):
     """Names separated by commas. `currency` is always among them: amounts of different currencies are never summed."""
     limit: int = Field(ROWS_MAX, ge=1, le=ROWS_MAX)
     """How many items a page may hold."""
-    cursor: str | None = Field(None, max_length=4096, json_schema_extra={"pattern": "^[A-Za-z0-9_-]*$"})
+    cursor: str | None = Field(None, max_length=CURSOR_MAX, json_schema_extra={"pattern": "^[A-Za-z0-9_-]*$"})
     """The `next_cursor` of the page before."""
 
     @property
