@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from chalicelib.contracts.store import NEW
 from chalicelib.domain.errors import StaleVersion, StorageFault
-from chalicelib.domain.statistics import HOUR, RollUp
+from chalicelib.domain.statistics import HOUR
 from chalicelib.services import roll_up_store
-from chalicelib.services.kinds import KINDS, PAYMENT, ROLL_UP
-from chalicelib.services.roll_up import OPEN, rebuild, roll_up, roll_up_all
-from chalicelib.services.statistics import totals
-from chalicelib.storage.memory import MemoryStore
-from chalicelib.storage.sql import SqlStore
+from chalicelib.services.kinds import PAYMENT
+from chalicelib.services.roll_up import OPEN, roll_up_all
 from tests.builders import NOW
-from tests.conformance.stores import sqlite_url
-from tests.services.histories import REFUND, pay, sold
+from tests.services.histories import REFUND, sold
+from tests.services.rolled import STORES, Interposed, closed, counted, opened, rolled, rolled_while, summed
 from tests.world import World
-
-STORES: dict[str, Callable[[Path], Any]] = {
-    "memory": lambda folder: MemoryStore(),
-    "memory, one document a page": lambda folder: MemoryStore(scan_max=1),
-    "sqlite": lambda folder: SqlStore(sqlite_url(folder / "store.db"), KINDS),
-}
 
 
 @pytest.fixture(params=STORES)
@@ -37,60 +26,6 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     store.migrate()
     yield World(tmp_path, store)
     store.close()
-
-
-class Interposed:
-    """A store that lets something happen once, after a call of `method` about roll-ups or the newest events."""
-
-    def __init__(self, store: Any, method: str, then: Callable[[], object]) -> None:
-        self._store, self._method, self._then = store, method, [then]
-
-    def __getattr__(self, name: str) -> Any:
-        called = getattr(self._store, name)
-
-        def call(kind: Any, what: Any, *arguments: Any, **named: Any) -> Any:
-            answer = called(kind, what, *arguments, **named)
-            if name == self._method and (kind is ROLL_UP or what == "by_journal") and self._then:
-                self._then.pop()()
-            return answer
-
-        return call
-
-
-def rolled_while(world: World, method: str, then: Callable[[], object]) -> None:
-    roll_up(replace(world.ports, store=Interposed(world.store, method, then)), "default")
-
-
-def rolled(world: World) -> None:
-    roll_up(world.ports, "default")
-
-
-def closed(world: World) -> dict[str, dict[str, int]]:
-    """The figures of each closed hour, summed over its rows."""
-    return {
-        one.roll_up.name[:13]: summed(one.rows)
-        for one in roll_up_store.closed(world.store, "default", "2000", "3000")
-        if one.rows
-    }
-
-
-def opened(world: World) -> roll_up_store.Whole:
-    found = roll_up_store.read(world.store, "default", OPEN)
-    assert found is not None
-    return found
-
-
-def summed(rows: Any) -> dict[str, int]:
-    total: dict[str, int] = {}
-    for row in rows:
-        for name, value in row.figures.items():
-            total[name] = total.get(name, 0) + value
-    return total
-
-
-def counted(world: World, figure: str) -> int:
-    found = totals(world.ports, "default", NOW - HOUR, NOW + 9 * HOUR, ())
-    return found[0].figures.get(figure, 0) if found else 0
 
 
 def test_a_shop_without_payments_has_nothing_to_roll_up(world: World) -> None:
@@ -226,97 +161,6 @@ def test_a_worker_that_dies_after_closing_an_hour_is_taken_over(world: World) ->
     assert counted(world, "captured_minor") == 1000, "what is not open is not counted twice"
     rolled(world)
     assert (len(closed(world)), counted(world, "captured_minor")) == (1, 1000)
-
-
-def test_more_rows_than_a_document_holds_are_all_there(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(roll_up_store, "ROWS_BYTES_MAX", 1)
-    sold(world)
-    for name in ("careful", "default"):
-        pay(world, world.open(key=name, route=name, payment_method="card").payment)
-    world.clock.forward(60)
-    rolled(world)
-    assert len(opened(world).roll_up.parts) > 1
-    world.clock.forward(3600 + 600)
-    rolled(world)
-    assert counted(world, "captured_minor") == 3000
-    (hour,) = roll_up_store.closed(world.store, "default", "2000", "3000")
-    assert len(hour.rows) == 1 + len(hour.roll_up.parts)
-
-
-def test_parts_that_are_replaced_are_deleted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(roll_up_store, "ROWS_BYTES_MAX", 1)
-    sold(world)
-    world.clock.forward(60)
-    rolled(world)
-    was = opened(world).roll_up.parts
-    sold(world, key="another", order_reference="another")
-    world.clock.forward(60)
-    rolled(world)
-    assert was
-    for name in was:
-        assert roll_up_store.read(world.store, "default", name) is None
-
-
-def test_a_writer_that_comes_second_leaves_no_parts_behind(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(roll_up_store, "ROWS_BYTES_MAX", 1)
-    sold(world)
-    world.clock.forward(60)
-    rolled(world)
-    written: list[str] = []
-    store = world.store
-
-    class Noting:
-        def put(self, kind: Any, value: Any, *, expect: Any) -> Any:
-            written.append(value.name)
-            return store.put(kind, value, expect=expect)
-
-        def delete(self, kind: Any, id: str, *, expect: Any) -> None:
-            store.delete(kind, id, expect=expect)
-
-    made = RollUp("default", OPEN, NOW, NOW + HOUR, ())
-    with pytest.raises(StaleVersion):
-        roll_up_store.write(Noting(), made, opened(world).rows, NEW)  # type: ignore[arg-type]
-    parts = [name for name in written if name != OPEN]
-    assert [roll_up_store.read(world.store, "default", name) for name in parts] == [None] * len(parts)
-    assert parts
-
-
-def test_a_rebuild_counts_what_was_committed_long_after_its_hour_was_closed(world: World) -> None:
-    payment = world.open().payment
-    world.psps["psp-1"].pay(payment.attempts[0].id)
-    world.webhook("psp-1", payment.attempts[0].id)
-    world.clock.forward(3600 + 600)
-    rolled(world)
-    world.clock.forward(-3600)
-    world.settle()
-    world.clock.forward(3600)
-    assert counted(world, "captured_minor") == 0
-    done = rebuild(world.ports, "default", NOW, NOW + HOUR)
-    assert (done.hours, done.changed) == (1, 1)
-    assert counted(world, "captured_minor") == 1000
-
-
-def test_a_rebuild_takes_back_what_should_not_be_there(world: World) -> None:
-    sold(world)
-    world.clock.forward(3600 + 600)
-    rolled(world)
-    hour = NOW - HOUR
-    (right,) = roll_up_store.closed(world.store, "default", "2000", "3000")
-    wrong = RollUp("default", f"{hour:%Y-%m-%dT%H}:00:00.000000Z", hour, NOW, right.rows, is_closed=True)
-    world.store.put(ROLL_UP, wrong, expect=NEW)
-    assert rebuild(world.ports, "default", hour, NOW + HOUR).changed == 1
-    assert counted(world, "captured_minor") == 1000
-
-
-def test_a_second_rebuild_changes_nothing(world: World) -> None:
-    sold(world)
-    world.clock.forward(7200)
-    rebuild(world.ports, "default", NOW - timedelta(days=9), world.clock.now())
-    assert rebuild(world.ports, "default", NOW - timedelta(days=9), world.clock.now()).changed == 0
-
-
-def test_a_rebuild_before_the_first_payment_has_nothing_to_do(world: World) -> None:
-    assert rebuild(world.ports, "default", NOW, NOW + HOUR).hours == 0
 
 
 def test_what_goes_wrong_with_one_merchant_account_stops_no_other(
