@@ -89,7 +89,7 @@ def test_an_opened_page_is_kept_with_what_the_psp_says_of_it(opening: Opening) -
         attempt_id(),
         (opened(), *OPENED.facts),
         told("psp-1 opened a checkout (ses_1).", outcome="opened", psp_reference="ses_1"),
-        Found(attempt_id(), "ses_1", page()),
+        Found(attempt_id(), "ses_1", page(), open_ms=1),
     )
 
 
@@ -128,7 +128,7 @@ def test_without_an_answer_it_is_asked_once_more_on_a_fresh_connection(opening: 
 
 
 def test_the_answer_to_the_second_call_counts(opening: Opening) -> None:
-    assert opening(SILENCE, OPENED).found == Found(attempt_id(), "ses_1", page())
+    assert opening(SILENCE, OPENED).found == Found(attempt_id(), "ses_1", page(), open_ms=1)
     assert opening(SILENCE, DECLINED) == refused(DECLINED)
 
 
