@@ -27,11 +27,6 @@ def key_of(merchant_id: str, route: str, rule: str, salt: str | None) -> str:
     return blake2b(parts.encode(), digest_size=16, person=b"split").hexdigest()
 
 
-def unit_of(by: str, payment_id: str, customer_id: str | None) -> str:
-    """What is assigned: by `customer` all payments of one customer go the same way, and a payment without one by itself."""
-    return customer_id if by == "customer" and customer_id else payment_id
-
-
 def choose(key: str, unit: str, arms: Sequence[tuple[str, int]]) -> str:
     """The arm, of (name, weight), that takes the unit. Raises ValueError where no arm has a weight above 0."""
     begun = blake2b(_bytes(f"{len(unit)}:{unit}"), digest_size=8, key=key.encode())

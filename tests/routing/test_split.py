@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.routing.split import choose, key_of, unit_of
+from chalicelib.routing.split import choose, key_of
 
 KEY = key_of("default", "default", "Card A/B", None)
 UNITS = [f"c-{number}" for number in range(10_000)]
@@ -143,19 +143,3 @@ def test_raising_a_weight_moves_a_unit_to_that_arm_or_not_at_all(
     raised = data.draw(st.sampled_from(arms))[0]
     after = [(arm, weight + more * (arm == raised)) for arm, weight in arms]
     assert choose(KEY, unit, after) in (choose(KEY, unit, arms), raised)
-
-
-@pytest.mark.parametrize(
-    ("by", "customer_id", "unit"),
-    [
-        ("payment", "c-17", "pay_1"),
-        ("payment", None, "pay_1"),
-        ("customer", "c-17", "c-17"),
-        ("customer", None, "pay_1"),
-        ("customer", "", "pay_1"),
-    ],
-)
-def test_a_customer_is_the_unit_where_the_split_says_so_and_there_is_one(
-    by: str, customer_id: str | None, unit: str
-) -> None:
-    assert unit_of(by, "pay_1", customer_id) == unit
