@@ -30,8 +30,20 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """An event that tells of a change to the configuration, on its way to subscribers; `body` is the CloudEvents object,
+    byte for byte. It is committed together with the change. `due_at` is when it is looked after next."""
+
+    id: str
+    type: str
+    body: str
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
-    """`document` is the route as the API takes it (name, rules, otherwise, unanswered, late)."""
+    """`document` is the route as the API takes it (name, rules, otherwise, unanswered, late). `notices` stay until
+    all subscribers have them."""
 
     merchant_id: str
     name: str
@@ -41,6 +53,7 @@ class Route:
     updated_at: datetime
     deleted_at: datetime | None = None
     unaudited: tuple[Draft, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

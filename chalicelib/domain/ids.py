@@ -39,6 +39,11 @@ def event_id_of(payment_id: str, sequence: int) -> str:
     return f"evt_{payment_id[4:]}_{sequence:03d}"
 
 
+def route_event_id_of(merchant_id: str, name: str, version: int) -> str:
+    """Of the one event that a version of a route can come with."""
+    return "evt_" + _digest(SHORT, "route", merchant_id, name, str(version))
+
+
 def delivery_id_of(event_id: str, subscription_id: str) -> str:
     return "dlv_" + _digest(SHORT, "delivery", event_id, subscription_id)
 

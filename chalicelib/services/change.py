@@ -1,6 +1,7 @@
 """Changes what operators configure: decide, put on condition with the draft of the audit entry, then settle the draft.
 
-A crash anywhere leaves either nothing, or the change with its draft, which `sweep_audit` finds by the index of drafts.
+A crash anywhere leaves either nothing, or the change with its draft, which `sweep_audit` finds by the index of drafts. An
+event that tells subscribers of the change rides along the same way, until all of them have it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from chalicelib.services.audit import Actor, Change, append, draft_of
 from chalicelib.services.configured_view import connection_view, route_view, subscription_view
 from chalicelib.services.kinds import CONNECTION, DUE, ROUTE, ROUTE_VERSION, SUBSCRIPTION
 from chalicelib.services.ports import Ports
+from chalicelib.services.tell import untold
 
 O = TypeVar("O", Connection, Route, Subscription)  # noqa: E741  # an object of the configuration
 TRIES = 20
@@ -146,23 +148,27 @@ def _settle(ports: Ports, kind: Kind[O], stored: Stored[O]) -> O:
         append(ports, value.merchant_id, draft)
     clear: tuple[Draft, ...] = ()
     value = replace(value, unaudited=clear)
-    with suppress(StaleVersion):  # changed again, or settled by another; a draft still there is known by its id
-        ports.store.put(kind, value, expect=stored.version)
+    if isinstance(value, Route):
+        value = replace(value, notices=untold(ports, value.merchant_id, value.notices))
+    if value != stored.value:
+        with suppress(StaleVersion):  # changed again, or settled by another; a draft still there is known by its id
+            ports.store.put(kind, value, expect=stored.version)
     return value
 
 
 def sweep_audit(ports: Ports, grace_s: float = SWEEP_GRACE_S) -> int:
-    """Settles the drafts that a crash or a fault left behind, and says of how many objects."""
+    """Settles the drafts that a crash or a fault left behind, looks after events, and says of how many objects."""
     until = text_of(ports.clock.now() - timedelta(seconds=grace_s))
     return _sweep(ports, CONNECTION, until) + _sweep(ports, ROUTE, until) + _sweep(ports, SUBSCRIPTION, until)
 
 
 def _sweep(ports: Ports, kind: Kind[Any], until: str) -> int:
-    settled_count = 0
+    settled_count, after = 0, None
     while True:
-        page = ports.store.find(kind, "audit_due", DUE, until=until, newest_first=False, limit=PAGE_MAX)
+        page = ports.store.find(kind, "audit_due", DUE, until=until, newest_first=False, after=after, limit=PAGE_MAX)
         for stored in page.items:
             _settle(ports, kind, stored)
         settled_count += len(page.items)
-        if page.after is None:
+        after = page.after
+        if after is None:
             return settled_count

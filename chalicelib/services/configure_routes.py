@@ -42,7 +42,7 @@ def create_route(ports: Ports, actor: Actor, merchant_id: str, body: RouteBody) 
     taken = Conflict(f"There is a route {body.name!r} already; change it, or take another name.")
     if stored.value.deleted_at is None:
         raise taken
-    again = replace(route, version=stored.value.version + 1)
+    again = replace(route, version=stored.value.version + 1, notices=stored.value.notices)
     try:
         return Saved(put_audited(ports, ROUTES, stored, again, actor, "create"), warnings)
     except StaleVersion:

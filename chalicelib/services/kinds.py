@@ -39,6 +39,10 @@ def _audit_due(of: Connection | Route | Subscription) -> IndexKey | None:
     return IndexKey(DUE, text_of(of.updated_at)) if of.unaudited else None
 
 
+def _route_due(of: Route) -> IndexKey | None:
+    return IndexKey(DUE, text_of(of.updated_at)) if of.unaudited or of.notices else None
+
+
 def _listed(of: Connection | Route | Subscription) -> IndexKey | None:
     return IndexKey(of.merchant_id, text_of(of.created_at)) if of.deleted_at is None else None
 
@@ -150,7 +154,7 @@ ROUTE: Kind[Route] = _kind(
     "routes",
     Route,
     lambda of: route_key(of.merchant_id, of.name),
-    (Index("by_merchant", _listed), Index("audit_due", _audit_due)),
+    (Index("by_merchant", _listed), Index("audit_due", _route_due)),
 )
 ROUTE_VERSION: Kind[RouteVersion] = _kind(
     "route_versions",

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from chalicelib import telemetry
 from chalicelib.contracts.publisher import DeliveryFailed, Publication, Rejected, Retry
@@ -67,7 +68,7 @@ class Notify:
             return False
         return True
 
-    def _record_of(self, document: dict[str, str], subscription: Subscription) -> DeliveryRecord:
+    def _record_of(self, document: dict[str, Any], subscription: Subscription) -> DeliveryRecord:
         return DeliveryRecord(
             id=delivery_id_of(document["event_id"], subscription.id),
             merchant_id=subscription.merchant_id,
