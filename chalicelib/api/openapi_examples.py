@@ -6,6 +6,7 @@ from typing import Any
 
 from chalicelib.api import models as m
 from chalicelib.api import models_configuration as c
+from chalicelib.api import models_experiments as x
 from chalicelib.api import models_routing as r
 from chalicelib.api import models_statistics as st
 from chalicelib.api.models_checkout import CHECKOUT_EXAMPLE
@@ -102,6 +103,29 @@ _FINDING = {
     "detail": "there is no fallback: where its only usable PSP declines or is down, no other is tried",
 }
 _DIFFERENCE = {"rule": "Dutch iDEAL", "pointer": "/then/use", "before": ["sandbox-a"], "after": ["sandbox-b"]}
+_ARM_A: dict[str, Json] = {
+    "arm": "a",
+    "weight": 80,
+    "payments": 4120,
+    "authorized": 3200,
+    "unpaid": 800,
+    "undecided": 120,
+    "authorized_share": {"value": 0.8, "low": 0.7873, "high": 0.8121},
+    "captured": [{"value": 6720000, "currency": "EUR"}],
+    "attempts": 4380,
+    "declines": {"hard": 410, "soft": 390, "fraud": 12},
+    "latency_ms": {"count": 4120, "mean": 310, "p50": 500, "p95": 1000},
+    "comparison": None,
+}
+_COMPARED = {"difference": 0.07, "low": 0.0205, "high": 0.114, "p_value": 0.000223, "verdict": "better"}
+_ARM_B: dict[str, Json] = {
+    **_ARM_A,
+    **{"arm": "b", "weight": 20, "payments": 1030, "authorized": 870, "unpaid": 130, "undecided": 30},
+    "authorized_share": {"value": 0.87, "low": 0.8477, "high": 0.8894},
+    "comparison": {**_COMPARED, "in_words": "b is better than a, by 2.1 to 11.4 points."},
+}
+_SINCE = {"since": _AT, "since_version": 2}
+_EXPERIMENT = {"rule": "Card A/B", **_SINCE, "control": "a", "max_drop": 5, "arms": [_ARM_A, _ARM_B]}
 _SIGNING_KEY = {"id": _SIGNING, "created_at": _AT}
 _SUBSCRIBED = {
     "id": _SUBSCRIPTION,
@@ -247,6 +271,7 @@ ANSWERS: dict[type[Any], Json] = {
     r.FindingsModel: {"errors": [], "warnings": [_FINDING]},
     r.RouteVersionModel: _VERSION,
     r.RouteVersionList: _list(_VERSION),
+    x.ExperimentsModel: {"route": "default", "version": 3, "experiments": [_EXPERIMENT]},
     r.RouteComparisonModel: {"from": 2, "to": 3, "differences": [_DIFFERENCE]},
     c.SubscriptionModel: _SUBSCRIBED,
     c.SubscriptionList: _list(_SUBSCRIBED),

@@ -39,6 +39,7 @@ CALLS: dict[str, tuple[tuple[str, ...], object]] = {
     "update_route": (("route",), {"otherwise": {"use": ["sandbox-b"]}}),
     "delete_route": (("route",), None),
     "list_route_versions": (("route",), None),
+    "read_route_experiments": (("route",), None),
     "read_route_version": (("route", "version"), None),
     "compare_route_versions": (("route",), None),
     "activate_route_version": (("route",), {"version": 1}),
