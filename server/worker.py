@@ -1,5 +1,5 @@
-"""The worker: takes messages off the queues, sweeps the due indexes, rolls statistics up, serves metrics. Stops gracefully,
-loses nothing.
+"""The worker: takes messages off the queues, sweeps the due indexes, rolls statistics up, watches guardrails, serves
+metrics. Stops gracefully, loses nothing.
 
 A message is leased for 25 s and the lease is renewed while its handler runs, so that what a killed worker held is taken up
 again within 30 s.
@@ -19,6 +19,7 @@ from chalicelib import telemetry
 from chalicelib.contracts.queue import Message, Queue, Topic
 from chalicelib.domain.errors import Fault, PaymentServerError
 from chalicelib.services.change import sweep_audit
+from chalicelib.services.guardrail import Guardrail
 from chalicelib.services.roll_up import roll_up_all
 from chalicelib.services.sweep import Sweep
 from chalicelib.settings import Settings
@@ -149,6 +150,7 @@ class Worker:
     def __init__(self, wired: Wiring) -> None:
         self._wired = wired
         self._sweep = Sweep(wired.ports)
+        self._guardrail = Guardrail(wired.ports)
         self._stop = threading.Event()
         self._schema_checked = False  # the database may have been down when this process started
         self._consumers = [
@@ -202,6 +204,16 @@ class Worker:
                 log.error("statistics were not rolled up", extra={"fields": {"detail": error.detail}})
             except Exception:
                 log.exception("unexpected error of the statistics")
+            self._guard()
+
+    def _guard(self) -> None:
+        try:
+            if self._guardrail.round():
+                self._wired.configuration.forget()
+        except PaymentServerError as error:
+            log.error("guardrails were not watched", extra={"fields": {"detail": error.detail}})
+        except Exception:
+            log.exception("unexpected error of the guardrails")
 
 
 def main() -> None:

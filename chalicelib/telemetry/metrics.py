@@ -49,6 +49,7 @@ METRICS: dict[str, Metric] = {
     "queue_dead_letters": Metric("gauge", "Messages given up after ten tries, 50 at most.", ("queue",)),
     "checkouts_total": Metric("counter", "Checkouts answered.", ("outcome",)),
     "operations_total": Metric("counter", "Captures, cancellations and refunds answered.", ("kind", "outcome")),
+    "guardrail_breaches_total": Metric("counter", "A/B tests that their guardrail stopped.", ("route",)),
     "retries_total": Metric("counter", "Retries answered.", ("outcome",)),
 }
 

@@ -103,3 +103,27 @@ def test_statistics_that_could_not_be_rolled_up_are_tried_again(
     monkeypatch.setattr("server.worker.roll_up_all", lambda ports: next(turns)())
     worker._roll_up()
     assert next(turns, None) is None
+
+
+def test_guardrails_are_watched_after_each_roll_up_whatever_went_wrong_before(
+    queue: EmbeddedQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten: list[str] = []
+    wired = SimpleNamespace(
+        queue=queue,
+        ports=ports_at(tmp_path),
+        work=SimpleNamespace(handle=succeed),
+        configuration=SimpleNamespace(forget=lambda: forgotten.append("the routes")),
+    )
+    worker = Worker(cast(Wiring, wired))
+
+    def stop_one() -> int:
+        worker.stop()
+        return 1
+
+    rounds: Iterator[Callable[[], object]] = iter([lambda: fail(no_message), lambda: break_down(no_message), stop_one])
+    monkeypatch.setattr("server.worker.ROLL_UP_EVERY_S", 0.0)
+    monkeypatch.setattr("server.worker.roll_up_all", lambda ports: fail(no_message))
+    monkeypatch.setattr(worker._guardrail, "round", lambda: next(rounds)())
+    worker._roll_up()
+    assert (next(rounds, None), forgotten) == (None, ["the routes"])
