@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,6 +22,7 @@ from chalicelib.services.apply import Apply
 from chalicelib.services.attend import Attend
 from chalicelib.services.checkout import Checkout
 from chalicelib.services.configuration import Configuration
+from chalicelib.services.health import Health
 from chalicelib.services.intake import Intake
 from chalicelib.services.kinds import KINDS
 from chalicelib.services.notify import Notify
@@ -79,8 +81,12 @@ class Wiring:
         return Configuration(self.ports)
 
     @cached_property
+    def health(self) -> Health:
+        return Health(self.ports)
+
+    @cached_property
     def try_chain(self) -> TryChain:
-        return TryChain(self.ports, self.configuration)
+        return TryChain(self.ports, self.configuration, self.health)
 
     @cached_property
     def checkout(self) -> Checkout:
@@ -139,7 +145,7 @@ class Wiring:
         except (StorageFault, StorageFull, StorageReadOnly) as error:
             log.error("the schema could not be checked", extra={"fields": {"detail": error.detail}})
         calls = (self.checkout, self.operate, self.retrying, self.resolve, self.intake)
-        for part in (self.ports, self.configuration, self.verifier, self.work, *calls):
+        for part in (self.ports, self.configuration, self.health, self.verifier, self.work, *calls):
             assert part is not None
 
 
@@ -151,6 +157,12 @@ def _observe(request: HttpRequest, result: str, seconds: float) -> None:
 
 _lock = threading.Lock()
 _wiring: Wiring | None = None
+_then: list[Callable[[Wiring], None]] = []
+
+
+def when_assembled(do: Callable[[Wiring], None]) -> None:
+    """What a server wants done once this process, or one forked from it, is wired."""
+    _then.append(do)
 
 
 def wiring() -> Wiring:
@@ -161,5 +173,7 @@ def wiring() -> Wiring:
             if _wiring is None:
                 made = Wiring(Settings())
                 made.assemble()
+                for do in _then:
+                    do(made)
                 _wiring = made
     return _wiring

@@ -25,6 +25,7 @@ from chalicelib import telemetry
 from chalicelib.settings import Settings
 from server.gateway import BODY_LIMIT_BYTES, WSGIApplication, gateway
 from server.gunicorn_worker import GatewayArbiter, GatewayLog, GatewayWorker
+from server.health_keeper import keep_health, stop_keeping
 from server.metrics import forget, share_metrics
 
 STOP_WITHIN_S = 25
@@ -94,6 +95,7 @@ def _configuration_of(serving: Serving) -> dict[str, Any]:
         "control_socket_disable": True,
         "when_ready": _ready_to_fork,
         "child_exit": _forgotten,
+        "worker_exit": lambda server, worker: stop_keeping(),
         "proc_name": "paymentserver",
     }
 
@@ -116,6 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     settings = Settings()
     share_metrics(settings.var / "metrics")
     telemetry.configure_logging(settings.log_level)
+    keep_health()
     serving = Serving(
         public_url=settings.public_url,
         host=options.host,

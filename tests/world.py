@@ -33,6 +33,7 @@ from chalicelib.services.attend import Attend
 from chalicelib.services.audit import Actor
 from chalicelib.services.checkout import Checkout
 from chalicelib.services.configuration import Configuration
+from chalicelib.services.health import Health
 from chalicelib.services.intake import Intake
 from chalicelib.services.kinds import CONNECTION, PAYMENT, ROUTE, ROUTE_VERSION, SUBSCRIPTION, route_key
 from chalicelib.services.notify import Notify
@@ -148,7 +149,8 @@ class World:
             self._configure(folder)
         configuration = Configuration(self.ports)
         self.configuration = configuration
-        self.try_chain = TryChain(self.ports, configuration)
+        self.health = Health(self.ports)
+        self.try_chain = TryChain(self.ports, configuration, self.health)
         self.checkout = Checkout(self.ports, configuration, self.try_chain)
         self.operate = Operate(self.ports, configuration)
         self.retrying = Retrying(self.ports, configuration, self.try_chain)

@@ -17,6 +17,7 @@ from chalicelib.api import (
     audit,
     catalogue,
     checkouts,
+    connection_health,
     connections,
     deliveries,
     experiments,
@@ -68,6 +69,7 @@ BLUEPRINTS = (
     payments,
     payment_operations,
     connections,
+    connection_health,
     routes,
     experiments,
     subscriptions,
@@ -139,7 +141,8 @@ def _checked(
         caller.require(operation.scope)
     raw = request.raw_body or (b"{}" if operation.body_optional else b"")
     key = _idempotency_key(headers) if operation.idempotency_key else None
-    if_match = _if_match(headers) if operation.if_match else None
+    heeded = operation.heeds_if_match and "if-match" in headers
+    if_match = _if_match(headers) if operation.if_match or heeded else None
     document = body = query = None
     if operation.body is not None:
         document = json_of(raw)

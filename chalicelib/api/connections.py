@@ -8,6 +8,8 @@ from chalicelib.api.configured import actor_of, changed, deleted, expected_of, v
 from chalicelib.api.listing import PageQuery, list_answer
 from chalicelib.api.models_configuration import ConnectionList, ConnectionModel, ConnectionTestModel
 from chalicelib.api.operation import Answer, Call, operation
+from chalicelib.domain.configuration import Connection
+from chalicelib.domain.payment import Json
 from chalicelib.services import configure_connections as configure
 from chalicelib.services.configured_view import connection_view
 
@@ -19,6 +21,10 @@ SETTINGS_EXAMPLE = {
     "webhook_secret": "the account's webhook secret",
 }
 EXAMPLE = {"id": "sandbox-d", "connector": "sandbox", "enabled": True, "settings": SETTINGS_EXAMPLE}
+
+
+def _shown(call: Call, connection: Connection) -> dict[str, Json]:
+    return {**connection_view(connection), "health": call.wiring.health.states([connection])[connection.id]}
 
 
 @operation(
@@ -33,7 +39,8 @@ EXAMPLE = {"id": "sandbox-d", "connector": "sandbox", "enabled": True, "settings
 def list_connections(call: Call) -> Answer:
     query: PageQuery = call.query
     page = configure.list_connections(call.wiring.ports, call.merchant_id, after=query.cursor, limit=query.limit)
-    return list_answer(page, connection_view)
+    states = call.wiring.health.states(one.value for one in page.items)
+    return list_answer(page, lambda one: {**connection_view(one), "health": states[one.id]})
 
 
 @operation(
@@ -50,7 +57,7 @@ def list_connections(call: Call) -> Answer:
 )
 def create_connection(call: Call) -> Answer:
     made = configure.create_connection(call.wiring.ports, actor_of(call), call.merchant_id, call.body)
-    return changed(call, connection_view(made), 201)
+    return changed(call, _shown(call, made), 201)
 
 
 @operation(
@@ -63,7 +70,7 @@ def create_connection(call: Call) -> Answer:
 )
 def read_connection(call: Call) -> Answer:
     found = configure.read_connection(call.wiring.ports, call.merchant_id, call.params["id"])
-    return versioned(connection_view(found))
+    return versioned(_shown(call, found))
 
 
 @operation(
@@ -83,7 +90,7 @@ def update_connection(call: Call) -> Answer:
     made = configure.update_connection(
         call.wiring.ports, actor_of(call), call.merchant_id, call.params["id"], call.body, expected_of(call)
     )
-    return changed(call, connection_view(made))
+    return changed(call, _shown(call, made))
 
 
 @operation(

@@ -27,6 +27,43 @@ class ConnectionModel(Versioned):
     enabled: bool
     settings: dict[str, Any]
     """Secrets read `********`."""
+    override: Literal["open", "closed"] | None
+    """An operator's word on its circuit."""
+    health: Literal["closed", "open", "half_open"]
+    """The state of its circuit, the override counted in."""
+
+
+class LatencyModel(Shown):
+    """Upper bounds, in milliseconds; null without calls."""
+
+    p50: int | None
+    p95: int | None
+
+
+class HealthWindowModel(Shown):
+    """Calls to open a checkout, in the last so many `seconds`."""
+
+    seconds: int
+    calls: int
+    failures: int
+    """Without a usable answer, refused as misconfigured or rate limited, or too slow."""
+    failure_share: float
+    latency_ms: LatencyModel
+
+
+class HealthModel(Shown):
+    connection_id: str
+    state: Literal["closed", "open", "half_open"]
+    """What routing goes by: the override, else the circuit. An open connection is tried after all others."""
+    override: Literal["open", "closed"] | None
+    circuit: Literal["closed", "open", "half_open"]
+    """As measured."""
+    reason: str | None
+    """Why the circuit opened."""
+    opened_at: Time | None
+    next_probe_at: Time | None
+    """When single payments begin to find out; null where they do already."""
+    window: HealthWindowModel
 
 
 class ConnectionList(Listed):

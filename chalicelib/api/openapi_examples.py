@@ -94,6 +94,7 @@ _CONNECTION = {
         "api_key": "********",
         "webhook_secret": "********",
     },
+    "override": None,
     **_VERSIONED,
 }
 _FINDING = {
@@ -126,6 +127,23 @@ _ARM_B: dict[str, Json] = {
 }
 _SINCE = {"since": _AT, "since_version": 2}
 _EXPERIMENT = {"rule": "Card A/B", **_SINCE, "control": "a", "max_drop": 5, "arms": [_ARM_A, _ARM_B]}
+_HEALTHY = {**_CONNECTION, "health": "closed"}
+_HEALTH = {
+    "connection_id": "sandbox-d",
+    "state": "open",
+    "override": None,
+    "circuit": "open",
+    "reason": "5 failures in a row",
+    "opened_at": _AT,
+    "next_probe_at": "2026-03-02T09:00:10.000000Z",
+    "window": {
+        "seconds": 60,
+        "calls": 412,
+        "failures": 9,
+        "failure_share": 0.0218,
+        "latency_ms": {"p50": 200, "p95": 800},
+    },
+}
 _SIGNING_KEY = {"id": _SIGNING, "created_at": _AT}
 _SUBSCRIBED = {
     "id": _SUBSCRIPTION,
@@ -262,8 +280,9 @@ ANSWERS: dict[type[Any], Json] = {
     m.DeliveryList: _list(_DELIVERED),
     m.InboxModel: _WEBHOOK,
     m.InboxList: _list(_WEBHOOK),
-    c.ConnectionModel: _CONNECTION,
-    c.ConnectionList: _list(_CONNECTION),
+    c.ConnectionModel: _HEALTHY,
+    c.ConnectionList: _list(_HEALTHY),
+    c.HealthModel: _HEALTH,
     c.ConnectionTestModel: {"ok": True, "problem": None, "detail": "The PSP accepts the credentials."},
     r.RouteModel: {**_ROUTE, **_DEFAULTS, **_VERSIONED},
     r.RouteList: _list({**_ROUTE, **_DEFAULTS, **_VERSIONED}),

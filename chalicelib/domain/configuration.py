@@ -14,7 +14,8 @@ from chalicelib.domain.draft import Json
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """An account at a PSP. `settings` are public; `secrets` map a setting's name to what the vault sealed."""
+    """An account at a PSP. `settings` are public; `secrets` map a setting's name to what the vault sealed. `override`
+    ("open", "closed") is an operator's word on its circuit."""
 
     merchant_id: str
     id: str
@@ -27,6 +28,7 @@ class Connection:
     updated_at: datetime
     deleted_at: datetime | None = None
     unaudited: tuple[Draft, ...] = ()
+    override: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ PROBE_LEASE_S = 10.0
 LATENCIES_MS = (25, 50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600)  # upper bounds; none takes longer
 
 
-class State(StrEnum):
+class CircuitState(StrEnum):
     CLOSED = "closed"
     OPEN = "open"
     HALF_OPEN = "half_open"
@@ -143,14 +143,14 @@ class Circuit:
     reason: str | None = None
     probe: Probe | None = None
 
-    def state(self, at_s: float) -> State:
+    def state(self, at_s: float) -> CircuitState:
         if self.until_s is None:
-            return State.CLOSED
-        return State.OPEN if at_s < self.until_s else State.HALF_OPEN
+            return CircuitState.CLOSED
+        return CircuitState.OPEN if at_s < self.until_s else CircuitState.HALF_OPEN
 
     def may_probe(self, at_s: float) -> bool:
         """Whether somebody may take the lease for a probe."""
-        return self.state(at_s) is State.HALF_OPEN and (self.probe is None or self.probe.until_s <= at_s)
+        return self.state(at_s) is CircuitState.HALF_OPEN and (self.probe is None or self.probe.until_s <= at_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +192,9 @@ def probing(health: ConnectionHealth, by: str, at_s: float) -> ConnectionHealth:
     return replace(health, circuit=replace(health.circuit, probe=Probe(by, at_s + PROBE_LEASE_S)))
 
 
-def overridden(override: str | None, state: State) -> State:
+def overridden(override: str | None, state: CircuitState) -> CircuitState:
     """What an operator says wins over what was measured."""
-    return state if override is None else State(override)
+    return state if override is None else CircuitState(override)
 
 
 def _why_open(window: Window, at_s: float) -> str | None:

@@ -51,6 +51,10 @@ class ConnectionChange(BaseModel):
     """All settings; `********` keeps a stored secret. Left out, they stay."""
     enabled: bool | None = None
     """Whether new payments may go there. Left out, it stays."""
+    override: str | None = None
+    """Read-only; `PUT /v1/connections/{id}/health` changes it."""
+    health: str | None = None
+    """Read-only."""
     version: int | None = None
     """Read-only; the header If-Match counts."""
     created_at: str | None = None

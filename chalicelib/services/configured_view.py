@@ -14,6 +14,7 @@ def connection_view(connection: Connection) -> dict[str, Json]:
         "connector": connection.connector,
         "enabled": connection.enabled,
         "settings": masked(connection.settings, connection.secrets),
+        "override": connection.override,
         **_standing(connection),
     }
 

@@ -21,6 +21,7 @@ from chalicelib.domain.configuration import (
 from chalicelib.domain.payment import Payment
 from chalicelib.domain.statistics import RollUp
 from chalicelib.domain.view import text_of
+from chalicelib.routing.health import ConnectionHealth
 
 T = TypeVar("T")
 DUE = "due"  # the one partition of a due index; a cloud store may shard it
@@ -180,6 +181,12 @@ ROLL_UP: Kind[RollUp] = _kind(
     lambda of: roll_up_key(of.merchant_id, of.name),
     (Index("by_hour", lambda of: IndexKey(of.merchant_id, text_of(of.since)) if of.is_closed else None),),
 )
+HEALTH: Kind[ConnectionHealth] = _kind(
+    "health",
+    ConnectionHealth,
+    lambda of: connection_key(of.merchant_id, of.connection_id),
+    (Index("by_merchant", lambda of: IndexKey(of.merchant_id, of.connection_id)),),
+)
 
 KINDS: tuple[Kind[Any], ...] = (
     PAYMENT,
@@ -191,4 +198,5 @@ KINDS: tuple[Kind[Any], ...] = (
     SUBSCRIPTION,
     AUDIT,
     ROLL_UP,
+    HEALTH,
 )

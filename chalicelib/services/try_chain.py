@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from chalicelib.contracts.store import Stored
 from chalicelib.domain.amend import amend, amended
@@ -24,6 +25,7 @@ from chalicelib.routing.onward import goes_on, outcome_of
 from chalicelib.routing.plan import Candidate, chain_of, ineligible
 from chalicelib.services.commit import commit, first_commit
 from chalicelib.services.configuration import Configuration
+from chalicelib.services.health import Health
 from chalicelib.services.open_attempt import Tried, open_attempt, repeatable
 from chalicelib.services.ports import Ports
 from chalicelib.services.returns import return_link
@@ -35,9 +37,10 @@ SPARE_S = 8.0  # kept for the next PSP before an unanswered call is repeated
 
 
 class TryChain:
-    def __init__(self, ports: Ports, configuration: Configuration) -> None:
+    def __init__(self, ports: Ports, configuration: Configuration, health: Health) -> None:
         self._ports = ports
         self._configuration = configuration
+        self._health = health
 
     def candidate(self, merchant_id: str, connection_id: str) -> Candidate:
         try:
@@ -47,7 +50,8 @@ class TryChain:
         except (VaultFault, StorageFault) as error:  # one connection's secret must not stop the others
             log.error("connection unusable", extra={"fields": {"connection_id": connection_id, "detail": error.detail}})
             return Candidate(connection_id, usable=False, capabilities=None, fault=error)
-        return Candidate(connection_id, live.usable, live.connector.capabilities)
+        health = self._health.state(live.connection)
+        return Candidate(connection_id, live.usable, live.connector.capabilities, health=health)
 
     def started(self, payment: Payment, connection_id: str, now: datetime) -> Change:
         """A new attempt at `connection_id`, to be stored before its PSP is called."""
@@ -78,7 +82,8 @@ class TryChain:
                 raise InProgress(_TAKEN_OVER, 1)
             live = self._configuration.connection(payment.merchant_id, attempt.connection_id)
             spare_s = SPARE_S if self._hop_after(payment, turn) else 0.0
-            tried = open_attempt(self._ports, live, payment, attempt, deadline, spare_s)
+            call = partial(open_attempt, self._ports, live, payment, attempt, deadline, spare_s)
+            tried = self._health.watch(payment.merchant_id, attempt.connection_id, deadline.left_s(), call)
             inert = live.connector.capabilities.inert_until_visited
             held = True
 

@@ -47,6 +47,7 @@ METRICS: dict[str, Metric] = {
     "store_calls_total": Metric("counter", "Calls to the database.", ("operation",)),
     "payments_status_total": Metric("counter", "Status changes of payments.", ("status",)),
     "queue_dead_letters": Metric("gauge", "Messages given up after ten tries, 50 at most.", ("queue",)),
+    "circuit_changes_total": Metric("counter", "Circuits that opened or closed.", ("connection", "state")),
     "checkouts_total": Metric("counter", "Checkouts answered.", ("outcome",)),
     "operations_total": Metric("counter", "Captures, cancellations and refunds answered.", ("kind", "outcome")),
     "guardrail_breaches_total": Metric("counter", "A/B tests that their guardrail stopped.", ("route",)),

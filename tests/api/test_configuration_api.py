@@ -21,6 +21,7 @@ from chalicelib.api.operation import OPERATIONS
 from chalicelib.domain.errors import StorageFault
 from chalicelib.identity.caller import Caller
 from chalicelib.services.configuration import Configuration
+from chalicelib.services.health import Health
 from chalicelib.storage.memory import MemoryStore
 from chalicelib.wiring import Wiring
 from tests.services.configured import connection_body, ports_at
@@ -68,7 +69,13 @@ class Api:
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[Api]:
     ports = ports_at(tmp_path)
-    wired = SimpleNamespace(ports=ports, store=ports.store, configuration=Configuration(ports), verifier=PlainTokens())
+    wired = SimpleNamespace(
+        ports=ports,
+        store=ports.store,
+        configuration=Configuration(ports),
+        health=Health(ports),
+        verifier=PlainTokens(),
+    )
     with Client(create_app(lambda: cast(Wiring, wired))) as client:
         made = Api(client)
         assert made.call("POST", "/v1/connections", CONNECTION).status_code == 201

@@ -16,10 +16,10 @@ from chalicelib.routing.health import (
     SLOW_MS,
     Bucket,
     Circuit,
+    CircuitState,
     ConnectionHealth,
     Figures,
     Outcome,
-    State,
     Window,
     merged,
     overridden,
@@ -48,45 +48,47 @@ UNTIL_S = OPENED.circuit.until_s or 0.0
 
 
 def test_a_new_connection_is_healthy() -> None:
-    assert NEW.circuit.state(T) is State.CLOSED
+    assert NEW.circuit.state(T) is CircuitState.CLOSED
     assert not NEW.circuit.may_probe(T)
     assert NEW.window.figures(T) == Figures(0, 0, None, None)
     assert NEW.window.figures(T).failure_share == 0
 
 
-@pytest.mark.parametrize(("count", "state"), [(4, State.CLOSED), (5, State.OPEN)])
-def test_five_failures_in_a_row_open_it(count: int, state: State) -> None:
+@pytest.mark.parametrize(("count", "state"), [(4, CircuitState.CLOSED), (5, CircuitState.OPEN)])
+def test_five_failures_in_a_row_open_it(count: int, state: CircuitState) -> None:
     assert after(*failures(count)).circuit.state(T + 1) is state
 
 
 def test_a_call_that_works_begins_the_row_anew() -> None:
     health = after(*failures(4), call(T + 1), *failures(4, T + 2))
     assert health.window.failures_in_a_row == 4
-    assert health.circuit.state(T + 3) is State.CLOSED
+    assert health.circuit.state(T + 3) is CircuitState.CLOSED
 
 
 def test_a_row_counts_by_time_not_by_arrival() -> None:
     """Another process's success was earlier than all these failures, and is heard of last."""
     health = merged(after(*failures(4, T + 1)), [call(T)])
     assert health.window.failures_in_a_row == 4
-    assert after(call(T + 2), *failures(5, T + 1)).circuit.state(T + 3) is State.CLOSED
+    assert after(call(T + 2), *failures(5, T + 1)).circuit.state(T + 3) is CircuitState.CLOSED
 
 
-@pytest.mark.parametrize(("bad", "good", "state"), [(10, 10, State.OPEN), (9, 11, State.CLOSED), (9, 10, State.CLOSED)])
-def test_half_of_twenty_calls_failing_opens_it(bad: int, good: int, state: State) -> None:
+@pytest.mark.parametrize(
+    ("bad", "good", "state"), [(10, 10, CircuitState.OPEN), (9, 11, CircuitState.CLOSED), (9, 10, CircuitState.CLOSED)]
+)
+def test_half_of_twenty_calls_failing_opens_it(bad: int, good: int, state: CircuitState) -> None:
     outcomes = [call(T + 1 + number, number % 2 == 0) for number in range(2 * min(bad, good))]
     outcomes += [call(T + number / 100, bad < good) for number in range(abs(bad - good))]
     assert len(outcomes) == bad + good
     health = after(*sorted(outcomes, key=lambda one: one.ended_at_s))
     assert health.circuit.state(T + 21) is state
-    assert health.circuit.reason == (None if state is State.CLOSED else "10 of 20 calls failed")
+    assert health.circuit.reason == (None if state is CircuitState.CLOSED else "10 of 20 calls failed")
 
 
 def test_what_is_older_than_a_minute_does_not_count_towards_the_share() -> None:
     old = [call(T + number, number % 2 == 0) for number in range(18)]
     health = after(*old, call(T + 90), call(T + 91, answered=False))
     assert health.window.figures(T + 91).calls == 2
-    assert health.circuit.state(T + 91) is State.CLOSED
+    assert health.circuit.state(T + 91) is CircuitState.CLOSED
 
 
 @pytest.mark.parametrize(("latency_ms", "worked"), [(0, True), (SLOW_MS, True), (SLOW_MS + 1, False)])
@@ -105,8 +107,8 @@ def test_an_open_circuit_says_since_when_until_when_and_why() -> None:
 
 
 def test_it_is_half_open_once_it_has_cooled_down() -> None:
-    assert OPENED.circuit.state(UNTIL_S - 0.001) is State.OPEN
-    assert OPENED.circuit.state(UNTIL_S) is State.HALF_OPEN
+    assert OPENED.circuit.state(UNTIL_S - 0.001) is CircuitState.OPEN
+    assert OPENED.circuit.state(UNTIL_S) is CircuitState.HALF_OPEN
     assert not OPENED.circuit.may_probe(UNTIL_S - 0.001)
     assert OPENED.circuit.may_probe(UNTIL_S)
 
@@ -120,7 +122,7 @@ def test_one_process_at_a_time_may_probe() -> None:
 def test_two_probes_that_work_close_it_and_the_window_begins_anew() -> None:
     once = after(call(UNTIL_S + 1), start=probing(OPENED, "one", UNTIL_S))
     assert (once.circuit.passed, once.circuit.probe) == (1, None)
-    assert once.circuit.state(UNTIL_S + 1) is State.HALF_OPEN
+    assert once.circuit.state(UNTIL_S + 1) is CircuitState.HALF_OPEN
     closed = after(call(UNTIL_S + 2), start=once)
     assert closed.circuit == Circuit(since_s=UNTIL_S + 2)
     assert closed.window == Window(worked_at_s=UNTIL_S + 2)
@@ -139,7 +141,7 @@ def test_each_failed_probe_opens_it_for_longer_up_to_half_a_minute() -> None:
 
 def test_a_probe_that_fails_after_one_that_worked_starts_the_count_anew() -> None:
     health = after(call(UNTIL_S + 1), call(UNTIL_S + 2, answered=False), start=OPENED)
-    assert (health.circuit.passed, health.circuit.state(UNTIL_S + 2)) == (0, State.OPEN)
+    assert (health.circuit.passed, health.circuit.state(UNTIL_S + 2)) == (0, CircuitState.OPEN)
 
 
 @pytest.mark.parametrize("answered", [True, False])
@@ -172,10 +174,10 @@ def test_the_share_of_failures_is_of_the_windows_calls() -> None:
     assert after(call(T), call(T, False), call(T), call(T)).window.figures(T).failure_share == 0.25
 
 
-@pytest.mark.parametrize("state", State)
-def test_an_operators_word_wins(state: State) -> None:
-    assert overridden("open", state) is State.OPEN
-    assert overridden("closed", state) is State.CLOSED
+@pytest.mark.parametrize("state", CircuitState)
+def test_an_operators_word_wins(state: CircuitState) -> None:
+    assert overridden("open", state) is CircuitState.OPEN
+    assert overridden("closed", state) is CircuitState.CLOSED
     assert overridden(None, state) is state
 
 
@@ -207,16 +209,16 @@ def test_no_circuit_stays_open_for_ever_without_traffic(outcomes: list[Outcome])
     health = after(*outcomes)
     latest = max((one.ended_at_s for one in outcomes), default=T)
     later = latest + max(COOL_DOWN_S)
-    assert health.circuit.state(later) is not State.OPEN
+    assert health.circuit.state(later) is not CircuitState.OPEN
     leased = probing(health, "one", later)
-    assert leased.circuit.state(later) is State.CLOSED or leased.circuit.may_probe(later + PROBE_LEASE_S)
+    assert leased.circuit.state(later) is CircuitState.CLOSED or leased.circuit.may_probe(later + PROBE_LEASE_S)
 
 
 @given(OUTCOMES)
 def test_two_good_calls_after_the_cool_down_close_any_circuit(outcomes: list[Outcome]) -> None:
     health = after(*outcomes)
     later = T + 200 + max(COOL_DOWN_S)
-    assert after(call(later + 1), call(later + 2), start=health).circuit.state(later + 2) is State.CLOSED
+    assert after(call(later + 1), call(later + 2), start=health).circuit.state(later + 2) is CircuitState.CLOSED
 
 
 @given(OUTCOMES)

@@ -21,6 +21,7 @@ from chalicelib.services.checkout import Checkout
 from chalicelib.services.configuration import Configuration
 from chalicelib.services.configure_connections import ConnectionBody, check_connection, create_connection
 from chalicelib.services.configure_routes import create_route
+from chalicelib.services.health import Health
 from chalicelib.services.kinds import PAYMENT
 from chalicelib.services.ports import Ports
 from chalicelib.services.secrets import MASK, concealed
@@ -81,7 +82,9 @@ def test_a_payment_and_its_timeline_conceal_the_key(ports: Ports) -> None:
     create_route(ports, ACTOR, SHOP, route_body("psp-nl"))
     order = Order(Money(1000, "EUR"), "order-1", "https://shop.example/r", "https://shop.example/c")
     configuration = Configuration(ports)
-    Checkout(ports, configuration, TryChain(ports, configuration)).open(SHOP, "a-key", "f", order, render)
+    Checkout(ports, configuration, TryChain(ports, configuration, Health(ports))).open(
+        SHOP, "a-key", "f", order, render
+    )
     stored = ports.store.find(PAYMENT, "by_time", SHOP).items[0].value
     told = PAYMENT.encode(stored).decode()
     assert f"there is no account for Bearer {MASK}" in told

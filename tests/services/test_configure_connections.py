@@ -42,6 +42,7 @@ def test_a_created_connection_is_shown_with_its_secrets_masked(ports: Ports) -> 
         "connector": "toy",
         "enabled": True,
         "settings": {"base_url": "http://127.0.0.1:9/", "account": "nl", "api_key": "********"},
+        "override": None,
         "version": 1,
         "created_at": "2026-03-01T12:00:00.000000Z",
         "updated_at": "2026-03-01T12:00:00.000000Z",

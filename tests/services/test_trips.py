@@ -18,6 +18,7 @@ from chalicelib.domain.payment import Order
 from chalicelib.services.apply import Apply
 from chalicelib.services.checkout import Checkout
 from chalicelib.services.configuration import Configuration
+from chalicelib.services.health import Health
 from chalicelib.services.intake import Intake
 from chalicelib.services.kinds import SUBSCRIPTION
 from chalicelib.services.notify import Notify
@@ -52,12 +53,14 @@ class CountedWorld:
         store, queue = Counting("store", self.world.store, self.made), Counting("queue", self.world.queue, self.made)
         self.ports = replace(self.world.ports, store=store, queue=queue)
         configuration = Configuration(self.ports, monotonic=lambda: 0.0)
-        self.checkout = Checkout(self.ports, configuration, TryChain(self.ports, configuration))
+        self.health = Health(self.ports, monotonic=lambda: 0.0)
+        self.health.wake = lambda: None  # its keeper tells and reads outside of requests
+        self.checkout = Checkout(self.ports, configuration, TryChain(self.ports, configuration, self.health))
         self.intake = Intake(self.ports, configuration)
         self.apply = Apply(self.ports, configuration)
         self.notify = Notify(self.ports, configuration)
         for name in self.world.psps:
-            configuration.connection("default", name)
+            self.health.state(configuration.connection("default", name).connection)
         for name in ("default", "careful"):
             configuration.route("default", name)
         self.made.clear()

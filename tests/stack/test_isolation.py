@@ -35,6 +35,8 @@ CALLS: dict[str, tuple[tuple[str, ...], object]] = {
     "update_connection": (("connection",), {"enabled": False}),
     "delete_connection": (("connection",), None),
     "check_connection": (("connection",), None),
+    "read_health": (("connection",), None),
+    "put_health": (("connection",), {"override": "open"}),
     "read_route": (("route",), None),
     "update_route": (("route",), {"otherwise": {"use": ["sandbox-b"]}}),
     "delete_route": (("route",), None),
