@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from chalice.test import Client
 
 import chalicelib.api.audit
 import chalicelib.api.catalogue
 import chalicelib.api.connections
 import chalicelib.api.routes
 import chalicelib.api.subscriptions  # noqa: F401  # importing them fills the table of operations
-from chalicelib.api.application import create_app
 from chalicelib.api.operation import OPERATIONS
 from chalicelib.domain.errors import StorageFault
-from chalicelib.identity.caller import Caller
-from chalicelib.services.configuration import Configuration
-from chalicelib.services.health import Health
 from chalicelib.storage.memory import MemoryStore
-from chalicelib.wiring import Wiring
-from tests.services.configured import connection_body, ports_at
+from tests.api.configuring import CONNECTION, EVERYTHING, Api, serving_configuration
 
-EVERYTHING = "config:read config:write audit:read"
-CONNECTION = connection_body().model_dump()
 ROUTE = {"name": "default", "otherwise": {"use": ["toy-nl"]}}
 SUBSCRIPTION = {"name": "Orders", "channel": "webhook", "target": {"url": "http://127.0.0.1:9/"}, "events": ["*"]}
 WRITES = [
@@ -39,45 +29,9 @@ WRITES = [
 OURS = [one for one in OPERATIONS if (one.scope or "").startswith(("config:", "audit:")) and "deliver" not in one.path]
 
 
-class PlainTokens:
-    """Tokens that read as what they say; the verification of real ones has tests of its own."""
-
-    def verify(self, header: str | None) -> Caller:
-        merchant_id, *scopes = (header or "").split()
-        return Caller("operator", "studio", merchant_id, frozenset(scopes))
-
-
-class Api:
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    def call(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        match: int | None = None,
-        token: str = f"default {EVERYTHING}",
-    ) -> Any:
-        headers = {"Content-Type": "application/json", "Authorization": token}
-        if match is not None:
-            headers["If-Match"] = f'"{match}"'
-        return self._client.http.request(method, path, headers, b"" if body is None else json.dumps(body).encode())
-
-
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[Api]:
-    ports = ports_at(tmp_path)
-    wired = SimpleNamespace(
-        ports=ports,
-        store=ports.store,
-        configuration=Configuration(ports),
-        health=Health(ports),
-        verifier=PlainTokens(),
-    )
-    with Client(create_app(lambda: cast(Wiring, wired))) as client:
-        made = Api(client)
+    with serving_configuration(tmp_path) as made:
         assert made.call("POST", "/v1/connections", CONNECTION).status_code == 201
         assert made.call("POST", "/v1/routes", ROUTE).status_code == 201
         yield made

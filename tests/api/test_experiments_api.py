@@ -13,7 +13,7 @@ from chalice.test import Client
 from chalicelib.api.application import create_app
 from chalicelib.api.models_experiments import ExperimentsModel
 from chalicelib.wiring import Wiring
-from tests.api.test_configuration_api import PlainTokens
+from tests.api.configuring import PlainTokens
 from tests.services.splitting import GUARDRAIL, Shoppers, change_route, split
 from tests.world import World
 

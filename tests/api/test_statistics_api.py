@@ -18,7 +18,7 @@ from chalicelib.services.kinds import PAYMENT
 from chalicelib.services.roll_up import roll_up
 from chalicelib.services.statistics import GROUPS
 from chalicelib.wiring import Wiring
-from tests.api.test_configuration_api import PlainTokens
+from tests.api.configuring import PlainTokens
 from tests.services.histories import REFUND, sold
 from tests.world import World
 

@@ -115,6 +115,19 @@ def test_a_checkout_whose_outcome_is_held_in_doubt_takes_as_few_trips(counted: C
     assert counted.made == ["store.put payments", "store.put payments", "queue.send events"]
 
 
+def test_without_a_keeper_a_failed_call_is_told_in_one_put_more(counted: CountedWorld) -> None:
+    """As on Lambda, where nothing runs beside a request."""
+    counted.health.wake = None
+    counted.world.psps["psp-1"].script = lambda order: "not_sent"
+    counted.open()
+    assert sorted(counted.made) == ["queue.send events", "store.put health"] + ["store.put payments"] * 3
+    counted.made.clear()
+    counted.world.psps["psp-1"].script = lambda order: "answer"
+    counted.open("another")
+    counted.open("a third")
+    assert counted.made.count("store.put health") == 1, "what ends a row of failures, but no further success"
+
+
 def test_a_repeated_checkout_tries_to_put_and_reads_what_is_there(counted: CountedWorld) -> None:
     counted.open()
     counted.made.clear()
