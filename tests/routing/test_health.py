@@ -65,6 +65,10 @@ def test_a_call_that_works_begins_the_row_anew() -> None:
     assert health.circuit.state(T + 3) is CircuitState.CLOSED
 
 
+def test_a_failure_at_the_moment_of_a_success_is_not_after_it() -> None:
+    assert after(call(T), *failures(1, T), *failures(1, T + 1)).window.failures_in_a_row == 1
+
+
 def test_a_row_counts_by_time_not_by_arrival() -> None:
     """Another process's success was earlier than all these failures, and is heard of last."""
     health = merged(after(*failures(4, T + 1)), [call(T)])
@@ -144,6 +148,10 @@ def test_a_probe_that_fails_after_one_that_worked_starts_the_count_anew() -> Non
     assert (health.circuit.passed, health.circuit.state(UNTIL_S + 2)) == (0, CircuitState.OPEN)
 
 
+def test_a_call_that_begins_the_moment_it_is_half_open_is_a_probe() -> None:
+    assert after(Outcome(UNTIL_S, UNTIL_S + 1, True), start=OPENED).circuit.passed == 1
+
+
 @pytest.mark.parametrize("answered", [True, False])
 def test_a_call_from_before_it_was_half_open_decides_nothing(answered: bool) -> None:
     late = call(UNTIL_S + 1, answered, took_s=2)
@@ -165,7 +173,23 @@ def test_figures_are_upper_bounds_over_the_last_minute() -> None:
     assert health.window.figures(T + BUCKET_S * BUCKETS) == Figures(0, 0, None, None)
 
 
-@pytest.mark.parametrize(("took_s", "bound_ms"), [(0.025, 25), (0.026, 50), (25.0, 25_600), (60.0, 25_600)])
+def test_the_numbers_are_those_that_the_documentation_gives() -> None:
+    assert (BUCKET_S * BUCKETS, SLOW_MS, PROBE_LEASE_S) == (60, 2_500, 10)
+
+
+def test_nineteen_of_twenty_calls_are_within_the_95th_percentile() -> None:
+    some = [call(T, took_s=0.02)] * 189 + [call(T, took_s=0.2)] * 11
+    assert after(*some).window.figures(T).p95_ms == 200
+    assert after(*some, call(T, took_s=0.02), *[call(T, took_s=0.02)] * 19).window.figures(T).p95_ms == 25
+
+
+@pytest.mark.parametrize("bound_ms", [25, 50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800])
+def test_latencies_are_told_in_steps_of_two(bound_ms: int) -> None:
+    within, beyond = (after(Outcome(0, ms / 1000, True)).window.figures(0).p95_ms for ms in (bound_ms, bound_ms + 1))
+    assert (within, beyond) == (bound_ms, 2 * bound_ms)
+
+
+@pytest.mark.parametrize(("took_s", "bound_ms"), [(0.0, 25), (25.6, 25_600), (60.0, 25_600)])
 def test_a_latency_is_told_by_the_next_bound(took_s: float, bound_ms: int) -> None:
     assert after(Outcome(T, T + took_s, True)).window.figures(T).p95_ms == bound_ms
 
