@@ -47,3 +47,22 @@ def wilson(tally: Tally, z: float = Z_95) -> Interval:
         0.0 if tally.successes == 0 else (middle - half) / scale,
         1.0 if tally.successes == n else (middle + half) / scale,
     )
+
+
+def predicted(tally: Tally, trials: int, z: float = Z_95) -> Interval:
+    """The shares that so many further trials at the same chance may come to: those that the test of two samples by their
+    pooled share does not tell from the tally's. With trials without end it is Wilson's interval.
+
+    Krishnamoorthy and Peng, "Improved closed-form prediction intervals for binomial and Poisson distributions" (2011), the
+    method of joint sampling.
+    """
+    share = tally.share
+    if share is None or not trials:
+        return Interval(0.0, 1.0)
+    part, v = trials / (trials + tally.trials), z * z * (1 / trials + 1 / tally.trials)
+    middle, scale = v * part * (1 - 2 * share), 1 + v * part * part
+    half = sqrt(middle * middle + 4 * scale * v * share * (1 - share))
+    return Interval(  # exact at the ends, whatever rounding does
+        0.0 if tally.successes == 0 else max(share + (middle - half) / (2 * scale), 0.0),
+        1.0 if tally.successes == tally.trials else min(share + (middle + half) / (2 * scale), 1.0),
+    )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.routing.interval import Interval, Tally, wilson
+from chalicelib.routing.interval import Interval, Tally, predicted, wilson
 
 tallies = st.integers(1, 10**9).flatmap(lambda n: st.builds(Tally, st.integers(0, n), st.just(n)))
 
@@ -61,3 +61,26 @@ def test_more_than_all_or_fewer_than_none_can_not_be(successes: int, trials: int
 
 def test_a_share_of_nothing_is_none() -> None:
     assert (Tally(0, 0).share, Tally(3, 4).share) == (None, 0.75)
+
+
+@given(tallies.filter(lambda tally: tally.trials < 10**6))
+def test_trials_without_end_come_to_the_share_that_wilson_tells(tally: Tally) -> None:
+    further, likely = predicted(tally, 10**15), wilson(tally)
+    assert (further.low, further.high) == pytest.approx((likely.low, likely.high), abs=1e-5)
+
+
+@given(tallies, st.integers(1, 10**6))
+def test_the_share_of_further_trials_is_less_sure_than_the_chance(tally: Tally, trials: int) -> None:
+    further, likely = predicted(tally, trials), wilson(tally)
+    assert 0 <= further.low <= likely.low + 1e-9
+    assert likely.high - 1e-9 <= further.high <= 1
+
+
+@pytest.mark.parametrize(("tally", "trials"), [(Tally(0, 0), 5), (Tally(3, 5), 0)])
+def test_without_trials_before_or_further_on_any_share_may_come(tally: Tally, trials: int) -> None:
+    assert predicted(tally, trials) == Interval(0.0, 1.0)
+
+
+def test_further_trials_after_none_or_all_succeeded() -> None:
+    assert (predicted(Tally(0, 20), 20).low, predicted(Tally(20, 20), 20).high) == (0.0, 1.0)
+    assert predicted(Tally(20, 20), 20).low == pytest.approx(1 - predicted(Tally(0, 20), 20).high)
