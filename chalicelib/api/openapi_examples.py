@@ -8,6 +8,7 @@ from chalicelib.api import models as m
 from chalicelib.api import models_configuration as c
 from chalicelib.api import models_experiments as x
 from chalicelib.api import models_routing as r
+from chalicelib.api import models_simulation as s
 from chalicelib.api import models_statistics as st
 from chalicelib.api.models_checkout import CHECKOUT_EXAMPLE
 from chalicelib.domain.payment import Json
@@ -292,6 +293,7 @@ ANSWERS: dict[type[Any], Json] = {
     r.RouteVersionList: _list(_VERSION),
     x.ExperimentsModel: {"route": "default", "version": 3, "experiments": [_EXPERIMENT]},
     r.RouteComparisonModel: {"from": 2, "to": 3, "differences": [_DIFFERENCE]},
+    s.SimulationModel: s.EXAMPLE,
     c.SubscriptionModel: _SUBSCRIBED,
     c.SubscriptionList: _list(_SUBSCRIBED),
     c.NewSubscriptionModel: {**_SUBSCRIBED, **_WHSEC},

@@ -49,7 +49,7 @@ def _no_number(value: Any) -> Any:
     return value
 
 
-def _in_utc(at: datetime) -> datetime:
+def in_utc(at: datetime) -> datetime:
     """A time without a zone is UTC."""
     try:
         return max(at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC), _FIRST)
@@ -57,7 +57,7 @@ def _in_utc(at: datetime) -> datetime:
         raise ValueError("is outside the years that can be told in UTC") from None
 
 
-Instant = Annotated[datetime, BeforeValidator(_no_number), AfterValidator(_in_utc)]
+Instant = Annotated[datetime, BeforeValidator(_no_number), AfterValidator(in_utc)]
 
 
 class PaymentQuery(PageQuery):

@@ -21,7 +21,7 @@ from chalicelib.api.operation import Answer, Call, operation
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.payment import Json
 from chalicelib.routing.compare import differences
-from chalicelib.routing.lint import Severity
+from chalicelib.routing.lint import Finding, Severity
 from chalicelib.routing.rules import RouteBody, RouteChange, RouteDraft, document_of
 from chalicelib.services import configure_routes as configure
 from chalicelib.services.configured_view import route_version_view, route_view
@@ -214,5 +214,8 @@ def activate_route_version(call: Call) -> Answer:
 def lint_route(call: Call) -> Answer:
     document = document_of(call.params["name"], call.body)
     found = configure.findings_of(call.wiring.ports, call.merchant_id, document)
-    shown = {f"{severity}s": [asdict(one) for one in found if one.severity is severity] for severity in Severity}
-    return Answer(200, shown)
+    return Answer(200, findings_view(found))
+
+
+def findings_view(found: list[Finding]) -> dict[str, Json]:
+    return {f"{severity}s": [asdict(one) for one in found if one.severity is severity] for severity in Severity}

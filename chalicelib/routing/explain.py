@@ -14,14 +14,19 @@ from chalicelib.routing.plan import OPEN
 
 Json = Any
 MISSING = None  # how a value that the payment does not have is shown
+DRAFT = 0  # the version of a route that was not saved
 
 
 def summary_of(decision: Decision) -> str:
     """One line for the timeline."""
-    then = f", then {', '.join(decision.chain[1:])}" if len(decision.chain) > 1 else ""
+    version = "a draft" if decision.version == DRAFT else f"version {decision.version}"
     by = "no rule matched" if decision.rule == OTHERWISE else f"rule {decision.rule!r}"
     arm = f", arm {decision.arm!r}" if decision.arm is not None else ""
-    return f"Route {decision.name} (version {decision.version}; {by}{arm}) chose {decision.chain[0]}{then}."
+    route = f"Route {decision.name} ({version}; {by}{arm})"
+    if not decision.chain:  # of a payment that is only simulated
+        return f"{route} found no connection that could take it."
+    then = f", then {', '.join(decision.chain[1:])}" if len(decision.chain) > 1 else ""
+    return f"{route} chose {decision.chain[0]}{then}."
 
 
 def explanation_of(decision: Decision, document: Mapping[str, Json] | None) -> dict[str, Json]:

@@ -12,6 +12,7 @@ import chalicelib.api.audit
 import chalicelib.api.catalogue
 import chalicelib.api.connections
 import chalicelib.api.routes
+import chalicelib.api.simulations
 import chalicelib.api.subscriptions  # noqa: F401  # importing them fills the table of operations
 from chalicelib.api.operation import OPERATIONS
 from chalicelib.domain.errors import StorageFault

@@ -45,6 +45,7 @@ CALLS: dict[str, tuple[tuple[str, ...], object]] = {
     "read_route_version": (("route", "version"), None),
     "compare_route_versions": (("route",), None),
     "activate_route_version": (("route",), {"version": 1}),
+    "simulate_route": (("route",), {"days": 1}),
     "read_subscription": (("subscription",), None),
     "update_subscription": (("subscription",), {"enabled": False}),
     "delete_subscription": (("subscription",), None),
