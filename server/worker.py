@@ -230,6 +230,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())
     worker.run()
+    wired.notify.close()
     metrics.close()
     wired.queue.close()
     wired.store.close()

@@ -87,4 +87,4 @@ def redeliver(call: Call) -> Answer:
         record = None
     if record is None or record.merchant_id != call.merchant_id:
         raise NotFound("There is no such delivery.")
-    return Answer(200, delivery_view(call.wiring.notify.redeliver(record.id, at_once=True)))
+    return Answer(200, delivery_view(call.wiring.notify.redeliver(record.id)))

@@ -95,6 +95,7 @@ class Subscription:
     signing: tuple[SigningSecret, ...] = ()
     deleted_at: datetime | None = None
     unaudited: tuple[Draft, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
     def wants(self, event_type: str) -> bool:
         """Whether one of `events` matches: an exact type, or a prefix that ends in ``.*``, or ``*``."""
@@ -127,8 +128,18 @@ class DeliveryTry:
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointTrouble:
+    """A subscription's endpoint has failed `since` then, without a delivery that arrived."""
+
+    merchant_id: str
+    subscription_id: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryRecord:
-    """One event on its way to one subscription. `status`: pending, succeeded, retrying, dead."""
+    """One event on its way to one subscription. `status`: pending, succeeded, retrying, dead. `behind` is the delivery of
+    the payment's event before it, which it waits for."""
 
     id: str
     merchant_id: str
@@ -142,6 +153,7 @@ class DeliveryRecord:
     tries: tuple[DeliveryTry, ...] = ()
     tried: int = 0
     due_at: datetime | None = None
+    behind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,9 +39,9 @@ def event_id_of(payment_id: str, sequence: int) -> str:
     return f"evt_{payment_id[4:]}_{sequence:03d}"
 
 
-def route_event_id_of(merchant_id: str, name: str, version: int) -> str:
-    """Of the one event that a version of a route can come with."""
-    return "evt_" + _digest(SHORT, "route", merchant_id, name, str(version))
+def notice_id_of(noun: str, merchant_id: str, name: str, version: int) -> str:
+    """Of the one event that a version of a route or subscription can come with."""
+    return "evt_" + _digest(SHORT, noun, merchant_id, name, str(version))
 
 
 def delivery_id_of(event_id: str, subscription_id: str) -> str:

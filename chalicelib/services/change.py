@@ -148,7 +148,7 @@ def _settle(ports: Ports, kind: Kind[O], stored: Stored[O]) -> O:
         append(ports, value.merchant_id, draft)
     clear: tuple[Draft, ...] = ()
     value = replace(value, unaudited=clear)
-    if isinstance(value, Route):
+    if isinstance(value, Route | Subscription):
         value = replace(value, notices=untold(ports, value.merchant_id, value.notices))
     if value != stored.value:
         with suppress(StaleVersion):  # changed again, or settled by another; a draft still there is known by its id

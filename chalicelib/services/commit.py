@@ -14,11 +14,13 @@ from chalicelib.contracts.store import Stored, Version
 from chalicelib.domain.errors import QueueFault, StaleVersion
 from chalicelib.domain.operation import Called
 from chalicelib.domain.payment import Event, Payment
+from chalicelib.domain.view import text_of
 from chalicelib.domain.watch import Phase
 from chalicelib.services.kinds import PAYMENT
 from chalicelib.services.ports import Ports
 
 TRIES = 20
+BEFORE_MAX = 5  # events before one that its message names; a subscriber wants one of them, or waits for none
 
 
 def commit(ports: Ports, stored: Stored[Payment], decide: Callable[[Payment], Payment]) -> Stored[Payment]:
@@ -72,7 +74,9 @@ def _sets_off_work(before: Payment, after: Payment) -> bool:
 
 
 def event_message(payment: Payment, event: Event, *, again: bool = False) -> bytes:
-    """`again` says that a delivery record may exist already."""
+    """`again` says that a delivery record may exist already; `before` names the payment's events before this one, so that
+    each subscriber gets them in their order."""
+    earlier = [one for one in payment.journal if one.sequence < event.sequence][-BEFORE_MAX:]
     document = {
         "merchant_id": payment.merchant_id,
         "payment_id": payment.id,
@@ -80,6 +84,7 @@ def event_message(payment: Payment, event: Event, *, again: bool = False) -> byt
         "event_type": event.type,
         "body": event.body,
         "again": again,
+        "before": [(one.id, one.type, text_of(one.time)) for one in earlier],
     }
     return to_json(document)
 

@@ -16,7 +16,7 @@ from chalicelib import telemetry
 from chalicelib.contracts.store import PAGE_MAX
 from chalicelib.domain.configuration import Notice, Route
 from chalicelib.domain.errors import NotFound, PaymentServerError, PreconditionFailed
-from chalicelib.domain.ids import route_event_id_of
+from chalicelib.domain.ids import notice_id_of
 from chalicelib.domain.view import text_of
 from chalicelib.routing.experiments import experiments_of, given_all
 from chalicelib.routing.sequential import breached
@@ -161,7 +161,7 @@ def stop(ports: Ports, route: Route, running: Running, counted: Counted, worse: 
 
 
 def _notice_of(route: Route, running: Running, counted: Counted, worse: list[str], now: datetime) -> Notice:
-    event_id = route_event_id_of(route.merchant_id, route.name, route.version + 1)
+    event_id = notice_id_of("route", route.merchant_id, route.name, route.version + 1)
     result = result_view(result_of(route.name, running, counted))
     body = {
         "specversion": "1.0",

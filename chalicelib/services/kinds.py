@@ -13,6 +13,7 @@ from chalicelib.domain.configuration import (
     AuditEntry,
     Connection,
     DeliveryRecord,
+    EndpointTrouble,
     InboxItem,
     Route,
     RouteVersion,
@@ -36,11 +37,11 @@ def _due(at: datetime | None) -> IndexKey | None:
     return None if at is None else IndexKey(DUE, text_of(at))
 
 
-def _audit_due(of: Connection | Route | Subscription) -> IndexKey | None:
+def _audit_due(of: Connection) -> IndexKey | None:
     return IndexKey(DUE, text_of(of.updated_at)) if of.unaudited else None
 
 
-def _route_due(of: Route) -> IndexKey | None:
+def _told_due(of: Route | Subscription) -> IndexKey | None:
     return IndexKey(DUE, text_of(of.updated_at)) if of.unaudited or of.notices else None
 
 
@@ -155,7 +156,7 @@ ROUTE: Kind[Route] = _kind(
     "routes",
     Route,
     lambda of: route_key(of.merchant_id, of.name),
-    (Index("by_merchant", _listed), Index("audit_due", _route_due)),
+    (Index("by_merchant", _listed), Index("audit_due", _told_due)),
 )
 ROUTE_VERSION: Kind[RouteVersion] = _kind(
     "route_versions",
@@ -167,7 +168,7 @@ SUBSCRIPTION: Kind[Subscription] = _kind(
     "subscriptions",
     Subscription,
     lambda of: subscription_key(of.merchant_id, of.id),
-    (Index("by_merchant", _listed), Index("audit_due", _audit_due)),
+    (Index("by_merchant", _listed), Index("audit_due", _told_due)),
 )
 AUDIT: Kind[AuditEntry] = _kind(
     "audit",
@@ -180,6 +181,12 @@ ROLL_UP: Kind[RollUp] = _kind(
     RollUp,
     lambda of: roll_up_key(of.merchant_id, of.name),
     (Index("by_hour", lambda of: IndexKey(of.merchant_id, text_of(of.since)) if of.is_closed else None),),
+)
+ENDPOINT_TROUBLE: Kind[EndpointTrouble] = _kind(
+    "endpoint_troubles",
+    EndpointTrouble,
+    lambda of: subscription_key(of.merchant_id, of.subscription_id),
+    (),
 )
 HEALTH: Kind[ConnectionHealth] = _kind(
     "health",
@@ -199,4 +206,5 @@ KINDS: tuple[Kind[Any], ...] = (
     AUDIT,
     ROLL_UP,
     HEALTH,
+    ENDPOINT_TROUBLE,
 )

@@ -1,65 +1,96 @@
-"""Tells subscribers: one try for each side by side, each recorded by one put; failures alone are tried again.
+"""Tells subscribers of an event: each in its endpoint's lane, in the order of the payment's events, failures on a schedule.
 
-The delivery record is what proves that an event was handled. It is written after the first try, so a crash in between
-sends the event again: subscribers drop repeats by the event's id.
+An endpoint that is well is tried first and recorded after, by one put; a crash in between sends the event again, and
+subscribers drop repeats by its id. One that is slow, busy or silent gets a record first, and nobody waits for it.
 """
 
 from __future__ import annotations
 
 import json
-import random
-import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from datetime import datetime, timedelta
+import threading
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 from chalicelib import telemetry
-from chalicelib.contracts.publisher import DeliveryFailed, Publication, Rejected, Retry
-from chalicelib.contracts.queue import DELAY_MAX_S, Topic
-from chalicelib.contracts.store import NEW
-from chalicelib.domain.configuration import DeliveryRecord, DeliveryTry, Subscription
-from chalicelib.domain.errors import Conflict, NotFound, PaymentServerError, QueueFault, StaleVersion
+from chalicelib.contracts.store import NEW, Version
+from chalicelib.domain.configuration import DeliveryRecord, Subscription
+from chalicelib.domain.errors import Conflict, NotFound, StaleVersion
 from chalicelib.domain.ids import delivery_id_of
-from chalicelib.services.commit import chore
 from chalicelib.services.configuration import Configuration
+from chalicelib.services.deliver import Deliver, dead
+from chalicelib.services.endpoints import Endpoints
 from chalicelib.services.kinds import DELIVERY, SUBSCRIPTION, subscription_key
+from chalicelib.services.lanes import LaneFull, Lanes
+from chalicelib.services.order import InOrder, before, looked_at_again
 from chalicelib.services.ports import Ports
-from chalicelib.services.target import target_of
 
-RETRY_AFTER_S = (5, 60, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
-JITTER = 0.1
-TRIES_KEPT = 20
-SIDE_BY_SIDE = 16
+PATIENCE_S = 0.25  # what takes longer is not waited for
+CONCURRENCY = 4  # tries side by side to one endpoint, where its target does not say otherwise
+LOOKED_AFTER = timedelta(seconds=60)  # the sweep takes up a record whose first try has not ended by then
+FULL_AGAIN = timedelta(seconds=10)  # when a lane that was full is tried again
 SWEEP_GRACE_S = 15  # the delayed message comes first, the due index after it
+
+
+@dataclass
+class _FirstTry:
+    """`version` is the record's once it is stored; the lock decides who stores it first."""
+
+    record: DeliveryRecord
+    subscription: Subscription
+    version: Version = NEW
+    ended: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Notify:
     def __init__(self, ports: Ports, configuration: Configuration) -> None:
         self._ports = ports
         self._configuration = configuration
-        self._pool = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="notify")
+        self._lanes = Lanes()
+        self._endpoints = Endpoints(ports)
+        self._deliver = Deliver(ports, self._endpoints)
+        self._order = InOrder(ports)
+
+    def close(self) -> None:
+        """Ends when the tries that run have ended; what waits is brought back by its record or message."""
+        self._lanes.close()
 
     def message(self, body: bytes, *, again: bool = False) -> None:
         """Handles one message of the events queue; `again` when it came before. Raises faults of the store."""
         document = json.loads(body)
         telemetry.note(**{name: document[name] for name in ("merchant_id", "payment_id", "event_id", "event_type")})
         again = again or document["again"]
-        wanted = [
-            one
-            for one in self._configuration.subscriptions(document["merchant_id"])
-            if one.wants(document["event_type"]) and not (again and self._is_recorded(document["event_id"], one.id))
-        ]
-        fresh = [self._record_of(document, one) for one in wanted]
-        self._all(fresh, wanted)
+        started = []
+        for one in self._configuration.subscriptions(document["merchant_id"]):
+            if one.wants(document["event_type"]) and not (again and self._is_recorded(document["event_id"], one.id)):
+                first_try = _FirstTry(self._record_of(document, one), one)
+                started.append((first_try, self._start(first_try)))
+        wait([future for _, future in started if future is not None], timeout=PATIENCE_S)
+        for first_try, future in started:
+            if future is not None and future.done():
+                future.result()
+            elif future is not None:
+                self._endpoints.slow(first_try.subscription)
+                self._record(first_try)
 
-    def _all(self, records: Sequence[DeliveryRecord], subscriptions: Sequence[Subscription]) -> None:
-        if len(records) == 1:
-            self._first_try(records[0], subscriptions[0])
-            return
-        for future in [self._pool.submit(self._first_try, *pair) for pair in zip(records, subscriptions, strict=True)]:
-            future.result()
+    def _start(self, first_try: _FirstTry) -> Future[None] | None:
+        """The try's future where it is waited for; where not, its record is stored."""
+        subscription = first_try.subscription
+        quick = self._endpoints.is_well(subscription) and self._lanes.is_free(subscription.id, _limit(subscription))
+        if not quick:
+            self._record(first_try)
+        try:
+            future = self._in_lane(first_try.record, subscription, lambda: self._first_try(first_try))
+        except LaneFull:
+            self._record(first_try)
+            return None
+        return future if quick else None
+
+    def _in_lane(self, record: DeliveryRecord, subscription: Subscription, run: Any) -> Future[None]:
+        key = record.payment_id or record.event_id
+        return self._lanes.submit(subscription.id, _limit(subscription), key, run)
 
     def _is_recorded(self, event_id: str, subscription_id: str) -> bool:
         try:
@@ -69,6 +100,7 @@ class Notify:
         return True
 
     def _record_of(self, document: dict[str, Any], subscription: Subscription) -> DeliveryRecord:
+        now = self._ports.clock.now()
         return DeliveryRecord(
             id=delivery_id_of(document["event_id"], subscription.id),
             merchant_id=subscription.merchant_id,
@@ -78,95 +110,99 @@ class Notify:
             payment_id=document["payment_id"],
             body=document["body"],
             status="pending",
-            created_at=self._ports.clock.now(),
+            created_at=now,
+            due_at=now + LOOKED_AFTER,
+            behind=before(document, subscription),
         )
 
-    def _first_try(self, record: DeliveryRecord, subscription: Subscription) -> None:
-        record = self._tried(record, subscription)
-        try:
-            self._ports.store.put(DELIVERY, record, expect=NEW)
-        except StaleVersion:
-            return  # another worker had the same message; the subscriber drops the repeat
-        self._remind(record)
+    def _record(self, first_try: _FirstTry) -> None:
+        """Stores the record before its try has ended, so that the event's message need not wait for it."""
+        with first_try.lock:
+            if first_try.ended or first_try.version != NEW:
+                return
+            try:
+                first_try.version = self._ports.store.put(DELIVERY, first_try.record, expect=NEW)
+            except StaleVersion:
+                first_try.ended = True  # another worker had the same message
 
-    def redeliver(self, delivery_id: str, *, at_once: bool = False) -> DeliveryRecord:
-        """Tries a recorded delivery once more when it is due, or at an operator's word. Raises NotFound, and Conflict for
-        an operator whose subscription is gone or disabled."""
+    def _first_try(self, first_try: _FirstTry) -> None:
+        record, now = first_try.record, self._ports.clock.now()
+        if first_try.ended or (record.due_at is not None and now >= record.due_at):
+            return  # it stood in the lane for so long that the sweep has it
+        if self._order.must_wait(record, now):
+            record = replace(record, due_at=looked_at_again(record, now))
+        else:
+            record = self._deliver.tried(record, first_try.subscription)
+        with first_try.lock:
+            first_try.ended = True
+            try:
+                self._ports.store.put(DELIVERY, record, expect=first_try.version)
+            except StaleVersion:
+                return  # another worker had the same message; the subscriber drops the repeat
+        self._order.note(record)
+        self._deliver.remind(record)
+
+    def due(self, delivery_id: str) -> None:
+        """Tries a recorded delivery that is due, in its lane; a slow endpoint is not waited for: while its record is due, the
+        sweep brings it again. Raises NotFound."""
+        record = self._ports.store.get(DELIVERY, delivery_id).value
+        if not self._is_due(record):
+            return
+        try:
+            subscription = self._subscription_of(record)
+            if subscription is None:
+                self._again(record.id)
+                return
+            future = self._in_lane(record, subscription, lambda: self._again(record.id))
+        except LaneFull:
+            return
+        wait([future], timeout=PATIENCE_S)
+        if future.done():
+            future.result()
+
+    def redeliver(self, delivery_id: str) -> DeliveryRecord:
+        """Tries a recorded delivery once more at an operator's word. Raises NotFound, and Conflict where the subscription is
+        gone or disabled."""
+        return self._again(delivery_id, at_once=True)
+
+    def _again(self, delivery_id: str, *, at_once: bool = False) -> DeliveryRecord:
         stored = self._ports.store.get(DELIVERY, delivery_id)
         record, now = stored.value, self._ports.clock.now()
         telemetry.note(delivery_id=record.id, subscription_id=record.subscription_id, payment_id=record.payment_id)
-        due = record.due_at is not None and record.due_at <= now + timedelta(seconds=1)
-        if not (at_once or (record.status == "retrying" and due)):
+        if not (at_once or self._is_due(record)):
             return record
-        try:
-            subscription = self._ports.store.get(
-                SUBSCRIPTION, subscription_key(record.merchant_id, record.subscription_id)
-            ).value
-        except NotFound:
-            subscription = None
-        if subscription is None or subscription.deleted_at is not None or not subscription.enabled:
+        subscription = self._subscription_of(record)
+        if subscription is None:
             if at_once:  # what became of it before stays told
                 raise Conflict("The subscription is gone or disabled; nothing is sent there.")
-            record = _dead(record, now, "the subscription is gone or disabled")
+            record = dead(record, now, "the subscription is gone or disabled")
+        elif not at_once and self._order.must_wait(record, now):
+            record = replace(record, due_at=looked_at_again(record, now))
         else:
-            record = self._tried(record, subscription)
+            record = self._deliver.tried(record, subscription, at_once=at_once)
         try:
             self._ports.store.put(DELIVERY, record, expect=stored.version)
         except StaleVersion:
             return self._ports.store.get(DELIVERY, delivery_id).value
-        self._remind(record)
+        self._order.note(record)
+        self._deliver.remind(record)
         return record
 
-    def _tried(self, record: DeliveryRecord, subscription: Subscription) -> DeliveryRecord:
-        """The record after one try."""
-        now, began = self._ports.clock.now(), time.monotonic()
-        outcome: DeliveryFailed | None = None
-        status, answer, detail = None, "", "delivered"
+    def _is_due(self, record: DeliveryRecord) -> bool:
+        soon = self._ports.clock.now() + timedelta(seconds=1)
+        return record.status in ("retrying", "pending") and record.due_at is not None and record.due_at <= soon
+
+    def _subscription_of(self, record: DeliveryRecord) -> Subscription | None:
+        """None where nothing is sent there any more."""
         try:
-            receipt = self._ports.publishers[subscription.channel].publish(
-                _publication(record), target_of(self._ports, subscription)
-            )
-            status, answer = receipt.status, receipt.answer
-        except DeliveryFailed as error:
-            outcome, status, answer, detail = error, error.status, error.answer, error.detail
-        except (PaymentServerError, KeyError) as error:
-            outcome, detail = Retry(f"the subscription can not be used ({type(error).__name__})"), str(error)[:200]
-        latency_ms = int((time.monotonic() - began) * 1000)
-        tried = DeliveryTry(now, status, latency_ms, detail, answer)
-        record = replace(record, tries=(*record.tries, tried)[-TRIES_KEPT:], tried=record.tried + 1)
-        result = "succeeded" if outcome is None else "failed"
-        telemetry.count("deliveries_total", channel=subscription.channel, result=result)
-        telemetry.observe("delivery_seconds", latency_ms / 1000, channel=subscription.channel)
-        if outcome is None:
-            return replace(record, status="succeeded", due_at=None)
-        if isinstance(outcome, Rejected) or record.tried > len(RETRY_AFTER_S):
-            return replace(record, status="dead", due_at=None)
-        return replace(record, status="retrying", due_at=now + timedelta(seconds=_wait_s(record, outcome)))
-
-    def _remind(self, record: DeliveryRecord) -> None:
-        """A short wait is a delayed message; a long one is the due index alone."""
-        if record.due_at is None:
-            return
-        wait_s = (record.due_at - self._ports.clock.now()).total_seconds()
-        if wait_s > DELAY_MAX_S:
-            return
-        try:
-            self._ports.queue.send(Topic.CHORES, chore("deliver", record.id), delay_s=max(wait_s, 0))
-        except QueueFault:
-            return  # the sweeper finds it by its due index
+            found = self._ports.store.get(
+                SUBSCRIPTION, subscription_key(record.merchant_id, record.subscription_id)
+            ).value
+        except NotFound:
+            return None
+        return found if found.enabled and found.deleted_at is None else None
 
 
-def _publication(record: DeliveryRecord) -> Publication:
-    return Publication(record.event_id, record.event_type, record.payment_id, record.body.encode())
-
-
-def _wait_s(record: DeliveryRecord, outcome: DeliveryFailed) -> float:
-    planned = RETRY_AFTER_S[record.tried - 1]
-    asked = outcome.after_s if isinstance(outcome, Retry) and outcome.after_s is not None else 0.0
-    spread = 1 + random.uniform(-JITTER, JITTER)  # noqa: S311  # jitter is no secret
-    return max(planned * spread, min(asked, RETRY_AFTER_S[-1]))
-
-
-def _dead(record: DeliveryRecord, now: datetime, why: str) -> DeliveryRecord:
-    tried = DeliveryTry(now, None, 0, why, "")
-    return replace(record, status="dead", due_at=None, tries=(*record.tries, tried)[-TRIES_KEPT:])
+def _limit(subscription: Subscription) -> int:
+    limit = subscription.target.get("concurrency")
+    return limit if isinstance(limit, int) else CONCURRENCY

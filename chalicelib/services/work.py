@@ -18,7 +18,7 @@ class Work:
         self._chores: dict[str, Callable[[str], object]] = {
             "attend": attend.payment,
             "sync": attend.sync,
-            "deliver": notify.redeliver,
+            "deliver": notify.due,
             "inbox": apply.again,
         }
 

@@ -51,6 +51,9 @@ METRICS: dict[str, Metric] = {
     "checkouts_total": Metric("counter", "Checkouts answered.", ("outcome",)),
     "operations_total": Metric("counter", "Captures, cancellations and refunds answered.", ("kind", "outcome")),
     "guardrail_breaches_total": Metric("counter", "A/B tests that their guardrail stopped.", ("route",)),
+    "subscriptions_disabled_total": Metric(
+        "counter", "Subscriptions switched off because their endpoint failed.", ("channel",)
+    ),
     "retries_total": Metric("counter", "Retries answered.", ("outcome",)),
 }
 

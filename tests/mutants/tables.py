@@ -105,7 +105,7 @@ BY_MODULE: dict[str, tuple[tuple[Any, ...], ...]] = {
         ("DISPUTE_STATE", SANDBOX, (), State.INQUIRY),
         ("DECLINE_OF", SANDBOX, (), (DeclineClass.SOFT, "declined")),
     ),
-    "services.notify": (("RETRY_AFTER_S", ("tests/services/test_notify.py::test_failures_follow",)),),
+    "services.deliver": (("RETRY_AFTER_S", ("tests/services/test_notify.py::test_failures_follow",)),),
     "services.execute": (("PSP_OPERATION", EXECUTE), ("_REFUSED_AS", EXECUTE)),
     "services.reserve": (("CAPABILITY", OFFERS),),
     "services.resolve": (("_MOVES", RESOLVED, MAY_SUCCEED),),

@@ -221,7 +221,9 @@ def test_notifications_are_signed_for_an_independent_library(stack: Stack) -> No
         pay(payment)
         headers, sent = listener.wait_for(payment["id"], "payment.captured")
         event = standardwebhooks.Webhook(made["signing_secret"]).verify(sent, headers)
-        assert event["data"]["payment"] == wait_for(stack, payment["id"], lambda now: now["status"] == "captured")
+        shown = wait_for(stack, payment["id"], lambda now: now["status"] == "captured")
+        shown["route"]["explanation"] = None  # only where one payment is read
+        assert event["data"]["payment"] == shown
     finally:
         etag = stack.call("GET", f"/v1/subscriptions/{made['id']}").headers["ETag"]
         stack.call("DELETE", f"/v1/subscriptions/{made['id']}", headers={"If-Match": etag})

@@ -1,0 +1,102 @@
+"""Where deliveries run: a lane for each endpoint, so that a slow or dead one keeps no other waiting.
+
+A lane runs a few jobs at a time, and of one key (a payment) never two: what is put in first goes first. All lanes share one
+pool of threads, which is larger than what the slowest endpoints together may hold.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+THREADS = 64
+WAITING_MAX = 1_000  # jobs of one lane; what comes beyond is left to the due index
+
+
+class LaneFull(Exception):
+    """Too much waits for this endpoint already."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    key: str
+    run: Callable[[], None]
+    done: Future[None]
+
+
+@dataclass
+class _Lane:
+    running: int = 0
+    busy: set[str] = field(default_factory=set)  # keys of which a job runs
+    waiting: deque[_Job] = field(default_factory=deque)
+
+
+class Lanes:
+    """Thread-safe. Lanes that are empty are forgotten."""
+
+    def __init__(self, threads: int = THREADS) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="deliver")
+        self._lock = threading.Lock()
+        self._lanes: dict[str, _Lane] = {}
+
+    def is_free(self, name: str, limit: int) -> bool:
+        """Whether a job would run at once."""
+        with self._lock:
+            lane = self._lanes.get(name)
+            return lane is None or (lane.running < limit and not lane.waiting)
+
+    def submit(self, name: str, limit: int, key: str, run: Callable[[], None]) -> Future[None]:
+        """Runs `run` when the lane lets it; the future tells when it is done, or what it raised. Raises LaneFull."""
+        inside = contextvars.copy_context()  # so that its log lines carry what the caller's carry
+        job = _Job(key, lambda: inside.run(run), Future())
+        with self._lock:
+            lane = self._lanes.setdefault(name, _Lane())
+            if len(lane.waiting) >= WAITING_MAX:
+                raise LaneFull
+            lane.waiting.append(job)
+            ready = self._next(lane, limit)
+        self._start(name, limit, ready)
+        return job.done
+
+    def close(self) -> None:
+        """Ends when what runs has ended. What waits is dropped: its messages and records bring it back."""
+        with self._lock:
+            for lane in self._lanes.values():
+                lane.waiting.clear()
+        self._pool.shutdown(wait=True)
+
+    def _next(self, lane: _Lane, limit: int) -> _Job | None:
+        """Takes the first job whose key is not busy; jobs behind it with the same key stay behind it."""
+        if lane.running >= limit:
+            return None
+        for place, job in enumerate(lane.waiting):
+            if job.key not in lane.busy:
+                del lane.waiting[place]
+                lane.running += 1
+                lane.busy.add(job.key)
+                return job
+        return None
+
+    def _start(self, name: str, limit: int, job: _Job | None) -> None:
+        if job is not None:
+            self._pool.submit(self._run, name, limit, job)
+
+    def _run(self, name: str, limit: int, job: _Job) -> None:
+        try:
+            job.run()
+        except BaseException as error:
+            job.done.set_exception(error)
+        else:
+            job.done.set_result(None)
+        with self._lock:
+            lane = self._lanes[name]
+            lane.running -= 1
+            lane.busy.discard(job.key)
+            ready = self._next(lane, limit)
+            if not lane.running and not lane.waiting:
+                self._lanes.pop(name, None)
+        self._start(name, limit, ready)

@@ -1,0 +1,272 @@
+"""One payment's events reach one subscriber in their order, a subscriber that is silent is let alone, and one that stays
+silent is switched off."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from chalicelib.contracts.publisher import DeliveryFailed, Publication, Rejected, Retry
+from chalicelib.contracts.queue import Topic
+from chalicelib.contracts.store import NEW
+from chalicelib.domain.configuration import DeliveryRecord, Subscription
+from chalicelib.domain.errors import NotFound
+from chalicelib.domain.payment import Payment
+from chalicelib.services.endpoints import FAILING_MAX, OPEN_S, SILENT_MAX
+from chalicelib.services.kinds import DELIVERY, ENDPOINT_TROUBLE, SUBSCRIPTION, subscription_key
+from chalicelib.services.notify import Notify
+from tests.builders import NOW
+from tests.services.histories import pay
+from tests.world import World
+
+SOON_S = 10
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def types(world: World) -> list[str]:
+    return [one.event_type for one in world.recorder.published]
+
+
+def records(world: World) -> list[DeliveryRecord]:
+    """The oldest first."""
+    page = world.store.find(DELIVERY, "by_time", "default", newest_first=False)
+    return sorted((one.value for one in page.items), key=lambda one: one.event_id)
+
+
+def failing_once(world: World, event_type: str) -> None:
+    failed: list[str] = []
+
+    def fail(publication: Publication) -> None:
+        if publication.event_type == event_type and not failed:
+            failed.append(publication.event_id)
+            raise Retry("busy", 503)
+
+    world.recorder.fails = fail
+
+
+def failing(world: World, error: Callable[[], DeliveryFailed]) -> None:
+    def fail(publication: Publication) -> None:
+        raise error()
+
+    world.recorder.fails = fail
+
+
+def paid(world: World) -> Payment:
+    payment = world.open().payment
+    pay(world, payment)
+    return payment
+
+
+def test_an_event_waits_for_the_one_before_it(world: World) -> None:
+    failing_once(world, "payment.pending")
+    paid(world)
+    assert types(world) == []
+    assert [one.status for one in records(world)] == ["retrying", "pending"]
+    for _ in range(12):
+        world.settle(1)
+    assert types(world) == ["payment.pending", "payment.captured"]
+
+
+def test_an_event_waits_a_minute_at_most(world: World) -> None:
+    failing(world, lambda: Retry("busy", 503))
+    payment = world.open().payment
+    world.settle()
+    world.recorder.fails = lambda publication: (
+        (_ for _ in ()).throw(Retry("busy", 503)) if _is_first(publication) else None
+    )
+    pay(world, payment)
+    for _ in range(59):
+        world.settle(1)
+    assert types(world) == []
+    world.settle(2)
+    assert types(world) == ["payment.captured"]
+
+
+def _is_first(publication: Publication) -> bool:
+    return json.loads(publication.body)["sequence"] == 1
+
+
+def test_events_that_another_worker_has_not_handled_yet_are_waited_for(world: World) -> None:
+    """The second event's message is handled first, by another process."""
+    payment = world.open().payment
+    world.psps["psp-1"].pay(payment.attempts[0].id)
+    world.webhook("psp-1", payment.attempts[0].id)
+    (inbound,) = world.queue.receive(Topic.INBOUND)
+    world.work.handle(inbound)
+    world.queue.done(inbound)
+    first, second = world.queue.receive(Topic.EVENTS)
+    Notify(world.ports, world.configuration).message(second.body)
+    assert types(world) == []
+    world.notify.message(first.body)
+    world.settle(2)
+    assert types(world) == ["payment.pending", "payment.captured"]
+
+
+def test_what_a_subscriber_does_not_want_is_not_waited_for(world: World) -> None:
+    stored = world.store.get(SUBSCRIPTION, subscription_key("default", "sub_1"))
+    world.store.put(SUBSCRIPTION, replace(stored.value, events=("payment.captured",)), expect=stored.version)
+    paid(world)
+    assert types(world) == ["payment.captured"]
+
+
+def test_a_subscription_made_later_waits_for_nothing_from_before(world: World) -> None:
+    payment = world.open().payment
+    world.settle()
+    world.clock.forward(5)
+    later = Subscription("default", "sub_2", "two", "recorder", {}, {}, ("*",), True, 1, world.clock.at, world.clock.at)
+    world.store.put(SUBSCRIPTION, later, expect=NEW)
+    pay(world, payment)
+    assert types(world) == ["payment.pending", "payment.captured", "payment.captured"]
+
+
+def _stood(through: bool) -> None:
+    assert through, "the test lets it through"
+
+
+@pytest.fixture
+def slow(world: World) -> Iterator[threading.Event]:
+    """The endpoint answers only when the event is set."""
+    answers = threading.Event()
+    world.recorder.fails = lambda publication: _stood(answers.wait(SOON_S))
+    yield answers
+    answers.set()
+
+
+def test_a_slow_endpoint_is_recorded_and_not_waited_for(world: World, slow: threading.Event) -> None:
+    world.open()
+    (message,) = world.queue.receive(Topic.EVENTS)
+    world.notify.message(message.body)
+    (record,) = records(world)
+    assert (record.status, record.tried, record.due_at) == ("pending", 0, NOW + timedelta(seconds=60))
+
+
+def test_what_a_slow_endpoint_takes_at_last_is_recorded_once(world: World, slow: threading.Event) -> None:
+    world.open()
+    (message,) = world.queue.receive(Topic.EVENTS)
+    world.notify.message(message.body)
+    slow.set()
+    world.notify.message(message.body, again=True)
+    world.notify.close()
+    (record,) = records(world)
+    assert (record.status, record.tried, len(world.recorder.published)) == ("succeeded", 1, 1)
+
+
+def opened(world: World, count: int) -> None:
+    for number in range(count):
+        world.open(f"key-{number}")
+    world.settle()
+
+
+def tries(world: World) -> int:
+    return sum(one.tried for one in records(world))
+
+
+def test_an_endpoint_that_does_not_answer_is_let_alone_for_a_while(world: World) -> None:
+    failing(world, lambda: Retry("no answer"))
+    opened(world, SILENT_MAX + 5)
+    assert tries(world) == SILENT_MAX
+    world.settle(OPEN_S[0] + 3)
+    assert tries(world) == SILENT_MAX + 1
+
+
+def test_an_endpoint_that_answers_errors_is_not_silent(world: World) -> None:
+    failing(world, lambda: Retry("oops", 500))
+    opened(world, SILENT_MAX + 5)
+    assert tries(world) == SILENT_MAX + 5
+
+
+def test_an_endpoint_that_is_back_gets_everything(world: World) -> None:
+    failing(world, lambda: Retry("no answer"))
+    opened(world, 20)
+    world.recorder.fails = lambda publication: None
+    for seconds in (20, 5, 5, 60, 60):
+        world.settle(seconds)
+    assert {one.status for one in records(world)} == {"succeeded"}
+    assert len(world.recorder.published) == 20
+
+
+def subscription(world: World) -> Subscription:
+    found: Subscription = world.store.get(SUBSCRIPTION, subscription_key("default", "sub_1")).value
+    return found
+
+
+def other(world: World) -> None:
+    """Somebody else who hears of what becomes of the first subscription."""
+    made = Subscription("default", "sub_2", "two", "recorder", {}, {}, ("subscription.disabled",), True, 1, NOW, NOW)
+    world.store.put(SUBSCRIPTION, made, expect=NEW)
+
+
+def told_others(world: World) -> list[str]:
+    return [one.event_type for one in world.recorder.published if one.event_type == "subscription.disabled"]
+
+
+def test_an_endpoint_that_says_it_is_gone_is_switched_off_and_the_others_are_told(world: World) -> None:
+    other(world)
+    world.recorder.fails = lambda publication: (
+        _raise(Rejected("gone", 410)) if "payment" in publication.event_type else None
+    )
+    world.open()
+    world.settle()
+    world.settle()
+    assert not subscription(world).enabled
+    assert told_others(world) == ["subscription.disabled"]
+    event = json.loads(world.recorder.published[-1].body)
+    assert event["data"]["subscription"] == {"id": "sub_1", "name": "one", "channel": "recorder"}
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+def test_an_endpoint_that_fails_for_five_days_is_switched_off(world: World) -> None:
+    failing(world, lambda: Retry("oops", 500))
+    opened(world, 1)
+    world.clock.forward(FAILING_MAX.total_seconds() - 60)
+    world.open("a day")
+    world.settle()
+    assert subscription(world).enabled
+    world.clock.forward(60)
+    world.open("another day")
+    world.settle()
+    assert not subscription(world).enabled
+
+
+def test_one_delivery_that_arrives_begins_the_five_days_anew(world: World) -> None:
+    failing(world, lambda: Retry("oops", 500))
+    opened(world, 1)
+    world.recorder.fails = lambda publication: None
+    world.clock.forward(86_400)
+    world.open("a good day")
+    world.settle()
+    with pytest.raises(NotFound):
+        world.store.get(ENDPOINT_TROUBLE, subscription_key("default", "sub_1"))
+    failing(world, lambda: Retry("oops", 500))
+    world.clock.forward(FAILING_MAX.total_seconds() - 86_400)
+    world.open("a bad day")
+    world.settle()
+    assert subscription(world).enabled
+
+
+def test_a_subscription_that_was_changed_meanwhile_is_not_switched_off(world: World) -> None:
+    """The failing target is not its target any more."""
+
+    def fail(publication: Publication) -> None:
+        stored = world.store.get(SUBSCRIPTION, subscription_key("default", "sub_1"))
+        changed = replace(stored.value, target={"url": "another"}, version=stored.value.version + 1)
+        world.store.put(SUBSCRIPTION, changed, expect=stored.version)
+        raise Rejected("gone", 410)
+
+    world.recorder.fails = fail
+    world.open()
+    world.settle()
+    assert subscription(world).enabled
