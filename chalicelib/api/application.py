@@ -143,8 +143,7 @@ def _checked(
         caller.require(operation.scope)
     raw = request.raw_body or (b"{}" if operation.body_optional else b"")
     key = _idempotency_key(headers) if operation.idempotency_key else None
-    heeded = operation.heeds_if_match and "if-match" in headers
-    if_match = _if_match(headers) if operation.if_match or heeded else None
+    if_match = _if_match(headers) if operation.if_match else None
     document = body = query = None
     if operation.body is not None:
         document = json_of(raw)

@@ -29,21 +29,17 @@ def read_health(call: Call) -> Answer:
     "PUT",
     "/v1/connections/{id}/health",
     summary="Override a connection's health",
-    description="Wins over what is measured until it is taken back. An open connection is tried after all others. "
-    "`If-Match`, where it is sent, is the connection's version, and so is the answer's `ETag`.",
+    description="Wins over what is measured until it is taken back. An open connection is tried after all others.",
     tag=TAG,
     scope="config:write",
     body=HealthOverride,
     answers={200: HealthModel},
-    heeds_if_match=True,
     example={"override": "open"},
 )
 def put_health(call: Call) -> Answer:
-    made = override_health(
-        call.wiring.ports, actor_of(call), call.merchant_id, call.params["id"], call.body, call.if_match
-    )
+    made = override_health(call.wiring.ports, actor_of(call), call.merchant_id, call.params["id"], call.body)
     call.wiring.configuration.forget()
-    return Answer(200, _shown(call, made), {"ETag": f'"{made.version}"'})
+    return Answer(200, _shown(call, made))
 
 
 def _shown(call: Call, connection: Connection) -> dict[str, Json]:

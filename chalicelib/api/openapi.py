@@ -151,8 +151,6 @@ def _parameters(operation: Operation) -> list[Json]:
         found.append(_IDEMPOTENCY_KEY)
     if operation.if_match:
         found.append(_IF_MATCH)
-    if operation.heeds_if_match:
-        found.append({**_IF_MATCH, "required": False})
     return [*found, _REQUEST_ID]
 
 

@@ -59,8 +59,6 @@ def problem_statuses(operation: Operation) -> set[int]:
         found |= {400, 409, 422}
     if operation.if_match:
         found |= {400, 409, 412, 428}
-    if operation.heeds_if_match:
-        found |= {400, 412}
     if operation.method not in ("GET", "DELETE"):
         found.add(415)
     if operation.method != "GET" and operation.scope is not None:
@@ -78,7 +76,7 @@ def success_headers(operation: Operation, status: int) -> dict[str, Json]:
         names.append("Location")
     model = operation.answers[status]
     is_versioned = model is not None and {"version", "updated_at"} <= model.model_fields.keys()
-    if is_versioned or operation.heeds_if_match:
+    if is_versioned:
         names.append("ETag")
     return _refs(names)
 

@@ -56,9 +56,8 @@ Handler = Callable[[Call], Answer]
 @dataclass(frozen=True, slots=True)
 class Operation:
     """`body_optional`: an empty body stands for ``{}``. `answers` maps a status to the model of its body (None for an
-    empty one); `problems` lists the error statuses beyond those that follow from the other fields. `if_match` asks for
-    that header, `heeds_if_match` goes by it where it is sent. `example` is the body's; `answer_examples` holds those
-    answers' that are not their model's example in `openapi_examples`."""
+    empty one); `problems` lists the error statuses beyond those that follow from the other fields. `example` is the
+    body's; `answer_examples` holds those answers' that are not their model's example in `openapi_examples`."""
 
     method: str
     path: str
@@ -74,7 +73,6 @@ class Operation:
     problems: tuple[int, ...] = ()
     idempotency_key: bool = False
     if_match: bool = False
-    heeds_if_match: bool = False
     example: Any = None
     answer_examples: Mapping[int, Any] = field(default_factory=dict)
     description: str = ""

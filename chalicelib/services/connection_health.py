@@ -28,14 +28,14 @@ class HealthOverride(BaseModel):
 
 
 def override_health(
-    ports: Ports, actor: Actor, merchant_id: str, connection_id: str, body: HealthOverride, expected: int | None
+    ports: Ports, actor: Actor, merchant_id: str, connection_id: str, body: HealthOverride
 ) -> Connection:
-    """Raises NotFound, PreconditionFailed."""
+    """Raises NotFound."""
     return update(
         ports,
         CONNECTIONS,
         connection_key(merchant_id, connection_id),
-        expected,
+        None,
         lambda present: replace(present, override=body.override),
         actor,
         "override",

@@ -115,7 +115,6 @@ def test_an_operation_says_every_answer_it_can_give(operation: Operation) -> Non
     expected |= {422} if operation.query else set()
     expected |= {400, 409, 422} if operation.idempotency_key else set()
     expected |= {400, 412, 428} if operation.if_match else set()
-    expected |= {400, 412} if operation.heeds_if_match else set()
     assert {str(status) for status in expected} <= shown(operation)["responses"].keys()
 
 
@@ -205,7 +204,7 @@ def test_every_currency_is_named() -> None:
 
 
 def test_what_is_changed_by_version_answers_with_an_etag() -> None:
-    changed = [one for one in DOCUMENTED if (one.if_match or one.heeds_if_match) and one.method == "PUT"]
+    changed = [one for one in DOCUMENTED if one.if_match and one.method == "PUT"]
     assert changed
     for operation in changed:
         assert "ETag" in answer(operation, 200)["headers"]

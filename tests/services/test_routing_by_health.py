@@ -139,7 +139,7 @@ def test_an_operators_word_wins_over_the_circuit(world: World, override: str, ch
     if override == "closed":
         down(world)
     body = HealthOverride.model_validate({"override": override})
-    override_health(world.ports, ACTOR, "default", "psp-1", body, None)
+    override_health(world.ports, ACTOR, "default", "psp-1", body)
     world.configuration.forget()
     payment = opened(world, "next")
     assert payment.route.chain == chain
