@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from chalicelib.api.models import MoneyModel, Shown, Time
 from chalicelib.api.models_routing import VERSION_MAX
 from chalicelib.api.models_statistics import DeclinesModel, LatencyModel
-from chalicelib.api.payments import Instant
+from chalicelib.api.times import Instant
 from chalicelib.routing.sequential import Verdict
 
 

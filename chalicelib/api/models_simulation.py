@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from chalicelib.api.body import Strict
 from chalicelib.api.models import Shown, Time
@@ -19,24 +18,13 @@ from chalicelib.api.models_checkout import (
 )
 from chalicelib.api.models_routing import FindingsModel
 from chalicelib.api.patterns import EMAIL, LINE, LOCALE, METHOD
-from chalicelib.api.payments import in_utc
+from chalicelib.api.times import Moment
 from chalicelib.domain.payment import CaptureMode, Customer, Order
 from chalicelib.routing.rules import RouteDraft
 
 DAYS_MAX = 90
 LISTED_MAX = 200
 _OF_PAYMENT, _OF_DAYS = frozenset({"at"}), frozenset({"cursor", "limit"})
-
-
-def _time(value: Any) -> datetime:
-    """Read here, because a strict model would take no text, and a lenient one numbers too."""
-    try:
-        return datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise ValueError("must be a time of RFC 3339, such as 2026-01-31T09:00:00Z") from None
-
-
-Moment = Annotated[datetime, BeforeValidator(_time), AfterValidator(in_utc)]
 
 
 class SimulatedCustomerRequest(Strict):

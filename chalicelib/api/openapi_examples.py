@@ -11,6 +11,7 @@ from chalicelib.api import models_routing as r
 from chalicelib.api import models_simulation as s
 from chalicelib.api import models_statistics as st
 from chalicelib.api.models_checkout import CHECKOUT_EXAMPLE
+from chalicelib.api.models_recovery import RECOVERY_EXAMPLE, RecoveryModel
 from chalicelib.domain.payment import Json
 
 _AT = "2026-03-02T09:00:00.000000Z"
@@ -306,6 +307,7 @@ ANSWERS: dict[type[Any], Json] = {
     },
     c.ConnectorList: _list(_CONNECTOR),
     c.AuditList: _list(_CHANGE),
+    RecoveryModel: RECOVERY_EXAMPLE,
     st.StatisticsList: {**_list(_COUNTED), "complete_until": "2026-03-02T09:41:17.000000Z"},
 }
 PAYMENT_OF_PROBLEM = {402: DECLINED, 502: NOT_SENT}

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import Field
 
 from chalicelib import telemetry
 from chalicelib.api.listing import PageQuery
 from chalicelib.api.models import PaymentList, PaymentModel, TimelineList
 from chalicelib.api.operation import Answer, Call, operation
+from chalicelib.api.times import Instant
 from chalicelib.contracts.store import PAGE_MAX
 from chalicelib.domain.configuration import DeliveryRecord
 from chalicelib.domain.errors import NotFound, Unreadable
@@ -38,26 +37,6 @@ StatusName = Literal[
 
 
 DELIVERY_PAGES_MAX = 20  # of a timeline: 4,000 deliveries
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_FIRST = datetime(1970, 1, 1, tzinfo=UTC)  # no payment is older
-
-
-def _no_number(value: Any) -> Any:
-    """Pydantic would take seconds since 1970 too."""
-    if isinstance(value, str) and not _DATE.match(value):
-        raise ValueError("must be a time of RFC 3339, such as 2026-01-31T09:00:00Z")
-    return value
-
-
-def in_utc(at: datetime) -> datetime:
-    """A time without a zone is UTC."""
-    try:
-        return max(at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC), _FIRST)
-    except OverflowError:
-        raise ValueError("is outside the years that can be told in UTC") from None
-
-
-Instant = Annotated[datetime, BeforeValidator(_no_number), AfterValidator(in_utc)]
 
 
 class PaymentQuery(PageQuery):

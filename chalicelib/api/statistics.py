@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from chalicelib.api.models_statistics import StatisticsList
 from chalicelib.api.operation import Answer, Call, operation
-from chalicelib.api.payments import Instant
+from chalicelib.api.times import Instant
 from chalicelib.domain.errors import Invalid, Pointer, Unreadable
 from chalicelib.domain.payment import Json
 from chalicelib.domain.statistics import order_of

@@ -13,11 +13,13 @@ from chalicelib.api.models_configuration import (
     SubscriptionModel,
     SubscriptionTestModel,
 )
+from chalicelib.api.models_recovery import RecoveryModel, RecoveryRequest
 from chalicelib.api.operation import Answer, Call, operation
 from chalicelib.domain.view import text_of
 from chalicelib.services import configure_subscriptions as configure
 from chalicelib.services.check_subscription import check_subscription as check
 from chalicelib.services.configured_view import subscription_view
+from chalicelib.services.recover import recover
 
 TAG = "Subscriptions"
 EXAMPLE = {
@@ -154,3 +156,22 @@ def end_signing_secret(call: Call) -> Answer:
 )
 def check_subscription(call: Call) -> Answer:
     return Answer(200, asdict(check(call.wiring.ports, call.merchant_id, call.params["id"])))
+
+
+@operation(
+    "POST",
+    "/v1/subscriptions/{id}/recoveries",
+    summary="Send everything since a time that did not arrive",
+    description="Events of the time when the subscription was disabled or did not exist, too. Where `cursor` is not null, "
+    "call again with it for the rest.",
+    tag=TAG,
+    scope="config:write",
+    body=RecoveryRequest,
+    answers={201: RecoveryModel},
+    problems=(409,),
+    example={"since": "2026-03-01T00:00:00Z"},
+)
+def recover_subscription(call: Call) -> Answer:
+    body: RecoveryRequest = call.body
+    done = recover(call.wiring.ports, call.merchant_id, call.params["id"], body.since, body.cursor)
+    return Answer(201, asdict(done))

@@ -139,7 +139,7 @@ class EndpointTrouble:
 @dataclass(frozen=True, slots=True)
 class DeliveryRecord:
     """One event on its way to one subscription. `status`: pending, succeeded, retrying, dead. `behind` is the delivery of
-    the payment's event before it, which it waits for."""
+    the payment's event before it, which it waits for; `begun_at` is when a recovery began it anew."""
 
     id: str
     merchant_id: str
@@ -154,6 +154,7 @@ class DeliveryRecord:
     tried: int = 0
     due_at: datetime | None = None
     behind: str | None = None
+    begun_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ CALLS: dict[str, tuple[tuple[str, ...], object]] = {
     "add_signing_secret": (("subscription",), None),
     "end_signing_secret": (("subscription", "secret"), None),
     "check_subscription": (("subscription",), None),
+    "recover_subscription": (("subscription",), {"since": "2026-01-01T00:00:00Z"}),
     "redeliver": (("delivery",), None),
     "replay_inbox": (("inbox",), None),
 }
