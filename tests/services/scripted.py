@@ -72,6 +72,16 @@ class Noting(PlainDriver):
         return super().converse(conversation, deadline, fresh=fresh)
 
 
+class Left(Deadline):
+    """A budget of which so much is left."""
+
+    def __init__(self, left_s: float) -> None:
+        self._left_s = left_s
+
+    def left_s(self) -> float:
+        return self._left_s
+
+
 def speaking(world: World, connector: Scripted, secrets: tuple[str, ...] = ()) -> LiveConnection:
     """The world's psp-1 with that connector."""
     return replace(world.configuration.connection("default", "psp-1"), connector=connector, secrets=secrets)  # type: ignore[arg-type]

@@ -15,11 +15,10 @@ from chalicelib.domain.change import Change, Found
 from chalicelib.domain.errors import VaultFault
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
 from chalicelib.domain.payment import Attempt, Entry
-from chalicelib.outbound.driver import Deadline
 from chalicelib.services.open_attempt import Tried, open_attempt
 from tests.builders import NOW, attempt, attempt_id, fact, opened, page, payment
 from tests.psp import SimulatedConnector
-from tests.services.scripted import Noting, Scripted, speaking
+from tests.services.scripted import Left, Noting, Scripted, speaking
 from tests.world import World
 
 OPENED = Opened("ses_1", page(), (fact(Kind.CHECKOUT, "ses_1", State.OPEN),))
@@ -29,16 +28,6 @@ DECLINED = Refusal(RefusalKind.DECLINED, "insufficient funds", SOFT)
 MISCONFIGURED = Refusal(RefusalKind.MISCONFIGURED, "bad key")
 SILENCE, NOBODY = OutcomeUnknown("timeout"), NotSent("refused")
 TIMES = {1: "once", 2: "2 times", 3: "3 times"}
-
-
-class Left(Deadline):
-    """A budget of which so much is left."""
-
-    def __init__(self, left_s: float) -> None:
-        self._left_s = left_s
-
-    def left_s(self) -> float:
-        return self._left_s
 
 
 class Opening:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chalicelib.contracts.connector import CheckoutOrder
+from chalicelib.contracts.store import NEW
 from chalicelib.domain.change import Change
 from chalicelib.domain.errors import InProgress, Invalid
 from chalicelib.domain.facts import Fact, Kind, State
 from chalicelib.domain.payment import Payment
+from chalicelib.services.kinds import PAYMENT
 from tests.builders import NOW, PAYMENT_ID, money
 from tests.psp import ANSWER, NOT_SENT, SILENT
 from tests.services.histories import attempts, changed, connections, declines, during_the_call
@@ -144,3 +147,37 @@ def test_in_doubt_each_repeat_is_a_new_answer_until_it_is_settled(world: World) 
     world.settle(11)
     settled = world.open()
     assert (settled.rendered.status, settled.replayed) == (201, True)
+
+
+def test_who_sleeps_until_its_claim_runs_out_calls_nobody(world: World) -> None:
+    put = world.store.put
+
+    def slow(kind: Any, value: Any, *, expect: Any) -> Any:
+        version = put(kind, value, expect=expect)
+        if kind is PAYMENT and len(value.attempts) == 2:
+            world.clock.forward(60)
+        return version
+
+    world.store.put = slow
+    during_the_call(world, lambda order: None, NOT_SENT)
+    with pytest.raises(InProgress, match=TAKEN_OVER) as busy:
+        world.open()
+    assert (busy.value.retry_after_s, world.psps["psp-2"].opened) == (1, [])
+
+
+def test_of_two_repeats_after_a_crash_one_makes_the_call(world: World) -> None:
+    crash(world)
+    world.clock.forward(61)
+    put = world.store.put
+
+    def overtaken(kind: Any, value: Any, *, expect: Any) -> Any:
+        if expect is NEW:
+            return put(kind, value, expect=expect)
+        world.store.put = put
+        assert world.open().rendered.status == 201
+        return put(kind, value, expect=expect)
+
+    world.store.put = overtaken
+    with pytest.raises(InProgress, match=TAKEN_OVER) as busy:
+        world.open()
+    assert (busy.value.retry_after_s, len(world.psps["psp-1"].opened)) == (1, 1)

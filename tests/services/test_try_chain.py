@@ -17,10 +17,12 @@ from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
 from chalicelib.domain.operation import Called, Operation, OperationKind, Origin
 from chalicelib.domain.payment import Closure, Entry, Payment
 from chalicelib.routing.plan import Candidate
+from chalicelib.services import try_chain
 from chalicelib.services.kinds import CONNECTION, ROUTE, connection_key, route_key
 from tests.builders import NOW, PAYMENT_ID, money
 from tests.psp import ANSWER, DECLINE, FRAUD, HARD, LOST, NOT_SENT, SILENT, SimulatedPsp
-from tests.services.histories import changed, connections, declines, during_the_call
+from tests.services.histories import attempts, changed, connections, declines, during_the_call
+from tests.services.scripted import Left
 from tests.world import World
 
 
@@ -184,13 +186,42 @@ def test_a_suspicion_of_fraud_at_any_psp_ends_the_chain(tmp_path: Path) -> None:
     assert connections(world, world.open().payment) == ["psp-1", "psp-2"]
 
 
-@pytest.mark.parametrize(("budget_s", "calls"), [(9.9, 1), (60, 2)])
-def test_eight_seconds_are_kept_for_the_next_psp(tmp_path: Path, budget_s: float, calls: int) -> None:
+@pytest.mark.parametrize(("left_s", "calls"), [(10, [1, 2]), (10.001, [2, 2]), (2, [1, 1]), (2.001, [1, 2])], ids=str)
+def test_eight_seconds_are_kept_for_the_next_psp(
+    world: World, left_s: float, calls: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An unanswered call is made once more only beyond them; at the last PSP nothing need be kept."""
-    world = World(tmp_path, checkout_budget_s=budget_s)
+    monkeypatch.setattr(try_chain, "Deadline", lambda budget_s: Left(left_s))
     declines(world, "psp-1", "psp-2", how=SILENT)
     world.open()
-    assert [len(psp.opened) for psp in world.psps.values()] == [calls, 2]
+    assert [len(psp.opened) for psp in world.psps.values()] == calls
+
+
+def test_all_psps_of_a_chain_share_one_budget_of_twenty_seconds(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    budgets: list[float] = []
+
+    def budget(budget_s: float) -> Left:
+        budgets.append(budget_s)
+        return Left(budget_s)
+
+    monkeypatch.setattr(try_chain, "Deadline", budget)
+    declines(world, "psp-1")
+    world.open()
+    assert budgets == [20]
+
+
+def test_a_page_that_was_opened_and_failed_is_told_as_it_is(world: World) -> None:
+    failed = said(Kind.CHECKOUT, "s", State.FAILED)
+    during_the_call(world, lambda order: changed(world, Change(facts=(failed(order),))), ANSWER)
+    answer = world.open()
+    assert (connections(world, answer.payment), attempts(world, answer.payment)) == (["psp-1"], ["failed"])
+
+
+def test_an_attempt_is_stored_as_started_before_its_psp_is_called(world: World) -> None:
+    seen: list[Fact] = []
+    during_the_call(world, lambda order: seen.extend(world.payment(PAYMENT_ID).facts), ANSWER)
+    (attempt,) = world.open().payment.attempts
+    assert seen == [Fact(attempt.id, Kind.OPEN, attempt.id, State.STARTED)]
 
 
 def test_a_connection_that_is_gone_or_can_not_be_read_is_no_candidate(
