@@ -145,8 +145,8 @@ class WebhookPublisher:
                 stream=True,
             )
             kept = answer.raw.read(ANSWER_KEPT, decode_content=True)
-            if not answer.raw.read(1):
-                answer.close()  # nothing is left: the connection may be used again
+            answer.raw.read(1)  # where nothing is left, the connection goes back to be used again
+            answer.close()
         except AddressRefused as error:
             raise Rejected(str(error)) from None
         except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:  # UnicodeError: no host name

@@ -5,8 +5,7 @@ from __future__ import annotations
 import gzip
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any, ClassVar
 
 import pytest
@@ -149,6 +148,11 @@ def test_an_address_that_may_not_be_dialled_is_told(shop: Keeping) -> None:
     assert shop.requests == []
 
 
+def test_https_is_what_is_asked_for_where_nothing_private_is_allowed() -> None:
+    with pytest.raises(Rejected, match=r"^the target's address is private"):
+        WebhookPublisher().publish(PUBLICATION, target("https://127.0.0.1:1/"))
+
+
 def test_plain_http_is_rejected_where_nothing_private_is_allowed(shop: Keeping) -> None:
     with pytest.raises(Rejected, match=r"^the target must be https$"):
         WebhookPublisher().publish(PUBLICATION, target(shop.url))
@@ -179,11 +183,16 @@ def test_a_target_may_say_when_to_come_again(
     assert (type(failed), failed.after_s) == (Retry, seconds)
 
 
-@pytest.mark.parametrize("zone", ["GMT", "-0000"])
-def test_a_date_to_come_again_at_is_so_many_seconds_away(shop: Keeping, publisher: WebhookPublisher, zone: str) -> None:
-    """An unknown zone is UTC."""
-    date = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True).replace("GMT", zone)
-    failed = after(shop, publisher, 503, Retry_After=date)
+@pytest.mark.parametrize(
+    ("zone_h", "written"),
+    [(0, "GMT"), (0, "-0000"), (2, "+0200")],
+    ids=["UTC", "an unknown zone is UTC", "another zone"],
+)
+def test_a_date_to_come_again_at_is_so_many_seconds_away(
+    shop: Keeping, publisher: WebhookPublisher, zone_h: int, written: str
+) -> None:
+    at = datetime.now(timezone(timedelta(hours=zone_h))) + timedelta(hours=1)
+    failed = after(shop, publisher, 503, Retry_After=f"{at:%a, %d %b %Y %H:%M:%S} {written}")
     assert 3500 < failed.after_s <= 3600
 
 

@@ -86,14 +86,14 @@ def test_a_key_that_was_used_for_something_else_is_refused(world: World) -> None
         world.open(fingerprint="other")
 
 
-def crash(world: World, says: str = ANSWER) -> Payment:
-    """The process dies in the first call; the next call is answered so."""
+def crash(world: World, name: str = "psp-1") -> Payment:
+    """The process dies in the first call to that PSP, which then answers."""
 
     def die(order: CheckoutOrder) -> str:
-        world.psps["psp-1"].script = lambda order: says
+        world.psps[name].script = lambda order: ANSWER
         raise Killed
 
-    world.psps["psp-1"].script = die
+    world.psps[name].script = die
     with pytest.raises(Killed):
         world.open()
     return world.payment(PAYMENT_ID)
@@ -118,6 +118,13 @@ def test_a_repeat_after_a_crash_is_remembered_as_a_call(world: World) -> None:
     world.clock.forward(61)
     (attempt,) = world.open().payment.attempts
     assert attempt.called_at == NOW + timedelta(seconds=61)
+
+
+def test_only_the_call_that_is_made_again_is_remembered_so(world: World) -> None:
+    declines(world, "psp-1")
+    crash(world, name="psp-2")
+    world.clock.forward(61)
+    assert [one.called_at for one in world.open().payment.attempts] == [None, NOW + timedelta(seconds=61)]
 
 
 def test_after_a_crash_the_call_is_made_again_only_while_its_key_lives(world: World) -> None:
