@@ -99,9 +99,9 @@ def silent(accepted: socket.socket) -> None:
 
 def dripping(accepted: socket.socket) -> None:
     accepted.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-    for _ in range(12):
+    for _ in range(60):
         accepted.sendall(b" ")
-        threading.Event().wait(0.1)
+        threading.Event().wait(0.02)
 
 
 # name: (behaviour, what is told of it)
