@@ -40,10 +40,10 @@ def with_closing(known: Attempt, closure: Closure | None, late: str | None = Non
 
 
 def test_what_was_found_first_stays() -> None:
-    first = with_found(attempt(), psp_reference="s-1", action=page())
-    assert (first.psp_reference, first.action) == ("s-1", page())
-    again = with_found(first, psp_reference="s-2", action=OTHER_PAGE)
-    assert (again.psp_reference, again.action) == ("s-1", page())
+    first = with_found(attempt(), psp_reference="s-1", action=page(), open_ms=120)
+    assert (first.psp_reference, first.action, first.open_ms) == ("s-1", page(), 120)
+    again = with_found(first, psp_reference="s-2", action=OTHER_PAGE, open_ms=7)
+    assert (again.psp_reference, again.action, again.open_ms) == ("s-1", page(), 120)
     assert with_found(first) == first
 
 
