@@ -13,7 +13,7 @@ from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
 from chalicelib.domain.fold import fold
 from chalicelib.domain.payment import JOURNAL_MAX, CaptureMode, Payment, Status
 from chalicelib.domain.tally import counts_of, difference, movements_of, stand_of
-from tests.builders import NOW, attempt_id, fact, opened, page, payment
+from tests.builders import NOW, attempt_id, fact, money, opened, page, payment
 from tests.faults.recount import miscounted
 
 LATER = NOW + timedelta(hours=3)
@@ -202,3 +202,16 @@ def test_its_next_event_adds_only_what_is_new() -> None:
 
 def test_a_payment_without_an_event_counts_for_nothing() -> None:
     assert movements_of(payment()) == []
+
+
+def test_the_smallest_amount_counts() -> None:
+    of = told(opened(), replace(PAID, amount=money(1)), of=payment(2, asked=1))
+    assert stand_of(of, fold(of)) == (0, Status.CAPTURED, True)
+    assert counts(of)["authorized"] == 1
+
+
+def test_a_payment_of_which_nothing_is_known_stands_where_it_begins() -> None:
+    bare = replace(payment(), facts=())
+    assert counts(bare) == {"attempts": 1}
+    without = replace(bare, attempts=())
+    assert stand_of(without, fold(without)) == (0, Status.CREATED, False)
