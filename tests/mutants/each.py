@@ -68,8 +68,8 @@ class Each:
         return True
 
     def _chosen(self, name: str) -> Iterator[str]:
-        """The tests that come through the mutant's function: those that noticed most so far first, those of services last, and
-        otherwise the shortest first."""
+        """The tests that come through the mutant's function: those that noticed most so far first, then those named after its
+        module, those of services last, and otherwise the shortest first."""
         function, left_s = name.rpartition("__mutmut_")[0], TESTS_S
         for test in sorted(self.tests_of.get(function, []), key=lambda one: self._order(function, one)):
             left_s -= self.durations.get(test, 0)
@@ -77,9 +77,11 @@ class Each:
                 return
             yield test
 
-    def _order(self, function: str, test: str) -> tuple[int, int, bool, float]:
-        seen = self.seen[function][test], self.seen[function.rpartition(".")[0]][test]
-        return -seen[0], -seen[1], test.startswith("tests/services"), self.durations.get(test, 0)
+    def _order(self, function: str, test: str) -> tuple[int, int, bool, bool, float]:
+        module = function.rpartition(".")[0]
+        is_its_own = f"/test_{module.rpartition('.')[2]}.py" in test
+        seen, seen_of_module = self.seen[function][test], self.seen[module][test]
+        return -seen, -seen_of_module, not is_its_own, test.startswith("tests/services"), self.durations.get(test, 0)
 
     def _ended(self, running: dict[int, tuple[str, list[str], mmap.mmap]]) -> None:
         pid, status = os.wait()

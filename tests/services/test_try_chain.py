@@ -195,17 +195,23 @@ def test_eight_seconds_are_kept_for_the_next_psp(
     assert [len(psp.opened) for psp in world.psps.values()] == calls
 
 
-def test_all_psps_of_a_chain_share_one_budget_of_twenty_seconds(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("of_route_s", "budget_s"), [(None, 20), (5, 5), (20, 20), (25, 20)])
+def test_all_psps_of_a_chain_share_one_budget_which_a_route_may_lower(
+    world: World, of_route_s: int | None, budget_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     budgets: list[float] = []
 
     def budget(budget_s: float) -> Left:
         budgets.append(budget_s)
         return Left(budget_s)
 
+    stored = world.store.get(ROUTE, route_key("default", "default"))
+    document = {**stored.value.document, "budget_s": of_route_s}
+    world.store.put(ROUTE, replace(stored.value, document=document), expect=stored.version)
     monkeypatch.setattr(try_chain, "Deadline", budget)
     declines(world, "psp-1")
     world.open()
-    assert budgets == [20]
+    assert budgets == [budget_s]
 
 
 def test_a_page_that_was_opened_and_failed_is_told_as_it_is(world: World) -> None:
