@@ -9,10 +9,12 @@ import os
 import resource
 import sys
 import time
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -20,9 +22,11 @@ from chalicelib.domain.money import Money
 
 SIDE_BY_SIDE = int(os.environ.get("CORES", "2"))
 TESTS_S = float(os.environ.get("TESTS_S", "20"))  # of tests that are run for a mutant, the likeliest first
-CPU_S = 30  # a mutant that comes to no end is noticed
+CPU_S = 10 * int(TESTS_S)  # a mutant that comes to no end is noticed; a busy machine is not taken for one
+SOUND_S = 60  # so long is a test believed that was seen to pass with nothing changed
 NOTICED_MIN = 0.95
 TESTS = tuple(f"tests/{folder}" for folder in ("domain", "routing", "services", "outbound", "connectors", "publishers"))
+FAILED = 256  # as os.wait tells of an exit with 1
 OPTIONS = (
     "-n",
     "0",
@@ -48,30 +52,34 @@ class Each:
         mutants = list(_all_mutants())
         self.mutants = list(dict.fromkeys(one for name in names or [""] for one in mutants if one.startswith(name)))
         self.noticed: dict[str, bool] = {}
-        self.seen: dict[str, Counter[str]] = defaultdict(
-            Counter
-        )  # by function and module: which tests noticed how many
+        self.seen: dict[str, Counter[str]] = defaultdict(Counter)  # of functions and modules: what noticed how many
+        self.sound_at: dict[str, float] = {}
+        self.unsound: set[str] = set()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         items = {item.nodeid: item for item in session.items}
         gc.freeze()
-        running: dict[int, tuple[str, list[str], mmap.mmap]] = {}
-        for name in self.mutants:
-            if len(running) >= SIDE_BY_SIDE:
-                self._ended(running)
-            chosen = [test for test in self._chosen(name) if test in items]
-            failed_at = mmap.mmap(-1, 4)
-            running[_forked(session, name, [items[test] for test in chosen], failed_at)] = (name, chosen, failed_at)
-        while running:
-            self._ended(running)
+        waiting, running = deque(self.mutants), dict[int, Run]()
+        while waiting or running:
+            if not waiting or len(running) >= SIDE_BY_SIDE:
+                pid, status = os.wait()
+                run = running.pop(pid)
+                if not self._ended(session, run, status):
+                    waiting.appendleft(run.mutant)
+                run.folder.cleanup()
+                continue
+            mutant = waiting.popleft()
+            run = Run(mutant, [items[test] for test in self._chosen(mutant) if test in items])
+            running[run.start(session)] = run
         return True
 
     def _chosen(self, name: str) -> Iterator[str]:
         """The tests that come through the mutant's function: those that noticed most so far first, then those named after its
         module, those of services last, and otherwise the shortest first."""
         function, left_s = name.rpartition("__mutmut_")[0], TESTS_S
-        for test in sorted(self.tests_of.get(function, []), key=lambda one: self._order(function, one)):
+        tests = (one for one in self.tests_of.get(function, []) if one not in self.unsound)
+        for test in sorted(tests, key=lambda one: self._order(function, one)):
             left_s -= self.durations.get(test, 0)
             if left_s < 0:
                 return
@@ -83,45 +91,82 @@ class Each:
         seen, seen_of_module = self.seen[function][test], self.seen[module][test]
         return -seen, -seen_of_module, not is_its_own, test.startswith("tests/services"), self.durations.get(test, 0)
 
-    def _ended(self, running: dict[int, tuple[str, list[str], mmap.mmap]]) -> None:
-        pid, status = os.wait()
-        name, chosen, failed_at = running.pop(pid)
-        if status == 256:
-            test, function = chosen[int.from_bytes(failed_at[:4])], name.rpartition("__mutmut_")[0]
-            self.seen[function][test] += 1
-            self.seen[function.rpartition(".")[0]][test] += 1
-        self.noticed[name] = status != 0
+    def _ended(self, session: pytest.Session, run: Run, status: int) -> bool:
+        """Whether it is decided: False where the test that failed fails with nothing changed too."""
+        if status == FAILED and not self._is_sound(session, run):
+            return False
+        if status == FAILED:
+            function = run.mutant.rpartition("__mutmut_")[0]
+            self.seen[function][run.failed.nodeid] += 1
+            self.seen[function.rpartition(".")[0]][run.failed.nodeid] += 1
+        elif status:
+            print(f"ENDS WITH {status}: {run.mutant}", flush=True)
+        self.noticed[run.mutant] = status != 0
         if status == 0:
-            print(f"SURVIVES: {name}", flush=True)
+            print(f"SURVIVES: {run.mutant}", flush=True)
         if len(self.noticed) % 100 == 0:
             print(f"{len(self.noticed)} of {len(self.mutants)}", flush=True)
+        return True
+
+    def _is_sound(self, session: pytest.Session, run: Run) -> bool:
+        """Whether the tests up to the one that failed pass with nothing changed: a test that fails by itself, or on a busy
+        machine, must not be why a mutant seems noticed."""
+        test = run.failed.nodeid
+        if time.monotonic() - self.sound_at.get(test, -SOUND_S) < SOUND_S:
+            return True
+        again = Run("", run.items[: run.place + 1])
+        _, status = os.waitpid(again.start(session), 0)
+        again.folder.cleanup()
+        if status == 0:
+            self.sound_at[test] = time.monotonic()
+            return True
+        print(f"FAILS WITH NOTHING CHANGED: {again.failed.nodeid}", flush=True)
+        self.unsound.add(again.failed.nodeid)
+        return False
+
+
+@dataclass
+class Run:
+    """Tests on a mutant, or with nothing changed, in a fork with a folder of its own for what they write."""
+
+    mutant: str
+    items: list[pytest.Item]
+    failed_at: mmap.mmap = field(default_factory=lambda: mmap.mmap(-1, 4))
+    folder: TemporaryDirectory[str] = field(default_factory=TemporaryDirectory)
+
+    @property
+    def place(self) -> int:
+        return int.from_bytes(self.failed_at[:4])
+
+    @property
+    def failed(self) -> pytest.Item:
+        return self.items[self.place]
+
+    def start(self, session: pytest.Session) -> int:
+        """The child ends with 1 where a test failed, and leaves its place; with anything else where the process broke."""
+        pid = os.fork()
+        if pid:
+            return pid
+        code = 2
+        try:
+            silence = os.open(os.devnull, os.O_WRONLY)
+            for stream in (1, 2):
+                os.dup2(silence, stream)
+            resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
+            os.environ.update(MUTANT_UNDER_TEST=self.mutant, PYTEST_DEBUG_TEMPROOT=self.folder.name)
+            code = 0
+            for place, (item, following) in enumerate(pairwise((*self.items, None))):
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)  # type: ignore[union-attr]
+                if session.testsfailed:
+                    code, self.failed_at[:4] = 1, place.to_bytes(4)
+                    break
+        finally:
+            os._exit(code)
 
 
 def _all_mutants() -> Iterator[str]:
     for path in sorted(Path("chalicelib").rglob("*.meta")):
         yield from json.loads(path.read_text())["exit_code_by_key"]
-
-
-def _forked(session: pytest.Session, name: str, items: list[pytest.Item], failed_at: mmap.mmap) -> int:
-    """The child ends with 1 where a test failed, and leaves its place; with anything else where the process broke."""
-    pid = os.fork()
-    if pid:
-        return pid
-    code = 2
-    try:
-        silence = os.open(os.devnull, os.O_WRONLY)
-        for stream in (1, 2):
-            os.dup2(silence, stream)
-        resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
-        os.environ["MUTANT_UNDER_TEST"] = name
-        code = 0
-        for place, (item, following) in enumerate(pairwise((*items, None))):
-            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)  # type: ignore[union-attr]
-            if session.testsfailed:
-                code, failed_at[:4] = 1, place.to_bytes(4)
-                break
-    finally:
-        os._exit(code)
 
 
 def main() -> int:
