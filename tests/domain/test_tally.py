@@ -208,6 +208,8 @@ def test_the_smallest_amount_counts() -> None:
     of = told(opened(), replace(PAID, amount=money(1)), of=payment(2, asked=1))
     assert stand_of(of, fold(of)) == (0, Status.CAPTURED, True)
     assert counts(of)["authorized"] == 1
+    gone = told(fact(Kind.REFUND, "r", State.SUCCEEDED, 1), of=of)
+    assert stand_of(gone, fold(gone)) == (0, Status.REFUNDED, True)
 
 
 def test_a_payment_of_which_nothing_is_known_stands_where_it_begins() -> None:
