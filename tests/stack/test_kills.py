@@ -25,6 +25,8 @@ from dev.shop import Listener
 from tests.stack.running import ROOT, Json, Stack, free_ports, send
 
 ORDERS_AT_ONCE, ORDERS_FOR_EACH_KILL = 4, 3  # of 120 kills all fit into the 500 sessions that a PSP's log shows
+PATIENCE_S = 240  # a PSP whose webhooks were refused waits up to a minute before the next one
+BREATHES_EVERY = 8  # kills
 WHOLE_EVERY = 6  # of so many kills one ends the launcher, and one everything at once
 
 
@@ -94,7 +96,7 @@ def persistently(
     stack: Stack, method: str, path: str, body: Json | None = None, *, until: Collection[int] = (200, 201), **more: str
 ) -> requests.Response:
     """What a careful shop does: the same call with the same key until it has an answer that settles the matter."""
-    ends, last = time.monotonic() + 90, "nothing"
+    ends, last = time.monotonic() + PATIENCE_S, "nothing"
     while time.monotonic() < ends:
         with suppress(requests.RequestException):
             answer = stack.call(method, path, body, headers=more)
@@ -197,6 +199,14 @@ def kill_all(stack: Stack, chance: random.Random) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+def breathe(stack: Stack, placed: list[Order]) -> None:
+    """Parts that are killed faster than they start would never do anything: an order gets through."""
+    wait_ready(stack)
+    had, ends = len(placed), time.monotonic() + PATIENCE_S
+    while len(placed) == had and time.monotonic() < ends:
+        time.sleep(0.1)
+
+
 WHOLE = {0: kill_launcher, WHOLE_EVERY // 2: kill_all}
 
 
@@ -244,6 +254,8 @@ def test_killed_processes_lose_nothing(tmp_path: Path, kills: int) -> None:
                 stack.process.wait()
                 stack.process = launched(stack.port, stack.var, tmp_path / "log")
                 wait_ready(stack)
+            if number % BREATHES_EVERY == BREATHES_EVERY - 1:
+                breathe(stack, placed)
         killing.clear()
         for one in shops:
             one.join(200)
