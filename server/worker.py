@@ -12,8 +12,10 @@ import logging
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from chalicelib import telemetry
 from chalicelib.contracts.queue import Message, Queue, Topic
@@ -48,9 +50,10 @@ class Consumer:
         self._queue, self._topic, self._handle, self._threads = queue, topic, handle, threads
         self._stop = threading.Event()
         self._lock = threading.Lock()
-        self._running: dict[str, Message] = {}
+        self._running: dict[tuple[str, str], Message] = {}
         self._faulty = False
         self._free = threading.Semaphore(threads)
+        self._taken: deque[Message] = deque()  # leased and renewed, and not begun yet
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"{topic}-handler")
         self._loops = [
             threading.Thread(target=loop, name=f"{topic}-{loop.__name__.strip('_')}", daemon=True)
@@ -69,6 +72,9 @@ class Consumer:
         ends = time.monotonic() + timeout_s
         for _ in range(self._threads):
             self._free.acquire(timeout=max(ends - time.monotonic(), 0))
+        with suppress(PaymentServerError):  # then their leases end by themselves
+            while self._taken:
+                self._queue.release(self._taken.popleft())
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _take(self) -> None:
@@ -78,7 +84,7 @@ class Consumer:
             if self._stop.is_set():  # it was waiting for a handler to end
                 self._free.release()
                 return
-            taken = 0
+            taken = False
             try:
                 taken = self._take_one()
             except PaymentServerError as error:
@@ -94,20 +100,24 @@ class Consumer:
             self._stop.wait(IDLE_WAIT_S[idle])
             idle = min(idle + 1, len(IDLE_WAIT_S) - 1)
 
-    def _take_one(self) -> int:
-        messages = self._queue.receive(self._topic, count=1, lease_s=LEASE_S)
-        for message in messages:
+    def _take_one(self) -> bool:
+        """Begins a message, if there is one. As many are leased at once as there are threads: a lease costs a commit."""
+        if not self._taken:
+            messages = self._queue.receive(self._topic, count=self._threads, lease_s=LEASE_S)
             with self._lock:
-                self._running[message.receipt] = message
-            self._pool.submit(self._run, message)
-        return len(messages)
+                self._running.update({(one.id, one.receipt): one for one in messages})
+            self._taken.extend(messages)
+        if not self._taken:
+            return False
+        self._pool.submit(self._run, self._taken.popleft())
+        return True
 
     def _run(self, message: Message) -> None:
         with telemetry.bind(topic=message.topic, receives=message.receives):
             began = time.perf_counter()
             result = self._handled(message)
             with self._lock:
-                self._running.pop(message.receipt, None)
+                self._running.pop((message.id, message.receipt), None)
             self._free.release()
             telemetry.count("queue_messages_total", queue=message.topic, result=result)
             duration_ms = round((time.perf_counter() - began) * 1000, 2)

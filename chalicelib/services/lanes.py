@@ -43,11 +43,11 @@ class Lanes:
         self._lock = threading.Lock()
         self._lanes: dict[str, _Lane] = {}
 
-    def is_free(self, name: str, limit: int) -> bool:
-        """Whether a job would run at once."""
+    def is_short(self, name: str, limit: int) -> bool:
+        """Whether a job would run at once, or soon where the endpoint is quick."""
         with self._lock:
             lane = self._lanes.get(name)
-            return lane is None or (lane.running < limit and not lane.waiting)
+            return lane is None or len(lane.waiting) < limit
 
     def submit(self, name: str, limit: int, key: str, run: Callable[[], None]) -> Future[None]:
         """Runs `run` when the lane lets it; the future tells when it is done, or what it raised. Raises LaneFull."""

@@ -27,7 +27,7 @@ from chalicelib.services.order import InOrder, before, looked_at_again
 from chalicelib.services.ports import Ports
 
 PATIENCE_S = 0.25  # what takes longer is not waited for
-CONCURRENCY = 4  # tries side by side to one endpoint, where its target does not say otherwise
+CONCURRENCY = 8  # tries side by side to one endpoint, where its target does not say otherwise
 LOOKED_AFTER = timedelta(seconds=60)  # the sweep takes up a record whose first try has not ended by then
 FULL_AGAIN = timedelta(seconds=10)  # when a lane that was full is tried again
 SWEEP_GRACE_S = 15  # the delayed message comes first, the due index after it
@@ -78,7 +78,7 @@ class Notify:
     def _start(self, first_try: _FirstTry) -> Future[None] | None:
         """The try's future where it is waited for; where not, its record is stored."""
         subscription = first_try.subscription
-        quick = self._endpoints.is_well(subscription) and self._lanes.is_free(subscription.id, _limit(subscription))
+        quick = self._endpoints.is_well(subscription) and self._lanes.is_short(subscription.id, _limit(subscription))
         if not quick:
             self._record(first_try)
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 from chalicelib.domain.errors import Fault, StorageFault, StorageFull, StorageReadOnly
 from chalicelib.storage.forks import ForkGate
+from chalicelib.storage.shared_commit import SharedCommit
 
 BUSY_S = 10.0  # how long another process may hold the write lock
 MIGRATION_BUSY_S = 120.0
@@ -44,7 +44,7 @@ class SqliteDatabase:
 
     Each reader borrows a connection of its own, so readers never wait. Writers of one process queue at a lock, which is
     fair, where SQLite's own waiting (for other processes) is by polling; so they share one connection, whose page cache
-    then stays warm.
+    then stays warm, and the syncs of its commits.
     """
 
     duplicate: type[Exception] = sqlite3.IntegrityError
@@ -65,8 +65,9 @@ class SqliteDatabase:
         sa.event.listen(self._engine, "connect", _prepare)
         self.dialect: sa.Dialect = self._engine.dialect
         self._gate = ForkGate(self._let_go)
-        self._writer = threading.Lock()  # always taken inside the gate, so never held while forking
-        self._writing: sqlite3.Connection | None = None  # touched by who holds the lock, or has the gate shut
+        # Its turn is always taken inside the gate, so never held while forking.
+        self._shared = SharedCommit(self._kept, self._drop_writing)
+        self._writing: sqlite3.Connection | None = None  # touched by who has the turn, or has the gate shut
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Cursor]:
@@ -75,16 +76,12 @@ class SqliteDatabase:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Cursor]:
-        with self._gate, self._writer, self._kept() as connection:
-            cursor = connection.cursor()
-            # A transaction that begins by reading and then writes fails at once when it meets another writer.
-            cursor.execute("BEGIN IMMEDIATE")
+        with self._gate:
             try:
-                yield cursor
-            except BaseException:
-                connection.rollback()
-                raise
-            connection.commit()
+                with self._shared.writing() as cursor:
+                    yield cursor
+            except sqlite3.Error as error:
+                raise self._fault_of(error) from error
 
     @contextmanager
     def inspecting(self) -> Iterator[sa.Connection]:
@@ -94,7 +91,7 @@ class SqliteDatabase:
     @contextmanager
     def migrating(self) -> Iterator[sa.Connection]:
         """SQLite's schema changes are transactional: a migration that is killed leaves nothing behind."""
-        with self._gate, self._writer, self._told(), self._engine.connect() as connection:
+        with self._gate, self._shared.alone(), self._told(), self._engine.connect() as connection:
             connection.detach()  # its patience is its own, and it is closed afterwards
             connection.exec_driver_sql(f"PRAGMA busy_timeout = {MIGRATION_BUSY_S * 1000:.0f}")
             connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -102,27 +99,23 @@ class SqliteDatabase:
             connection.commit()
 
     def close(self) -> None:
-        with self._writer:
+        with self._shared.alone():
             self._let_go()
 
     def _let_go(self) -> None:
         self._drop_writing()
         self._engine.dispose()
 
-    @contextmanager
-    def _kept(self) -> Iterator[sqlite3.Connection]:
+    def _kept(self) -> sqlite3.Connection:
         """The writers' connection. The one of the pool that it was is parted from it: it is not borrowed and given back."""
-        try:
-            if self._writing is None:
-                opened = self._engine.raw_connection()
-                opened.detach()
-                self._writing = cast(sqlite3.Connection, opened.dbapi_connection)
-            yield self._writing
-        except sqlite3.Error as error:
-            self._drop_writing()  # closing rolls back; the next use starts from a fresh connection
-            raise self._fault_of(error) from error
+        if self._writing is None:
+            opened = self._engine.raw_connection()
+            opened.detach()
+            self._writing = cast(sqlite3.Connection, opened.dbapi_connection)
+        return self._writing
 
     def _drop_writing(self) -> None:
+        """Closing rolls back; the next use starts from a fresh connection."""
         connection, self._writing = self._writing, None
         if connection is not None:
             connection.close()

@@ -93,13 +93,12 @@ def test_a_lane_holds_so_many_and_no_more(lanes: Lanes) -> None:
     gate.open.set()
 
 
-def test_a_lane_is_free_where_a_job_would_run_at_once(lanes: Lanes) -> None:
-    assert lanes.is_free("one", 1)
+def test_a_lane_is_short_while_fewer_wait_than_may_run(lanes: Lanes) -> None:
     gate = Gate()
     done = lanes.submit("one", 1, "a", gate)
     assert gate.entered.wait(SOON_S)
-    assert (lanes.is_free("one", 1), lanes.is_free("one", 2)) == (False, True)
+    assert lanes.is_short("one", 1)
+    lanes.submit("one", 1, "b", lambda: None)
+    assert (lanes.is_short("one", 1), lanes.is_short("one", 2), lanes.is_short("two", 1)) == (False, True, True)
     gate.open.set()
     done.result(SOON_S)
-    lanes.submit("one", 1, "a", lambda: None).result(SOON_S)
-    assert lanes.is_free("two", 1)
