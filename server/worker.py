@@ -157,8 +157,11 @@ class Consumer:
 
 
 class Worker:
-    def __init__(self, wired: Wiring) -> None:
+    """`queues_only`: takes messages and leaves sweeping, statistics and guardrails to another one on the machine."""
+
+    def __init__(self, wired: Wiring, *, queues_only: bool = False) -> None:
         self._wired = wired
+        self._queues_only = queues_only
         self._sweep = Sweep(wired.ports)
         self._guardrail = Guardrail(wired.ports)
         self._stop = threading.Event()
@@ -173,7 +176,10 @@ class Worker:
         """Returns once `stop` was called and what ran is finished."""
         for consumer in self._consumers:
             consumer.start()
-        self._statistics.start()
+        if self._queues_only:
+            self._stop.wait()
+        else:
+            self._statistics.start()
         while not self._stop.is_set():
             self._round()
             self._stop.wait(SWEEP_EVERY_S)
@@ -182,7 +188,8 @@ class Worker:
         ends = time.monotonic() + STOP_WAIT_S
         for consumer in self._consumers:
             consumer.join(max(ends - time.monotonic(), 0))
-        self._statistics.join(max(ends - time.monotonic(), 0))  # what it has begun, the next start does again
+        if not self._queues_only:
+            self._statistics.join(max(ends - time.monotonic(), 0))  # what it has begun, the next start does again
 
     def stop(self) -> None:
         self._stop.set()
@@ -230,18 +237,22 @@ def main() -> None:
     """`python -m server.worker --metrics-port 8003`"""
     parser = argparse.ArgumentParser(prog="python -m server.worker", description="Works the queues and schedules.")
     parser.add_argument("--metrics-port", type=int, default=9464, help="where Prometheus finds metrics, on loopback")
+    parser.add_argument(
+        "--queues-only", action="store_true", help="one more process for the queues, beside a worker without this"
+    )
     options = parser.parse_args()
     settings = Settings()
     share_metrics(settings.var / "metrics")
     telemetry.configure_logging(settings.log_level)
     wired = wiring()
-    metrics = serve_metrics(options.metrics_port)
-    worker = Worker(wired)
+    metrics = None if options.queues_only else serve_metrics(options.metrics_port)
+    worker = Worker(wired, queues_only=options.queues_only)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())
     worker.run()
     wired.notify.close()
-    metrics.close()
+    if metrics is not None:
+        metrics.close()
     wired.queue.close()
     wired.store.close()
 
