@@ -1,9 +1,10 @@
 """Sessions that dial only addresses the guard lets through: each address is checked after DNS, and it is that very address
-that is connected to, so a name can not answer differently the second time."""
+that is connected to, so a name can not answer differently the second time. Without TLS only allowed networks are dialled."""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from typing import Any, cast
 
 import requests
@@ -13,20 +14,33 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.poolmanager import PoolManager
 
-from chalicelib.outbound.guard import is_allowed
+from chalicelib.outbound.guard import is_allowed, is_within
+
+ADDRESS_REFUSED = (
+    "the target's address is private, loopback or reserved; allow its network with PAYMENTSERVER_ALLOWED_TARGETS"
+)
+PLAIN_REFUSED = "TLS may be off only for targets in networks of PAYMENTSERVER_ALLOWED_TARGETS"
 
 
 class AddressRefused(Exception):
     """The target's address is not one that may be dialled."""
 
 
-def _connected(host: str, port: int, timeout: Any, allowed: tuple[str, ...]) -> socket.socket:
+def addresses_of(host: str, port: int, allowed: Sequence[str], *, tls: bool) -> list[Any]:
+    """What `host` resolves to and may be dialled, as `socket.getaddrinfo` has it. Raises AddressRefused, OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = [one for one in found if is_allowed(str(one[4][0]), allowed)]
     if found and not addresses:
-        raise AddressRefused(
-            "the target's address is private, loopback or reserved; allow its network with PAYMENTSERVER_ALLOWED_TARGETS"
-        )
+        raise AddressRefused(ADDRESS_REFUSED)
+    if not tls:
+        addresses = [one for one in addresses if is_within(str(one[4][0]), allowed)]
+        if found and not addresses:
+            raise AddressRefused(PLAIN_REFUSED)
+    return addresses
+
+
+def _connected(host: str, port: int, timeout: Any, allowed: tuple[str, ...], *, tls: bool) -> socket.socket:
+    addresses = addresses_of(host, port, allowed, tls=tls)
     failure: OSError | None = None
     for family, kind, protocol, _, address in addresses:
         dialled = socket.socket(family, kind, protocol)
@@ -52,20 +66,21 @@ def guarded_session(allowed: tuple[str, ...]) -> requests.Session:
         _dns_host: str
         port: int
         timeout: Any
+        tls: bool
 
         def _new_conn(self) -> socket.socket:
             try:
-                return _connected(self._dns_host, self.port, self.timeout, allowed)
+                return _connected(self._dns_host, self.port, self.timeout, allowed, tls=self.tls)
             except TimeoutError as error:
                 raise ConnectTimeoutError(self, "connecting took too long") from error
             except OSError as error:
                 raise NewConnectionError(cast(HTTPConnection, self), f"no connection: {error}") from error
 
     class GuardedHttp(Guarded, HTTPConnection):
-        pass
+        tls = False
 
     class GuardedHttps(Guarded, HTTPSConnection):
-        pass
+        tls = True
 
     class HttpPool(HTTPConnectionPool):
         ConnectionCls = GuardedHttp

@@ -26,8 +26,9 @@ from chalicelib.contracts.publisher import Publication, Receipt, Rejected, Retry
 from chalicelib.domain.errors import Pointer
 from chalicelib.outbound.dial import AddressRefused, guarded_session
 from chalicelib.outbound.guard import is_allowed
+from chalicelib.publishers.broker import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S
+from chalicelib.publishers.cloudevents import CONTENT_TYPE, headers_of
 
-CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5.0, 15.0
 ANSWER_KEPT = 1024
 SECRET_PREFIX = "whsec_"  # noqa: S105  # a prefix is no secret
 RETRY_AFTER_MAX_S = 86_400
@@ -91,8 +92,15 @@ class WebhookPublisher:
     settings: ClassVar[type[BaseModel]] = WebhookTarget
     signs: ClassVar[bool] = True
 
-    def __init__(self, *, allowed_networks: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        allowed_networks: tuple[str, ...] = (),
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        answer_timeout_s: float = ANSWER_TIMEOUT_S,
+    ) -> None:
         self._allowed = allowed_networks
+        self._timeouts_s = (connect_timeout_s, answer_timeout_s)
         self._local = threading.local()
 
     def objection(self, settings: BaseModel) -> Pointer | None:
@@ -116,7 +124,8 @@ class WebhookPublisher:
         timestamp = int(time.time())
         headers = {
             **{name: secret.get_secret_value() for name, secret in settings.headers.items()},
-            "Content-Type": "application/cloudevents+json; charset=utf-8",
+            **headers_of(publication, "ce-"),
+            "Content-Type": CONTENT_TYPE,
             "webhook-id": publication.event_id,
             "webhook-timestamp": str(timestamp),
             "webhook-signature": " ".join(
@@ -140,7 +149,7 @@ class WebhookPublisher:
                 url,
                 data=body,
                 headers=headers,
-                timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+                timeout=self._timeouts_s,
                 allow_redirects=False,
                 stream=True,
             )

@@ -1,0 +1,11 @@
+"""Every channel the conformance suite runs for. A channel of the registry without a harness fails the suite.
+
+A new channel is one file `channel_<name>.py` that opens its broker, and one entry in CHANNELS.
+"""
+
+from __future__ import annotations
+
+from tests.conformance.channel import ChannelHarness
+from tests.conformance.channel_webhook import webhook
+
+CHANNELS = (ChannelHarness("webhook", webhook),)
