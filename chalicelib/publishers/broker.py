@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -48,3 +49,11 @@ def objection_to(host: str, allowed: Sequence[str], *, tls: bool, at: str) -> Po
     if not is_allowed(host, allowed):
         return Pointer(at, ADDRESS_REFUSED)
     return None if tls or is_within(host, allowed) else Pointer(at, PLAIN_REFUSED)
+
+
+def tls_context(ca_certificates: str | None) -> ssl.SSLContext:
+    """Trusts these authorities (PEM) alone, or the machine's. Raises ValueError for what is no certificate."""
+    try:
+        return ssl.create_default_context(cadata=ca_certificates)
+    except ssl.SSLError as error:
+        raise ValueError("must be one or more certificates in PEM") from error

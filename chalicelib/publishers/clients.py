@@ -56,10 +56,6 @@ class Clients(Generic[T]):
             self._idle.append(_Idle(key, client, self._clock()))
         self._quietly_closed(self._surplus())
 
-    def has_idle(self, key: Hashable) -> bool:
-        with self._lock:
-            return any(one.key == key for one in self._idle)
-
     def drop(self, key: Hashable) -> None:
         """Closes the idle clients of `key`: when one lost its connection, so have the others."""
         with self._lock:
@@ -73,6 +69,7 @@ class Clients(Generic[T]):
         self._quietly_closed(dropped)
 
     def _taken(self, key: Hashable) -> T | None:
+        self._quietly_closed(self._surplus())
         with self._lock:
             for position in range(len(self._idle) - 1, -1, -1):
                 if self._idle[position].key == key:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chalicelib.contracts.publisher import Publisher
+from chalicelib.publishers.rabbitmq import RabbitmqPublisher
 from chalicelib.publishers.webhook import WebhookPublisher
+
+CHANNELS = (RabbitmqPublisher, WebhookPublisher)
 
 
 def publishers(*, allowed_networks: Sequence[str]) -> dict[str, Publisher]:
-    return {WebhookPublisher.channel: WebhookPublisher(allowed_networks=tuple(allowed_networks))}
+    return {one.channel: one(allowed_networks=tuple(allowed_networks)) for one in CHANNELS}

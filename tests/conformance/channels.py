@@ -6,6 +6,10 @@ A new channel is one file `channel_<name>.py` that opens its broker, and one ent
 from __future__ import annotations
 
 from tests.conformance.channel import ChannelHarness
+from tests.conformance.channel_rabbitmq import rabbitmq
 from tests.conformance.channel_webhook import webhook
 
-CHANNELS = (ChannelHarness("webhook", webhook),)
+CHANNELS = (
+    ChannelHarness("rabbitmq", rabbitmq),
+    ChannelHarness("webhook", webhook),
+)

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -33,10 +33,9 @@ def harness(request: pytest.FixtureRequest) -> ChannelHarness:
     return found
 
 
-@pytest.fixture(scope="module")
-def broker(harness: ChannelHarness, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with harness.opened(tmp_path_factory.mktemp(harness.channel)) as opened:
-        yield opened
+@pytest.fixture
+def broker(harness: ChannelHarness, broker_of: Callable[[ChannelHarness], Broker]) -> Broker:
+    return broker_of(harness)
 
 
 @pytest.fixture

@@ -83,6 +83,8 @@ class Wire:
                 near.settimeout(None)
             far = socket.create_connection(self._server, timeout=5)
             far.settimeout(None)
+            for one in (near, far):
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError:  # an untrusting publisher, a server that is down
             near.close()
             return

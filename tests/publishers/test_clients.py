@@ -81,6 +81,16 @@ def test_what_was_idle_for_long_goes() -> None:
     assert (old.closed, new.closed) == (True, False)
 
 
+def test_what_was_idle_for_long_is_not_lent() -> None:
+    now = [0.0]
+    clients = Clients(Client.close, idle_max_s=60, clock=lambda: now[0])
+    with clients.lent("a", Client) as old:
+        pass
+    now[0] = 61.0
+    with clients.lent("a", Client) as new:
+        assert (old.closed, new is old) == (True, False)
+
+
 def test_the_idle_of_one_target_are_dropped_together() -> None:
     clients = Clients(Client.close)
     with clients.lent("a", Client) as first, clients.lent("a", Client) as second, clients.lent("b", Client) as other:
