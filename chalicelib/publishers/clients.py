@@ -87,7 +87,53 @@ class Clients(Generic[T]):
 
     def _quietly_closed(self, clients: list[T]) -> None:
         for client in clients:
-            try:
-                self._close(client)
-            except Exception:  # noqa: S110  # what can not be closed is broken already
-                pass
+            _quietly(self._close, client)
+
+
+class SharedClients(Generic[T]):
+    """Thread-safe. A client is used by all threads at once, so `T` must be thread-safe, and closing it harm no call."""
+
+    def __init__(
+        self, close: Callable[[T], None], is_good: Callable[[T], bool] = lambda _: True, *, kept_max: int = KEPT_MAX
+    ) -> None:
+        self._close, self._is_good, self._kept_max = close, is_good, kept_max
+        self._clients: dict[Hashable, T] = {}  # the longest unused first
+        self._lock = threading.Lock()
+
+    def of(self, key: Hashable, make: Callable[[], T]) -> T:
+        """The client of `key`, made when there is none that is good. Two threads may each make one; one of them is kept."""
+        with self._lock:
+            client = self._clients.pop(key, None)
+            if client is not None and self._is_good(client):
+                self._clients[key] = client
+                return client
+        if client is not None:
+            _quietly(self._close, client)
+        made = make()
+        with self._lock:
+            gone = [self._clients.pop(key)] if key in self._clients else []
+            self._clients[key] = made
+            gone += [self._clients.pop(one) for one in list(self._clients)[: -self._kept_max]]
+        for one in gone:
+            _quietly(self._close, one)
+        return made
+
+    def drop(self, key: Hashable) -> None:
+        with self._lock:
+            client = self._clients.pop(key, None)
+        if client is not None:
+            _quietly(self._close, client)
+
+    def close(self) -> None:
+        with self._lock:
+            clients = list(self._clients.values())
+            self._clients.clear()
+        for client in clients:
+            _quietly(self._close, client)
+
+
+def _quietly(close: Callable[[T], None], client: T) -> None:
+    try:
+        close(client)
+    except Exception:  # noqa: S110  # what can not be closed is broken already
+        pass

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from chalicelib.contracts.publisher import Publisher
 from chalicelib.publishers.rabbitmq import RabbitmqPublisher
+from chalicelib.publishers.sqs import SqsPublisher
 from chalicelib.publishers.webhook import WebhookPublisher
 
-CHANNELS = (RabbitmqPublisher, WebhookPublisher)
+CHANNELS = (RabbitmqPublisher, SqsPublisher, WebhookPublisher)
 
 
 def publishers(*, allowed_networks: Sequence[str]) -> dict[str, Publisher]:

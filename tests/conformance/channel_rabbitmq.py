@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import shutil
@@ -15,19 +14,13 @@ from pathlib import Path
 
 from chalicelib.contracts.publisher import Publisher, Target
 from chalicelib.publishers.rabbitmq import RabbitmqPublisher, RabbitmqTarget
-from tests.conformance.channel import LOOPBACK, Received, lacking, needs_library, until, wired
+from tests.conformance.channel import LOOPBACK, Received, free_ports, lacking, needs_library, until, wired
 from tests.conformance.wire import Wire
 
 SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"  # the one in the path is a script that becomes another user
 USER, PASSWORD = "shop", "what-only-the-shop-knows"
 PREFIX = "cloudEvents:"
 _numbers = itertools.count()
-
-
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as held:
-        listeners = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [one.getsockname()[1] for one in listeners]
 
 
 class Destination:

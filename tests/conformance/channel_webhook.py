@@ -30,6 +30,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if len(body) < int(self.headers["Content-Length"]):
+            return  # cut off
         kept = self.server.kept.get(self.path)
         status = 404 if kept is None else 401 if self.headers["Authorization"] != TOKEN else 204
         if kept is not None and status == 204:
@@ -111,6 +113,7 @@ class _Broker:
     def stop(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+        self.wire.drop()
 
     def start(self) -> None:
         self._server = _Server(self.address[1], self._kept)

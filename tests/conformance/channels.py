@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from tests.conformance.channel import ChannelHarness
 from tests.conformance.channel_rabbitmq import rabbitmq
+from tests.conformance.channel_sqs import sqs_fifo, sqs_standard
 from tests.conformance.channel_webhook import webhook
 
 CHANNELS = (
     ChannelHarness("rabbitmq", rabbitmq),
+    ChannelHarness("sqs", sqs_standard, "standard", ordered=False),
+    ChannelHarness("sqs", sqs_fifo, "fifo"),
     ChannelHarness("webhook", webhook),
 )

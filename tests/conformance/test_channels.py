@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 import threading
 import time
 import traceback
@@ -101,6 +103,16 @@ def first_seen(messages: list[Received], payment: str) -> list[int]:
 
 def test_every_channel_has_a_harness() -> None:
     assert {one.channel for one in CHANNELS} == set(publishers(allowed_networks=()))
+
+
+def test_no_client_library_is_imported_before_it_is_used() -> None:
+    code = (
+        "import sys; from chalicelib.publishers.registry import publishers; publishers(allowed_networks=());"
+        "print(*sorted({name.split('.')[0] for name in sys.modules} & set(sys.argv)))"
+    )
+    libraries = ["pika", "boto3", "botocore", "confluent_kafka", "azure", "uamqp", "google"]
+    found = subprocess.run([sys.executable, "-c", code, *libraries], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == []
 
 
 def test_a_message_is_the_event_byte_for_byte(destination: Destination, publisher: Publisher) -> None:

@@ -38,6 +38,10 @@ class Wire:
             with contextlib.suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
             listener.close()
+        self.drop()
+
+    def drop(self) -> None:
+        """Ends every connection; new ones are let through."""
         with self._lock:
             open_now = list(self._sockets)
         for one in open_now:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from chalicelib.publishers.clients import Clients
+from chalicelib.publishers.clients import Clients, SharedClients
 
 
 class Client:
@@ -105,3 +105,55 @@ def test_closing_closes_all_that_are_idle() -> None:
         pass
     clients.close()
     assert (first.closed, second.closed) == (True, True)
+
+
+def test_a_shared_client_is_the_same_for_all() -> None:
+    shared = SharedClients(Client.close)
+    assert shared.of("a", Client) is shared.of("a", Client)
+    assert shared.of("a", Client) is not shared.of("b", Client)
+
+
+def test_a_shared_client_that_is_no_longer_good_is_made_anew() -> None:
+    good = [True]
+    shared = SharedClients(Client.close, lambda _: good[0])
+    old = shared.of("a", Client)
+    good[0] = False
+    assert shared.of("a", Client) is not old
+    assert old.closed
+
+
+def test_the_longest_unused_shared_client_goes_when_there_are_too_many() -> None:
+    shared = SharedClients(Client.close, kept_max=2)
+    a, b = shared.of("a", Client), shared.of("b", Client)
+    shared.of("a", Client)
+    shared.of("c", Client)
+    assert (a.closed, b.closed) == (False, True)
+
+
+def test_a_shared_client_is_dropped_at_a_word() -> None:
+    shared = SharedClients(Client.close)
+    old = shared.of("a", Client)
+    shared.drop("a")
+    shared.drop("a")
+    assert old.closed
+    assert shared.of("a", Client) is not old
+
+
+def test_of_two_made_at_once_the_first_is_closed() -> None:
+    shared = SharedClients(Client.close)
+    made: list[Client] = []
+
+    def making_meanwhile() -> Client:
+        made.append(shared.of("a", Client))
+        return Client()
+
+    kept = shared.of("a", making_meanwhile)
+    assert (made[0].closed, kept.closed) == (True, False)
+    assert shared.of("a", Client) is kept
+
+
+def test_closing_closes_the_shared_clients() -> None:
+    shared = SharedClients(Client.close)
+    clients = [shared.of(key, Client) for key in "ab"]
+    shared.close()
+    assert [one.closed for one in clients] == [True, True]

@@ -79,7 +79,7 @@ def test_unknown_events_are_refused_where_they_stand(ports: Ports, pattern: str)
 
 
 def test_a_channel_that_is_not_offered_is_refused_in_words(ports: Ports) -> None:
-    with pytest.raises(Invalid, match="there are: .*webhook") as refused:
+    with pytest.raises(Invalid, match=r"there are: .*webhook") as refused:
         created(ports, channel="pigeon")
     assert refused.value.errors[0].pointer == "/channel"
 

@@ -1,0 +1,263 @@
+"""Amazon SQS, standard and FIFO queues. A FIFO queue (its name ends in `.fifo`) groups by payment and drops repeats by event.
+
+SQS has no CloudEvents binding: the attributes are message attributes with HTTP's prefix, of which a message has ten at most.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from chalicelib.contracts.publisher import Publication, Receipt, Rejected, Retry, Target
+from chalicelib.domain.errors import Pointer
+from chalicelib.outbound.guard import is_within
+from chalicelib.publishers.broker import (
+    ANSWER_TIMEOUT_S,
+    CONNECT_TIMEOUT_S,
+    dialled_addresses,
+    library_of,
+    objection_to,
+)
+from chalicelib.publishers.clients import SharedClients
+from chalicelib.publishers.cloudevents import CONTENT_TYPE, headers_of, ordering_key_of
+
+if TYPE_CHECKING:
+    import boto3
+
+# Only these names are AWS's own; beside them are load balancers of anybody. A VPC endpoint has a private address.
+AWS_HOST = re.compile(
+    r"(?:sqs|sqs-fips)\.(?P<a>[a-z0-9-]+)\.(?:amazonaws\.com|amazonaws\.com\.cn|api\.aws)"
+    r"|(?:vpce-[a-z0-9-]+\.)?sqs\.(?P<b>[a-z0-9-]+)\.vpce\.amazonaws\.com"
+)
+NOT_AWS = "must be an SQS endpoint of AWS, or in a network of PAYMENTSERVER_ALLOWED_TARGETS"
+RENEW_BEFORE = timedelta(minutes=5)
+CONNECTIONS_MAX = 16
+
+# Error codes of SQS and STS (AWS API references), in words. What AWS says of a signature repeats what was signed.
+_TOLD = {
+    "AWS.SimpleQueueService.NonExistentQueue": "there is no such queue",
+    "QueueDoesNotExist": "there is no such queue",
+    "AccessDenied": "the credentials lack the permission sqs:SendMessage on the queue",
+    "AccessDeniedException": "the credentials lack the permission sqs:SendMessage on the queue",
+    "InvalidClientTokenId": "AWS does not know the access key",
+    "UnrecognizedClientException": "AWS does not know the access key",
+    "InvalidAccessKeyId": "AWS does not know the access key",
+    "SignatureDoesNotMatch": "the secret access key is wrong",
+    "InvalidSignatureException": "the secret access key is wrong",
+    "IncompleteSignature": "the secret access key is wrong",
+    "ExpiredToken": "the credentials have expired",
+    "ExpiredTokenException": "the credentials have expired",
+}
+
+
+class SqsTarget(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    queue_url: str = Field(max_length=2048)
+    """The queue's URL as SQS shows it, `https://sqs.<region>.amazonaws.com/<account>/<name>`; `.fifo` ends a FIFO queue's."""
+    region: str | None = Field(default=None, pattern=r"^[a-z0-9-]{1,40}$")
+    """The queue's region, where its URL does not name it."""
+    role_arn: str | None = Field(default=None, max_length=700, pattern=r"^arn:[a-z-]+:iam::[0-9]{12}:role/[!-~]+$")
+    """A role to assume first, such as one of the account that owns the queue."""
+    external_id: str | None = Field(default=None, min_length=2, max_length=1224, pattern=r"^[a-zA-Z0-9_+=,.@:/-]*$")
+    """What the role's trust policy asks for as `sts:ExternalId`."""
+    access_key_id: str | None = Field(default=None, pattern=r"^[A-Z0-9]{16,128}$")
+    """An access key, with its secret; by default the credentials that PaymentServer itself runs with."""
+    secret_access_key: SecretStr | None = Field(default=None, max_length=200)
+    """The access key's secret."""
+
+    @field_validator("queue_url")
+    @classmethod
+    def _queue(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if not value.isascii() or not value.isprintable() or " " in value:
+            raise ValueError("must hold printable ASCII only")
+        if parts.scheme not in ("https", "http") or not parts.hostname or parts.port == 0:
+            raise ValueError("must be a queue's https address")
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("must not hold credentials; they have fields of their own")
+        if not re.fullmatch(r"(/[\w.-]+)*/[\w-]{1,75}(\.fifo)?", parts.path) or parts.query or parts.fragment:
+            raise ValueError("must end with the account and the name of the queue")
+        if parts.scheme == "http" and AWS_HOST.fullmatch(parts.hostname):
+            raise ValueError("must be https")
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            raise ValueError("access_key_id and secret_access_key belong together")
+        if self.external_id is not None and self.role_arn is None:
+            raise ValueError("external_id is for role_arn")
+        if self.region is None and self.region_of_host is None:
+            raise ValueError("region is needed: the queue's address does not name it")
+        return self
+
+    @property
+    def region_of_host(self) -> str | None:
+        found = AWS_HOST.fullmatch(urlsplit(self.queue_url).hostname or "")
+        return found and (found["a"] or found["b"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Client:
+    """`expires_at` is when the credentials of an assumed role end."""
+
+    sqs: Any
+    expires_at: datetime | None = None
+
+    def is_good(self) -> bool:
+        return self.expires_at is None or datetime.now(UTC) < self.expires_at - RENEW_BEFORE
+
+
+class SqsPublisher:
+    """Thread-safe, as clients of boto3 are; each keeps its connections."""
+
+    channel: ClassVar[str] = "sqs"
+    settings: ClassVar[type[BaseModel]] = SqsTarget
+    signs: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        *,
+        allowed_networks: tuple[str, ...] = (),
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        answer_timeout_s: float = ANSWER_TIMEOUT_S,
+    ) -> None:
+        self._allowed = allowed_networks
+        self._timeouts_s = (connect_timeout_s, answer_timeout_s)
+        self._clients: SharedClients[_Client] = SharedClients(lambda one: one.sqs.close(), _Client.is_good)
+
+    def objection(self, settings: BaseModel) -> Pointer | None:
+        assert isinstance(settings, SqsTarget)
+        parts = urlsplit(settings.queue_url)
+        host = parts.hostname or ""
+        if AWS_HOST.fullmatch(host):
+            return None
+        if not self._allowed:
+            return Pointer("/queue_url", NOT_AWS)
+        return objection_to(host, self._allowed, tls=False, at="/queue_url")
+
+    def publish(self, publication: Publication, target: Target) -> Receipt:
+        settings = target.settings
+        assert isinstance(settings, SqsTarget)
+        with library_of(self.channel):
+            from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+            from botocore.parsers import ResponseParserError
+        try:
+            client = self._clients.of(settings, lambda: self._connected(settings))
+            answer = client.sqs.send_message(QueueUrl=settings.queue_url, **_message_of(publication, settings))
+        except ClientError as error:
+            self._clients.drop(settings)
+            raise _refusal_of(error.response) from None
+        except NoCredentialsError:
+            raise Retry(
+                "there are no AWS credentials: give an access key, or let PaymentServer run with a role"
+            ) from None
+        except (BotoCoreError, ResponseParserError) as error:  # its text may hold what was sent
+            raise Retry(f"no answer from SQS ({type(error).__name__})") from None
+        status = answer["ResponseMetadata"]["HTTPStatusCode"]
+        if answer.get("MD5OfMessageBody") != hashlib.md5(publication.body, usedforsecurity=False).hexdigest():
+            raise Retry(
+                "SQS did not confirm the message", status
+            )  # boto3 takes an answer that was cut off for an empty one
+        return Receipt(status, answer["MessageId"])
+
+    def close(self) -> None:
+        self._clients.close()
+
+    def _connected(self, settings: SqsTarget) -> _Client:
+        import boto3
+        from botocore.config import Config
+
+        logging.getLogger("botocore").setLevel(logging.INFO)  # at DEBUG it logs the credentials of assumed roles
+        connect_timeout_s, answer_timeout_s = self._timeouts_s
+        config = Config(
+            connect_timeout=connect_timeout_s,
+            read_timeout=answer_timeout_s,
+            retries={"total_max_attempts": 1},  # the delivery schedule does that
+            max_pool_connections=CONNECTIONS_MAX,
+        )
+        secret = settings.secret_access_key
+        session = boto3.Session(
+            aws_access_key_id=settings.access_key_id,
+            aws_secret_access_key=secret.get_secret_value() if secret is not None else None,
+            region_name=settings.region or settings.region_of_host,
+        )
+        endpoint = self._endpoint_of(settings)
+        if settings.role_arn is None:
+            return _Client(session.client("sqs", endpoint_url=endpoint, config=config))
+        credentials = _assumed(session, settings, config)
+        sqs = session.client(
+            "sqs",
+            endpoint_url=endpoint,
+            config=config,
+            aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"],
+            aws_session_token=credentials["SessionToken"],
+        )
+        return _Client(sqs, credentials["Expiration"])
+
+    def _endpoint_of(self, settings: SqsTarget) -> str:
+        """Raises Rejected for a host that is neither AWS's nor allowed. Without TLS the checked address is dialled; with it
+        the certificate says who is there."""
+        parts = urlsplit(settings.queue_url)
+        host, tls = parts.hostname or "", parts.scheme == "https"
+        if AWS_HOST.fullmatch(host):
+            return f"https://{host}"
+        port = parts.port or (443 if tls else 80)
+        addresses = dialled_addresses(host, port, self._allowed, tls=tls)
+        if not all(is_within(one, self._allowed) for one in addresses):
+            raise Rejected("queue_url " + NOT_AWS)
+        literal = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
+        return f"https://{parts.netloc}" if tls else f"http://{literal}:{port}"
+
+
+def _message_of(publication: Publication, settings: SqsTarget) -> dict[str, Any]:
+    attributes = {**headers_of(publication, "ce-"), "content-type": CONTENT_TYPE}
+    message: dict[str, Any] = {
+        "MessageBody": publication.body.decode(),
+        "MessageAttributes": {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
+    }
+    if settings.queue_url.endswith(".fifo"):
+        message |= {
+            "MessageGroupId": ordering_key_of(publication),
+            "MessageDeduplicationId": publication.event_id,
+        }
+    return message
+
+
+def _assumed(session: boto3.Session, settings: SqsTarget, config: Any) -> dict[str, Any]:
+    asked = {"RoleArn": settings.role_arn, "RoleSessionName": "PaymentServer"}
+    if settings.external_id is not None:
+        asked["ExternalId"] = settings.external_id
+    from botocore.exceptions import ClientError
+
+    sts = session.client("sts", config=config)
+    try:
+        credentials: dict[str, Any] = sts.assume_role(**asked)["Credentials"]
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code")
+        words = "the role's trust policy must let these credentials assume it" if code == "AccessDenied" else "see STS"
+        raise Retry(f"the role can not be assumed, {code}: {words}") from None
+    finally:
+        sts.close()
+    return credentials
+
+
+def _refusal_of(response: Any) -> Retry:
+    """An operator can mend what AWS refuses, so it is tried again."""
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    error = response.get("Error", {})
+    code, message = str(error.get("Code", "")), str(error.get("Message", ""))
+    if code.isdigit():  # the answer is not of the protocol, and the message all of it: XML, or a page of a proxy
+        found = re.search(r"<Code>(\w{1,60})</Code>", message)
+        code, message = found[1] if found else code, ""
+    words = _TOLD.get(code) or ("" if "Signature" in code else message[:200])
+    return Retry(f"SQS refuses it, {code}: {words}", status)
