@@ -101,22 +101,28 @@ class SharedClients(Generic[T]):
         self._lock = threading.Lock()
 
     def of(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The client of `key`, made when there is none that is good. Two threads may each make one; one of them is kept."""
-        with self._lock:
-            client = self._clients.pop(key, None)
-            if client is not None and self._is_good(client):
-                self._clients[key] = client
-                return client
+        """The client of `key`, made when there is none that is good. Of two made at once the one that was never lent goes."""
+        client = self._kept(key)
         if client is not None:
-            _quietly(self._close, client)
+            return client
         made = make()
         with self._lock:
-            gone = [self._clients.pop(key)] if key in self._clients else []
-            self._clients[key] = made
-            gone += [self._clients.pop(one) for one in list(self._clients)[: -self._kept_max]]
-        for one in gone:
+            client = self._clients.setdefault(key, made)
+            gone = [self._clients.pop(one) for one in list(self._clients)[: -self._kept_max]]
+        for one in gone if client is made else (*gone, made):
             _quietly(self._close, one)
-        return made
+        return client
+
+    def _kept(self, key: Hashable) -> T | None:
+        with self._lock:
+            client = self._clients.pop(key, None)
+            if client is None:
+                return None
+            if self._is_good(client):
+                self._clients[key] = client
+                return client
+        _quietly(self._close, client)
+        return None
 
     def drop(self, key: Hashable) -> None:
         with self._lock:

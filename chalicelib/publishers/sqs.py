@@ -57,6 +57,9 @@ _TOLD = {
 }
 
 
+_EXPIRED = ("ExpiredToken", "ExpiredTokenException")
+
+
 class SqsTarget(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -154,7 +157,8 @@ class SqsPublisher:
             client = self._clients.of(settings, lambda: self._connected(settings))
             answer = client.sqs.send_message(QueueUrl=settings.queue_url, **_message_of(publication, settings))
         except ClientError as error:
-            self._clients.drop(settings)
+            if error.response.get("Error", {}).get("Code") in _EXPIRED:
+                self._clients.drop(settings)
             raise _refusal_of(error.response) from None
         except NoCredentialsError:
             raise Retry(

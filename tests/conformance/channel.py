@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -107,12 +106,6 @@ def until(answer: Callable[[], bool], what: str, timeout_s: float = 60.0) -> Non
         if time.monotonic() > ends:
             raise AssertionError(f"{what} took longer than {timeout_s:.0f} s")
         time.sleep(0.02)
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as held:
-        listeners = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [one.getsockname()[1] for one in listeners]
 
 
 @contextmanager

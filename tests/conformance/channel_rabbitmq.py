@@ -14,8 +14,8 @@ from pathlib import Path
 
 from chalicelib.contracts.publisher import Publisher, Target
 from chalicelib.publishers.rabbitmq import RabbitmqPublisher, RabbitmqTarget
-from tests.conformance.channel import LOOPBACK, Received, free_ports, lacking, needs_library, until, wired
-from tests.conformance.wire import Wire
+from tests.conformance.channel import LOOPBACK, Received, lacking, needs_library, until, wired
+from tests.conformance.wire import Wire, free_port
 
 SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"  # the one in the path is a script that becomes another user
 USER, PASSWORD = "shop", "what-only-the-shop-knows"
@@ -66,7 +66,7 @@ class RabbitmqBroker:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.wire: Wire
-        port, self._distribution, self._epmd_port = free_ports(3)
+        port, self._distribution, self._epmd_port = (free_port() for _ in range(3))
         self.address = ("127.0.0.1", port)
         self._epmd = subprocess.Popen(
             [shutil.which("epmd") or "epmd", "-address", "127.0.0.1", "-port", str(self._epmd_port)]

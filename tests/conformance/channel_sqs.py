@@ -22,8 +22,8 @@ from botocore.config import Config
 
 from chalicelib.contracts.publisher import Publisher, Target
 from chalicelib.publishers.sqs import SqsPublisher, SqsTarget
-from tests.conformance.channel import LOOPBACK, Received, free_ports, until, wired
-from tests.conformance.wire import Wire
+from tests.conformance.channel import LOOPBACK, Received, until, wired
+from tests.conformance.wire import Wire, free_port
 
 GUNICORN = (
     "--worker-class=gthread --threads=8 --keep-alive=60 --log-level=error tests.conformance.moto_served:application"
@@ -83,7 +83,7 @@ class SqsBroker:
     def __init__(self, suffix: str) -> None:
         self._suffix = suffix
         self.wire: Wire
-        self.address = ("127.0.0.1", free_ports(1)[0])
+        self.address = ("127.0.0.1", free_port())
         self.admin = {"AccessKeyId": "AKIAADMINADMINADMIN0", "SecretAccessKey": "admin"}
         self._server = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", *GUNICORN.split(), f"--bind=127.0.0.1:{self.address[1]}"],

@@ -15,7 +15,7 @@ import pytest
 from chalicelib.contracts.publisher import Publisher, Target
 from chalicelib.publishers.webhook import WebhookPublisher, WebhookTarget
 from tests.conformance.channel import LOOPBACK, Received, wired
-from tests.conformance.wire import Wire
+from tests.conformance.wire import Wire, free_port
 
 SIGNING = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
 TOKEN = "bearer-of-the-subscriber"
@@ -91,7 +91,7 @@ class _Destination:
 class _Broker:
     def __init__(self) -> None:
         self._kept: dict[str, list[Received]] = {}
-        self._server = _Server(0, self._kept)
+        self._server = _Server(free_port(), self._kept)
         self.address = ("127.0.0.1", self._server.server_port)
         self.wire: Wire
         self._serve()

@@ -4,14 +4,24 @@ where it is given a context."""
 from __future__ import annotations
 
 import contextlib
+import random
 import socket
 import ssl
 import threading
 from collections.abc import Iterator
 
 
+def free_port() -> int:
+    """One below those that the system gives to outgoing connections: nothing takes it while a server is down, and nobody who
+    dials it again and again ends up talking to himself."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("no port is free")
+
+
 class Wire:
-    """Listens on a free port of loopback, and passes bytes on to `server` as they are."""
+    """Listens on a port of loopback, and passes bytes on to `server` as they are."""
 
     def __init__(self, server: tuple[str, int], tls: ssl.SSLContext | None = None) -> None:
         self._server, self._tls = server, tls
@@ -21,13 +31,12 @@ class Wire:
         self._audible.set()
         self._listener: socket.socket | None = None
         self.opened = 0
-        self.port = 0
+        self.port = free_port()
         self.mend()
 
     def mend(self) -> None:
         """Lets connections through again, at the same port."""
         listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
-        self.port = listener.getsockname()[1]
         self._listener = listener
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 

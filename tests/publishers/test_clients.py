@@ -139,17 +139,17 @@ def test_a_shared_client_is_dropped_at_a_word() -> None:
     assert shared.of("a", Client) is not old
 
 
-def test_of_two_made_at_once_the_first_is_closed() -> None:
+def test_of_two_made_at_once_the_one_that_was_never_lent_goes() -> None:
     shared = SharedClients(Client.close)
     made: list[Client] = []
 
-    def making_meanwhile() -> Client:
+    def slowly() -> Client:
         made.append(shared.of("a", Client))
-        return Client()
+        made.append(Client())
+        return made[1]
 
-    kept = shared.of("a", making_meanwhile)
-    assert (made[0].closed, kept.closed) == (True, False)
-    assert shared.of("a", Client) is kept
+    assert shared.of("a", slowly) is made[0]
+    assert (made[0].closed, made[1].closed) == (False, True)
 
 
 def test_closing_closes_the_shared_clients() -> None:
