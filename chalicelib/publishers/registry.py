@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chalicelib.contracts.publisher import Publisher
+from chalicelib.publishers.kafka import KafkaPublisher
 from chalicelib.publishers.rabbitmq import RabbitmqPublisher
 from chalicelib.publishers.sqs import SqsPublisher
 from chalicelib.publishers.webhook import WebhookPublisher
 
-CHANNELS = (RabbitmqPublisher, SqsPublisher, WebhookPublisher)
+CHANNELS = (KafkaPublisher, RabbitmqPublisher, SqsPublisher, WebhookPublisher)
 
 
 def publishers(*, allowed_networks: Sequence[str]) -> dict[str, Publisher]:
