@@ -13,6 +13,8 @@ import logging
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -40,6 +42,7 @@ PORTS = {"amqps": 5671, "amqp": 5672}
 HEARTBEAT_S = 60
 IDLE_MAX_S = 60.0  # the broker ends what is silent for two heartbeats
 CLOSE_TIMEOUT_S = 1.0
+ADDRESSES_MAX = 3
 
 
 class RabbitmqTarget(BaseModel):
@@ -60,14 +63,12 @@ class RabbitmqTarget(BaseModel):
     @classmethod
     def _broker(cls, value: str) -> str:
         parts = urlsplit(value)
-        if parts.scheme not in PORTS or not parts.hostname:
+        if parts.scheme not in PORTS or not parts.hostname or parts.port == 0:  # .port refuses other impossible ones
             raise ValueError("must be amqps://host or amqp://host, with a port and a vhost where wanted")
         if parts.username is not None or parts.password is not None:
             raise ValueError("must not hold credentials; they have fields of their own")
         if parts.query or parts.fragment or "/" in parts.path[1:] or not value.isprintable() or " " in value:
             raise ValueError("must hold a host, a port and a vhost, and nothing else; a / in a vhost is %2F")
-        if parts.port == 0:  # urlsplit itself refuses other impossible ports with a ValueError
-            raise ValueError("must name a port that can be")
         return value
 
     @field_validator("ca_certificates")
@@ -239,26 +240,35 @@ class RabbitmqPublisher:
             link.publish(publication, settings.exchange, self._answer_timeout_s)
 
     def _connected(self, settings: RabbitmqTarget) -> _Link:
+        """By the first of the broker's addresses that answers. Raises Retry, Rejected."""
         with library_of(self.channel):
             import pika
         logging.getLogger("pika").setLevel(logging.CRITICAL)  # the delivery log says it in one line
         parts, tls = settings.parts, settings.parts.scheme == "amqps"
         host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
-        address = dialled_addresses(host, port, self._allowed, tls=tls)[0]
-        credentials = pika.PlainCredentials(settings.username, settings.password.get_secret_value())
+        *others, last = dialled_addresses(host, port, self._allowed, tls=tls)[:ADDRESSES_MAX]
         parameters = pika.ConnectionParameters(
-            host=address,
+            host=last,
             port=port,
             virtual_host=unquote(parts.path[1:]) or "/",
-            credentials=credentials,
+            credentials=pika.PlainCredentials(settings.username, settings.password.get_secret_value()),
             heartbeat=HEARTBEAT_S,
             connection_attempts=1,
-            socket_timeout=self._connect_timeout_s,
-            stack_timeout=self._connect_timeout_s,
             ssl_options=pika.SSLOptions(tls_context(settings.ca_certificates), host) if tls else None,
             client_properties={"connection_name": "PaymentServer"},
         )
-        return _Link(parameters, self._connect_timeout_s)
+        left_s = self._connect_timeout_s
+        for address in others:
+            left_s /= 2
+            with suppress(_Lost):
+                return _Link(_dialling(parameters, address, left_s), left_s)
+        return _Link(_dialling(parameters, last, left_s), left_s)
+
+
+def _dialling(parameters: pika.ConnectionParameters, address: str, timeout_s: float) -> pika.ConnectionParameters:
+    dialled = copy(parameters)
+    dialled.host, dialled.socket_timeout, dialled.stack_timeout = address, timeout_s, timeout_s
+    return dialled
 
 
 def _failure_of(error: BaseException, *, reused: bool) -> Retry:

@@ -92,6 +92,15 @@ def test_a_connection_that_the_broker_ended_meanwhile_costs_no_try(
         assert len(destination.received()) == 2
 
 
+def test_where_one_address_does_not_answer_the_next_is_dialled(
+    broker: RabbitmqBroker, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.publishers.rabbitmq.dialled_addresses", lambda *_, **__: ["::1", "127.0.0.1"])
+    with broker.destination() as destination:
+        publisher.publish(CAPTURED, destination.target)
+        assert len(destination.received()) == 1
+
+
 def test_changed_settings_are_used_at_once(broker: RabbitmqBroker, publisher: Publisher) -> None:
     with broker.destination() as destination:
         publisher.publish(CAPTURED, destination.target)
