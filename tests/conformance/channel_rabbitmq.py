@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from chalicelib.contracts.publisher import Publisher, Target
@@ -75,7 +75,6 @@ class RabbitmqBroker:
             f"listeners.tcp.local = 127.0.0.1:{port}\ndefault_user = {USER}\ndefault_pass = {PASSWORD}\n"
         )
         (folder / "plugins").write_text("[].\n")
-        self.start()
 
     def publisher(self, *, connect_timeout_s: float = 5.0, answer_timeout_s: float = 15.0) -> Publisher:
         return RabbitmqPublisher(
@@ -164,7 +163,8 @@ class RabbitmqBroker:
 
     def stop(self) -> None:
         """Without a warning: what it has confirmed is on its disk."""
-        os.killpg(self._server.pid, signal.SIGKILL)  # the group that it leads: script and server
+        with suppress(ProcessLookupError):
+            os.killpg(self._server.pid, signal.SIGKILL)  # the group that it leads: script and server
         self._server.wait()
         until(self._is_gone, "ending RabbitMQ")
 
@@ -185,6 +185,7 @@ def rabbitmq(folder: Path) -> Iterator[RabbitmqBroker]:
         lacking("RabbitMQ is not installed (Debian: rabbitmq-server)")
     broker = RabbitmqBroker(folder)
     try:
+        broker.start()
         with wired(broker.address) as broker.wire:
             yield broker
     finally:

@@ -89,6 +89,8 @@ class SqsBroker:
             [sys.executable, "-m", "gunicorn", *GUNICORN.split(), f"--bind=127.0.0.1:{self.address[1]}"],
             cwd=Path(__file__).parents[2],
         )
+
+    def prepare(self) -> None:
         until(self._answers, "starting moto")
         self.admin = self.user("admin", "*")
         self.shop = self.user("shop", "sqs:SendMessage")
@@ -146,6 +148,7 @@ class SqsBroker:
 def _sqs(suffix: str) -> Iterator[SqsBroker]:
     broker = SqsBroker(suffix)
     try:
+        broker.prepare()
         with wired(broker.address) as broker.wire:
             yield broker
     finally:
