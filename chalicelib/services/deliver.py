@@ -5,6 +5,7 @@ The delivery record is what proves that an event was handled.
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from dataclasses import replace
@@ -21,6 +22,7 @@ from chalicelib.services.endpoints import Endpoints
 from chalicelib.services.ports import Ports
 from chalicelib.services.target import target_of
 
+log = logging.getLogger("paymentserver.deliver")
 RETRY_AFTER_S = (5, 60, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 JITTER = 0.1
 TRIES_KEPT = 20
@@ -50,6 +52,10 @@ class Deliver:
             outcome, status, answer, detail = error, error.status, error.answer, error.detail
         except (PaymentServerError, KeyError) as error:
             outcome, detail = Retry(f"the subscription can not be used ({type(error).__name__})"), str(error)[:200]
+        except Exception as error:  # a channel's mistake; its words may hold anything
+            log.exception("a channel failed")
+            outcome = Retry(f"the channel failed ({type(error).__name__})")
+            detail = outcome.detail
         latency_ms = int((time.monotonic() - began) * 1000)
         tried = DeliveryTry(now, status, latency_ms, detail, answer)
         record = replace(record, tries=(*record.tries, tried)[-TRIES_KEPT:], tried=record.tried + 1, behind=None)

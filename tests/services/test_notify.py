@@ -67,6 +67,17 @@ def test_failures_follow_the_whole_schedule_and_then_stop(world: World) -> None:
     assert sum(planned) >= 75 * 3600
 
 
+def test_a_channels_own_mistake_loses_nothing(world: World) -> None:
+    def fail(publication: Publication) -> None:
+        raise ZeroDivisionError("with a secret in its words")
+
+    world.recorder.fails = fail
+    world.open()
+    world.settle()
+    (record,) = records(world)
+    assert (record.status, record.tries[0].detail) == ("retrying", "the channel failed (ZeroDivisionError)")
+
+
 def test_a_subscriber_that_comes_back_gets_it(world: World) -> None:
     world.recorder.fails = failing(lambda: Retry("no"))
     world.open()
