@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from chalicelib.domain.facts import Fact, Kind, State
 from chalicelib.domain.operation import Operation, OperationKind, OperationStatus, Origin, status_of
-from chalicelib.domain.payment import CaptureMode, Payment, Status
+from chalicelib.domain.payment import ACCEPT, CaptureMode, Payment, Resolution, Status
 from chalicelib.domain.standing import Standing, standing_of
 
 
@@ -61,8 +61,8 @@ def is_sound(fact: Fact, payment: Payment, operations: Mapping[str, Operation], 
         return False
     if is_sale(fact, payment, held) or (fact.kind is Kind.AUTHORIZATION and fact.revision == 0):
         return amount.value == asked.value
-    expected = expected_of(payment)
-    return amount.value <= (expected if ours is None else max(expected, ours.value))
+    most = most_of(payment, fact.attempt_id)
+    return amount.value <= (most if ours is None else max(most, ours.value))
 
 
 def is_sale(fact: Fact, payment: Payment, held: Collection[str]) -> bool:
@@ -123,15 +123,33 @@ def fold(payment: Payment) -> Folded:
     )
 
 
+def most_of(payment: Payment, attempt_id: str) -> int:
+    """The most that one movement of an attempt can be about: what was asked, or what was reported beyond it and an
+    operator decided on, whether it stays or goes back."""
+    decided = (_excess_of(payment, one) for one in payment.resolutions if one.attempt_id == attempt_id)
+    return payment.order.amount.value + max(decided, default=0)
+
+
 def expected_of(payment: Payment) -> int:
-    """What the shopper should have paid in all: what was asked, and what an operator accepted beyond it."""
-    asked = payment.order.amount.value
-    excess = sum(
-        max(value - asked, 0)
-        for _, kind, _, value, currency in accepted_of(payment)
-        if kind in _EXACT and currency == payment.order.amount.currency
+    """What the shopper should have paid in all: what was asked, and what an operator accepted beyond it. What she had given
+    back was never owed, or another attempt could keep that much too many."""
+    beyond: dict[str, int] = {}
+    for one in payment.resolutions:
+        if one.outcome == ACCEPT:
+            beyond[one.attempt_id] = max(beyond.get(one.attempt_id, 0), _excess_of(payment, one))
+    return payment.order.amount.value + sum(beyond.values())
+
+
+def _excess_of(payment: Payment, resolution: Resolution) -> int:
+    """By how much the largest movement that an operator decided on is beyond what was asked. An authorization and its
+    capture are one money, so they do not add up."""
+    asked = payment.order.amount
+    beyond = (
+        value - asked.value
+        for kind, _, value, currency in resolution.accepted
+        if kind in _EXACT and currency == asked.currency
     )
-    return asked + excess
+    return max((0, *beyond))
 
 
 def _amounts(payment: Payment, standings: Iterable[Standing]) -> Amounts:

@@ -12,14 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.domain.fold import Folded, expected_of
+from chalicelib.domain.fold import Folded, expected_of, most_of
 from chalicelib.domain.ids import operation_id_of
 from chalicelib.domain.money import Money
 from chalicelib.domain.operation import Called, Operation, OperationKind, OperationStatus, Origin
-from chalicelib.domain.payment import Attempt, Payment
+from chalicelib.domain.payment import ACCEPT, REFUND, REVIEW, Attempt, Payment
 from chalicelib.domain.standing import Standing
-
-ACCEPT, REFUND, REVIEW = "accept", "refund", "review"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ def policy_of(payment: Payment, folded: Folded, now: datetime) -> Policy:
     paid = [one for one in payment.attempts if folded.standings[one.id].has_money]
     operations: list[Operation] = []
     decided = {one.attempt_id for one in payment.resolutions if one.outcome in (ACCEPT, REFUND)}
-    over = {id_ for id_, one in folded.standings.items() if one.is_over(expected_of(payment))} - decided
+    over = {id_ for id_, one in folded.standings.items() if one.is_over(most_of(payment, id_))} - decided
     reviews = sorted(over)
     decided |= over  # what does not fit on one attempt is an operator's to judge
     for attempt, kind, value, why in _unwanted(payment, folded, paid):

@@ -21,6 +21,7 @@ ATTEMPTS_MAX = 10
 OPERATIONS_MAX = 100
 JOURNAL_MAX = 200
 TIMELINE_MAX = 200
+ACCEPT, REFUND, REVIEW = "accept", "refund", "review"  # what becomes of money that nobody waited for, or that is odd
 
 
 class Status(StrEnum):

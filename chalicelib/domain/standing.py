@@ -53,9 +53,9 @@ class Standing:
     def capturable(self) -> int:
         return max(self.held - self.reserved_captures, 0)
 
-    def is_over(self, expected: int) -> bool:
-        """Whether the PSP moved more than fits: more taken than was asked for, or more given back than taken."""
-        return self.authorized > expected or self.refunded > self.captured
+    def is_over(self, most: int) -> bool:
+        """Whether the PSP moved more than fits: more taken than the `most` it may, or more given back than taken."""
+        return self.authorized > most or self.refunded > self.captured
 
     @property
     def waits_for_completion(self) -> bool:

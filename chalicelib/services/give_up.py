@@ -9,9 +9,8 @@ from chalicelib.domain.amend import amend
 from chalicelib.domain.change import CallOutcome, Change, Closing
 from chalicelib.domain.facts import Decline, DeclineClass
 from chalicelib.domain.fold import Folded, fold
-from chalicelib.domain.late import REFUND
 from chalicelib.domain.operation import Called, Operation
-from chalicelib.domain.payment import Attempt, Closure, Entry, Payment
+from chalicelib.domain.payment import REFUND, Attempt, Closure, Entry, Payment
 from chalicelib.services.ask import ask
 from chalicelib.services.configuration import Configuration
 from chalicelib.services.execute import asked_of

@@ -16,7 +16,7 @@ from chalicelib.domain.errors import Conflict, Invalid, Pointer
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
 from chalicelib.domain.fold import Folded, fold
 from chalicelib.domain.ids import operation_id_of
-from chalicelib.domain.late import ACCEPT, REFUND, refused_of
+from chalicelib.domain.late import refused_of
 from chalicelib.domain.money import Money
 from chalicelib.domain.operation import (
     MOVEMENT,
@@ -27,7 +27,7 @@ from chalicelib.domain.operation import (
     OperationStatus,
     Origin,
 )
-from chalicelib.domain.payment import Attempt, Closure, Entry, Payment, Resolution
+from chalicelib.domain.payment import ACCEPT, REFUND, Attempt, Closure, Entry, Payment, Resolution
 from chalicelib.services.ask import ask
 from chalicelib.services.audit import Actor, draft_of
 from chalicelib.services.audit import Change as Noted

@@ -131,6 +131,13 @@ def test_a_disputed_attempt_is_not_refunded_on_top() -> None:
     assert made(known) == []
 
 
+def test_what_an_operator_has_given_back_lets_no_other_attempt_keep_more() -> None:
+    word = Resolution(attempt_id(3), "refund", "n", "an-operator", NOW, accepted=((CAP, "p3", 1001, "EUR"),))
+    start = replace(under("accept", 3), resolutions=(word,))
+    known = after(start, opened(3), paid(3, 1001), fact(REF, "r", OK, 1001, number=3))
+    assert made(after(known, opened(), opened(2), paid(1), paid(2))) == [("refund", 1000, 2, "surplus")]
+
+
 def test_a_surplus_under_review_waits_for_an_operator() -> None:
     known = after(under("review", 2), opened(2), paid(1), paid(2), closings=SEALED)
     assert (made(known), known.reviews) == ([], (attempt_id(1),))

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.domain.facts import join
 from chalicelib.domain.fold import Folded, fold
 from chalicelib.domain.ids import payment_id_in
-from chalicelib.domain.late import ACCEPT
 from chalicelib.domain.operation import Operation, OperationKind, OperationStatus, Origin
-from chalicelib.domain.payment import Attempt, Closure, Payment, Status
+from chalicelib.domain.payment import ACCEPT, Attempt, Closure, Payment, Status
 from chalicelib.services.turns import Answer, Rendered
 from tests.faults.bank import PAYABLE, Bank, Mail
 from tests.faults.books import books_of, status_by
