@@ -32,17 +32,16 @@ def policy_of(payment: Payment, folded: Folded, now: datetime) -> Policy:
     """What the policy wants beyond what is under way already. Pure, and the same however often it is asked."""
     paid = [one for one in payment.attempts if folded.standings[one.id].has_money]
     operations: list[Operation] = []
-    decided = {one.attempt_id for one in payment.resolutions if one.outcome in (ACCEPT, REFUND)}
-    over = {id_ for id_, one in folded.standings.items() if one.is_over(most_of(payment, id_))} - decided
+    decided = {one.attempt_id: one.outcome for one in payment.resolutions if one.outcome in (ACCEPT, REFUND)}
+    over = {id_ for id_, one in folded.standings.items() if one.is_over(most_of(payment, id_))} - decided.keys()
     reviews = sorted(over)
-    decided |= over  # what does not fit on one attempt is an operator's to judge
     for attempt, kind, value, why in _unwanted(payment, folded, paid):
-        if attempt.id in decided:
-            continue
+        if attempt.id in over or decided.get(attempt.id) == ACCEPT:
+            continue  # what does not fit on one attempt is an operator's to judge
         made = _operation(payment, attempt, kind, value, why, now)
         known = payment.operation(made.id)
-        if (attempt.late or payment.route.late) == REVIEW or known is not None:
-            reviews.append(attempt.id)  # a rule acts once for an attempt; what it did not settle is an operator's
+        if (attempt.late or payment.route.late) == REVIEW or known is not None or attempt.id in decided:
+            reviews.append(attempt.id)  # a rule acts once for an attempt, and not after an operator; the rest is hers
         else:
             operations.append(made)
     return Policy(tuple(operations), tuple(reviews))
@@ -92,28 +91,33 @@ def _operation(
 
 def refused_of(payment: Payment, folded: Folded) -> tuple[Operation, ...]:
     """What should have gone back by a rule or an operator's word, and the PSP refused: while the money is still there and
-    nobody has decided since."""
+    nobody has let it stay since. A refund may fail long after it succeeded, so that who had more given back meanwhile has
+    not decided on it."""
     return tuple(
         one
         for one in payment.operations
         if one.origin is Origin.POLICY
         and folded.operations[one.id] is OperationStatus.FAILED
-        and not _decided_since(payment, one)
+        and not _accepted_since(payment, one)
         and _is_still_there(payment, folded, one)
     )
 
 
-def _decided_since(payment: Payment, operation: Operation) -> bool:
-    return any(one.attempt_id == operation.attempt_id and one.at > operation.created_at for one in payment.resolutions)
+def _accepted_since(payment: Payment, operation: Operation) -> bool:
+    return any(
+        one.outcome == ACCEPT and one.attempt_id == operation.attempt_id and one.at > operation.created_at
+        for one in payment.resolutions
+    )
 
 
 def _is_still_there(payment: Payment, folded: Folded, operation: Operation) -> bool:
-    """Money in another currency never counts, so whether it went back is told by the operations alone."""
+    """Money in another currency never counts, so it is there until the operation is made again."""
     standing = folded.standings[operation.attempt_id]
     if operation.amount is None or operation.amount.currency == payment.order.amount.currency:
         return bool(standing.refundable or standing.capturable)
-    return all(
-        folded.operations[one.id] is OperationStatus.FAILED
-        for one in payment.operations
-        if (one.attempt_id, one.kind, one.amount) == (operation.attempt_id, operation.kind, operation.amount)
-    )
+    return payment.operation(again_id_of(payment, operation)) is None
+
+
+def again_id_of(payment: Payment, operation: Operation) -> str:
+    """The id of the operation that gives back what this one could not, in another currency than the payment's."""
+    return operation_id_of(payment.id, f"again:{operation.id}")

@@ -6,7 +6,7 @@ PSP can not answer. Every word is in the audit log.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from chalicelib.contracts.store import Stored
@@ -16,7 +16,7 @@ from chalicelib.domain.errors import Conflict, Invalid, Pointer
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
 from chalicelib.domain.fold import Folded, fold
 from chalicelib.domain.ids import operation_id_of
-from chalicelib.domain.late import refused_of
+from chalicelib.domain.late import again_id_of, refused_of
 from chalicelib.domain.money import Money
 from chalicelib.domain.operation import (
     MOVEMENT,
@@ -141,7 +141,7 @@ def _refunded(payment: Payment, folded: Folded, attempt: Attempt, said: Said, no
         operations.append(_back(payment, attempt, Kind.CAPTURE, f"paid:{number}", paid, now))
     if not moved:
         operations += [
-            _back(payment, attempt, _MOVED_BY[one.kind], f"{one.id}:{number}", one.amount, now)
+            replace(_back(payment, attempt, _MOVED_BY[one.kind], "", one.amount, now), id=again_id_of(payment, one))
             for one in refused_of(payment, folded)
             if one.attempt_id == attempt.id and one.amount is not None and one.amount.currency != currency
         ]

@@ -13,7 +13,7 @@ from chalicelib.domain.change import CallOutcome, Change, Closing
 from chalicelib.domain.facts import Fact, Kind, State
 from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import operation_id_of
-from chalicelib.domain.late import refused_of
+from chalicelib.domain.late import again_id_of, refused_of
 from chalicelib.domain.money import Money
 from chalicelib.domain.operation import Called, Operation, OperationKind, Origin
 from chalicelib.domain.payment import CaptureMode, Closure, Payment, Resolution
@@ -174,11 +174,12 @@ def test_the_policy_acts_once_for_an_attempt() -> None:
     assert (failed.reviews, failed.attention) == ((attempt_id(),), True)
 
 
-@pytest.mark.parametrize("outcome", ["accept", "refund"])
-def test_what_an_operator_decided_the_policy_leaves_alone(outcome: str) -> None:
+@pytest.mark.parametrize(("outcome", "reviewed"), [("accept", ()), ("refund", (attempt_id(),))])
+def test_what_an_operator_decided_the_policy_leaves_to_her(outcome: str, reviewed: tuple[str, ...]) -> None:
+    """She who wanted it back is shown what is there all the same."""
     start = replace(under("refund"), resolutions=(Resolution(attempt_id(), outcome, "n", "an-operator", NOW),))
     known = after(start, opened(), EXPIRED, paid())
-    assert (made(known), known.reviews) == ([], ())
+    assert (made(known), known.reviews) == ([], reviewed)
 
 
 def test_an_odd_amount_is_not_the_policys() -> None:
@@ -204,18 +205,24 @@ GIVES_BACK = Operation(
 )
 
 
-def refused(operation: Operation, *facts: Fact, resolved_at: datetime | None = None) -> list[str]:
+def refused(
+    operation: Operation, *facts: Fact, outcome: str = "accept", resolved_at: datetime | None = None
+) -> list[str]:
     """Ids of what should have gone back of a paid payment and did not."""
     known = amend(payment(), Change(facts=(opened(), paid(), *facts), operations=(operation,)), NOW)
     if resolved_at is not None:
-        known = replace(known, resolutions=(Resolution(attempt_id(), "refund", "n", "an-operator", resolved_at),))
+        known = replace(known, resolutions=(Resolution(attempt_id(), outcome, "n", "an-operator", resolved_at),))
     return [one.id for one in refused_of(known, fold(known))]
 
 
-def test_what_the_psp_refused_to_give_back_is_an_operators_until_one_decides() -> None:
+def test_what_the_psp_refused_to_give_back_is_an_operators_until_one_lets_it_stay() -> None:
     assert refused(GIVES_BACK) == ["op_1"]
-    assert refused(GIVES_BACK, resolved_at=NOW) == ["op_1"], "that was what wanted it"
+    assert refused(GIVES_BACK, resolved_at=NOW) == ["op_1"], "that was before"
     assert refused(GIVES_BACK, resolved_at=NOW + timedelta(seconds=1)) == []
+
+
+def test_what_failed_is_an_operators_though_one_had_more_given_back_meanwhile() -> None:
+    assert refused(GIVES_BACK, outcome="refund", resolved_at=NOW + timedelta(seconds=1)) == ["op_1"]
 
 
 @pytest.mark.parametrize("called", [Called.PLANNED, Called.STARTED, Called.UNANSWERED, Called.ANSWERED])
@@ -238,8 +245,10 @@ def test_what_went_back_another_way_is_not_refused() -> None:
 def test_of_money_in_another_currency_the_operations_tell_whether_it_went_back() -> None:
     dollars = replace(GIVES_BACK, amount=Money(1000, "USD"))
     other = replace(dollars, id="op_2", amount=Money(5, "USD"), called=Called.STARTED)
-    again = replace(dollars, id="op_3", called=Called.STARTED)
     known = amend(payment(), Change(facts=(opened(), paid()), operations=(dollars, other)), NOW)
     assert [one.id for one in refused_of(known, fold(known))] == ["op_1"]
+    again = replace(dollars, id=again_id_of(known, dollars), called=Called.STARTED)
     known = amend(known, Change(operations=(again,)), NOW)
     assert refused_of(known, fold(known)) == ()
+    known = amend(known, Change(outcomes=(CallOutcome(again.id, Called.REFUSED),)), NOW)
+    assert [one.id for one in refused_of(known, fold(known))] == [again.id]

@@ -164,6 +164,42 @@ def test_a_surplus_refund_that_fails_later_is_an_operators(world: World) -> None
     assert queue_of_operators(world) == [payment.id]
 
 
+def test_a_refund_that_fails_after_an_operator_gave_back_the_rest_is_hers_again(world: World) -> None:
+    world.late("review")
+    payment = both_paid(world, ORDERS[0])
+    given_up = payment.attempts[GIVEN_UP].id
+    by_hand = world.psps["psp-1"].move(given_up, "refunds", 400)
+    by_hand["status"] = "pending"
+    hear(world, payment, GIVEN_UP)
+    world.say(payment.id, given_up, "refund")
+    world.settle()
+    assert queue_of_operators(world) == []
+    by_hand["status"] = "failed"
+    hear(world, payment, GIVEN_UP)
+    assert amounts(world, payment).surplus == 400
+    assert queue_of_operators(world) == [payment.id]
+
+
+def test_a_surplus_refund_that_fails_after_an_operator_gave_back_more_is_hers_again(world: World) -> None:
+    payment = sealed(world)
+    pay(world, payment, SHOWN)
+    world.do(REFUND, payment.id, "r1", 300)
+    world.psps["psp-1"].can_read = True
+    pay(world, payment, GIVEN_UP)
+    world.psps["psp-2"].settle(payment.attempts[SHOWN].id, "refunds", "failed")
+    hear(world, payment, SHOWN)
+    world.settle(61)
+    world.say(payment.id, payment.attempts[GIVEN_UP].id, "refund")
+    world.settle()
+    by_rule, by_operator = world.psps["psp-1"].sessions[payment.attempts[GIVEN_UP].id]["payment"]["refunds"]
+    assert (by_rule["amount"]["value"], by_operator["amount"]["value"]) == (700, 300)
+    assert queue_of_operators(world) == []
+    by_rule["status"] = "failed"
+    hear(world, payment, GIVEN_UP)
+    assert amounts(world, payment).surplus == 700
+    assert queue_of_operators(world) == [payment.id]
+
+
 def test_a_surplus_refund_without_an_answer_is_made_once(world: World) -> None:
     world.psps["psp-1"].plan = lambda kind, order: LOST
     payment = both_paid(world, ORDERS[0])
