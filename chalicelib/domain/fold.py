@@ -6,6 +6,7 @@ outranks everything.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -112,7 +113,7 @@ def fold(payment: Payment) -> Folded:
         for attempt in payment.attempts
     }
     statuses = {one.id: status_of(one, of_attempt.get(one.attempt_id, ())) for one in payment.operations}
-    amounts = _amounts(payment, standings.values())
+    amounts = _amounts(payment, standings)
     return Folded(
         _status(payment, standings, statuses, amounts, bool(anomalies)),
         amounts,
@@ -130,14 +131,17 @@ def most_of(payment: Payment, attempt_id: str) -> int:
     return payment.order.amount.value + max(decided, default=0)
 
 
-def expected_of(payment: Payment) -> int:
-    """What the shopper should have paid in all: what was asked, and what an operator accepted beyond it. What she had given
-    back was never owed, or another attempt could keep that much too many."""
-    beyond: dict[str, int] = {}
+def expected_of(payment: Payment, standings: Mapping[str, Standing]) -> int:
+    """What the shopper should be without in all: what was asked, and what an operator let an attempt have beyond it, while
+    it is still there. What she had given back was never owed, or another attempt could keep that much too many."""
+    excess: dict[str, int] = {}
+    surplus: Counter[str] = Counter()
     for one in payment.resolutions:
         if one.outcome == ACCEPT:
-            beyond[one.attempt_id] = max(beyond.get(one.attempt_id, 0), _excess_of(payment, one))
-    return payment.order.amount.value + sum(beyond.values())
+            excess[one.attempt_id] = max(excess.get(one.attempt_id, 0), _excess_of(payment, one))
+            surplus[one.attempt_id] += one.surplus
+    beyond = (min(value + surplus[id_], standings[id_].kept) for id_, value in excess.items())
+    return payment.order.amount.value + sum(beyond)
 
 
 def _excess_of(payment: Payment, resolution: Resolution) -> int:
@@ -152,8 +156,8 @@ def _excess_of(payment: Payment, resolution: Resolution) -> int:
     return max((0, *beyond))
 
 
-def _amounts(payment: Payment, standings: Iterable[Standing]) -> Amounts:
-    all_of = tuple(standings)
+def _amounts(payment: Payment, standings: Mapping[str, Standing]) -> Amounts:
+    all_of = tuple(standings.values())
     captured = sum(one.captured for one in all_of)
     refunded = sum(one.refunded for one in all_of)
     held = sum(one.held for one in all_of)
@@ -165,7 +169,7 @@ def _amounts(payment: Payment, standings: Iterable[Standing]) -> Amounts:
         refundable=sum(one.refundable for one in all_of),
         capturable=sum(one.capturable for one in all_of),
         charged_back=disputed,
-        surplus=max(captured - refunded - disputed + held - expected_of(payment), 0),
+        surplus=max(captured - refunded - disputed + held - expected_of(payment, standings), 0),
     )
 
 

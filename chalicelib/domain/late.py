@@ -4,20 +4,21 @@ for, so that each is made exactly once.
 Money is late where the attempt had been given up: its page ended, or it was sealed, superseded or lapsed. Where nothing
 else is paid the late policy decides; where several attempts are paid the surplus goes back, given-up attempts first. What is
 only held at an attempt that we closed off is never captured, so it goes back unless somebody wants to look first.
+
+An operator's word is about the money she saw. What she let stay is not late any more, and the last to go where more comes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chalicelib.domain.fold import Folded, expected_of, most_of
+from chalicelib.domain.fold import Folded, expected_of, fold, most_of
 from chalicelib.domain.ids import operation_id_of
 from chalicelib.domain.money import Money
 from chalicelib.domain.operation import Called, Operation, OperationKind, OperationStatus, Origin
-from chalicelib.domain.payment import ACCEPT, REFUND, REVIEW, Attempt, Payment
-from chalicelib.domain.standing import Standing
+from chalicelib.domain.payment import ACCEPT, REFUND, REVIEW, Attempt, Payment, Resolution
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,12 @@ class Policy:
 
 def policy_of(payment: Payment, folded: Folded, now: datetime) -> Policy:
     """What the policy wants beyond what is under way already. Pure, and the same however often it is asked."""
-    paid = [one for one in payment.attempts if folded.standings[one.id].has_money]
     operations: list[Operation] = []
-    decided = {one.attempt_id: one.outcome for one in payment.resolutions if one.outcome in (ACCEPT, REFUND)}
+    decided = _decided(payment)
     over = {id_ for id_, one in folded.standings.items() if one.is_over(most_of(payment, id_))} - decided.keys()
     reviews = sorted(over)
-    for attempt, kind, value, why in _unwanted(payment, folded, paid):
-        if attempt.id in over or decided.get(attempt.id) == ACCEPT:
+    for attempt, kind, value, why in _unwanted(payment, folded):
+        if attempt.id in over:
             continue  # what does not fit on one attempt is an operator's to judge
         made = _operation(payment, attempt, kind, value, why, now)
         known = payment.operation(made.id)
@@ -47,19 +47,22 @@ def policy_of(payment: Payment, folded: Folded, now: datetime) -> Policy:
     return Policy(tuple(operations), tuple(reviews))
 
 
-def _unwanted(
-    payment: Payment, folded: Folded, paid: list[Attempt]
-) -> Iterator[tuple[Attempt, OperationKind, int, str]]:
+def _decided(payment: Payment) -> dict[str, str]:
+    """What an operator said last of the money of an attempt."""
+    return {one.attempt_id: one.outcome for one in payment.resolutions if one.outcome in (ACCEPT, REFUND)}
+
+
+def _unwanted(payment: Payment, folded: Folded) -> Iterator[tuple[Attempt, OperationKind, int, str]]:
     """(attempt, how it goes back, minor units, why) of money that should not stay."""
-    left = sum(folded.standings[one.id].refundable + folded.standings[one.id].capturable for one in paid)
-    surplus = left - expected_of(payment)
-    newest_first = sorted(paid, key=lambda one: one.id, reverse=True)
-    for attempt in sorted(newest_first, key=lambda one: _first_to_go(folded.standings[one.id])):
-        standing = folded.standings[attempt.id]
+    surplus, decided = _surplus(payment, folded), _decided(payment)
+    paid = _first_to_go_first(payment, folded)
+    for attempt in paid:
+        standing, accepted = folded.standings[attempt.id], decided.get(attempt.id) == ACCEPT
+        given_up, closed = standing.given_up and not accepted, standing.closed and not accepted
         policy = attempt.late or payment.route.late
-        late = standing.given_up and (attempt.late == REFUND or (len(paid) == 1 and policy != ACCEPT))
+        late = given_up and (attempt.late == REFUND or (len(paid) == 1 and policy != ACCEPT))
         why = "late" if late else "surplus"
-        if standing.capturable and (late or standing.closed or standing.capturable <= surplus):
+        if standing.capturable and (late or closed or standing.capturable <= surplus):
             held_why = why if standing.capturable <= surplus else "late"
             yield attempt, OperationKind.CANCELLATION, standing.capturable, held_why
             surplus -= standing.capturable
@@ -69,9 +72,36 @@ def _unwanted(
             surplus -= refunded
 
 
-def _first_to_go(standing: Standing) -> tuple[bool, bool]:
-    """Given-up attempts first; then held money before captured, because a void costs nothing."""
-    return not standing.given_up, not standing.held
+def _surplus(payment: Payment, folded: Folded) -> int:
+    """Minor units beyond what the shopper should be without, less what is on its way back; negative where some is missing."""
+    return sum(one.left for one in folded.standings.values()) - expected_of(payment, folded.standings)
+
+
+def _first_to_go_first(payment: Payment, folded: Folded) -> list[Attempt]:
+    """The attempts that have money: what an operator let stay last, given-up ones first; then held money before captured,
+    because a void costs nothing; then the newest."""
+    decided = _decided(payment)
+
+    def first_to_go(attempt: Attempt) -> tuple[bool, bool, bool]:
+        standing = folded.standings[attempt.id]
+        return decided.get(attempt.id) == ACCEPT, not standing.given_up, not standing.held
+
+    newest_first = sorted(payment.attempts, key=lambda one: one.id, reverse=True)
+    return sorted((one for one in newest_first if folded.standings[one.id].has_money), key=first_to_go)
+
+
+def stays_beyond(payment: Payment, word: Resolution) -> int:
+    """How much of a surplus may stay by an operator's word: what her attempt has of it, once those that would go before it
+    have given back theirs."""
+    after = replace(payment, resolutions=(*payment.resolutions, word))
+    folded = fold(after)
+    surplus = _surplus(after, folded)
+    for attempt in _first_to_go_first(payment, folded):
+        left = folded.standings[attempt.id].left
+        if attempt.id == word.attempt_id:
+            return min(max(surplus, 0), left)
+        surplus -= left
+    return 0
 
 
 def _operation(

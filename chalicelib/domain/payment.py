@@ -246,7 +246,8 @@ class Retry:
 @dataclass(frozen=True, slots=True)
 class Resolution:
     """What an operator found out or decided about an attempt. `accepted` are the amounts that count although they are
-    not what was asked: (kind, id, value, currency) of a fact."""
+    not what was asked: (kind, id, value, currency) of a fact. `surplus`: how much of what the attempt had beyond what was
+    asked in all may stay, in minor units."""
 
     attempt_id: str
     outcome: str
@@ -255,6 +256,7 @@ class Resolution:
     at: datetime
     operation_id: str | None = None
     accepted: tuple[tuple[str, str, int, str], ...] = ()
+    surplus: int = 0
 
 
 @dataclass(frozen=True, slots=True)

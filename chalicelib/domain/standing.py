@@ -53,6 +53,16 @@ class Standing:
     def capturable(self) -> int:
         return max(self.held - self.reserved_captures, 0)
 
+    @property
+    def kept(self) -> int:
+        """What the shopper is without, some of which may be on its way back."""
+        return max(self.captured - self.refunded - self.disputed, 0) + self.held
+
+    @property
+    def left(self) -> int:
+        """What the shopper is without and nobody gives back yet."""
+        return self.refundable + self.capturable
+
     def is_over(self, most: int) -> bool:
         """Whether the PSP moved more than fits: more taken than the `most` it may, or more given back than taken."""
         return self.authorized > most or self.refunded > self.captured

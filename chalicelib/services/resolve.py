@@ -16,7 +16,7 @@ from chalicelib.domain.errors import Conflict, Invalid, Pointer
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
 from chalicelib.domain.fold import Folded, fold
 from chalicelib.domain.ids import operation_id_of
-from chalicelib.domain.late import again_id_of, refused_of
+from chalicelib.domain.late import again_id_of, refused_of, stays_beyond
 from chalicelib.domain.money import Money
 from chalicelib.domain.operation import (
     MOVEMENT,
@@ -95,6 +95,8 @@ class Resolve:
             said.operation_id,
             _accepted_amounts(folded, attempt, said),
         )
+        if said.outcome == ACCEPT:
+            resolution = replace(resolution, surplus=stays_beyond(payment, resolution))
         text = f"An operator resolved {attempt.connection_id}: {said.outcome.replace('_', ' ')} ({said.note})."
         entry = Entry(now, "resolution", text, {"attempt_id": attempt.id, "outcome": said.outcome, "by": actor.subject})
         return amend(payment, Change(resolutions=(resolution,), entries=(entry,)) + what, now)

@@ -187,13 +187,6 @@ def test_an_odd_amount_is_not_the_policys() -> None:
     assert (made(known), known.attention) == ([], True)
 
 
-def test_what_an_operator_decided_of_one_attempt_leaves_the_others_to_the_policy() -> None:
-    start = under("accept", 3)
-    start = replace(start, resolutions=(Resolution(attempt_id(3), "accept", "n", "an-operator", NOW),))
-    known = after(start, opened(), opened(2), opened(3), paid(1), paid(2), paid(3))
-    assert made(known) == [("refund", 1000, 2, "surplus")]
-
-
 def test_what_is_only_held_at_a_closed_attempt_is_late_although_nothing_is_paid_twice() -> None:
     start = under("accept", 2, CaptureMode.MANUAL)
     known = after(start, opened(2), authorized(1), closings=SEALED)

@@ -150,14 +150,16 @@ def test_an_amount_that_is_not_told_is_odd_only_where_money_came_in(kind: Kind, 
 def test_a_dispute_that_an_operator_accepted_makes_nobody_owe_more() -> None:
     odd = fact(Kind.DISPUTE, "d", State.OPENED, 1500)
     word = Resolution(attempt_id(), "accept", "", "an-operator", NOW, accepted=(("dispute", "d", 1500, "EUR"),))
-    assert expected_of(amend(payment(), Change(facts=(opened(), PAID, odd), resolutions=(word,)), NOW)) == 1000
+    known = amend(payment(), Change(facts=(opened(), PAID, odd), resolutions=(word,)), NOW)
+    assert expected_of(known, fold(known).standings) == 1000
 
 
 @pytest.mark.parametrize("kind", [Kind.AUTHORIZATION, Kind.CAPTURE])
 def test_an_amount_that_an_operator_accepted_is_what_was_owed(kind: Kind) -> None:
     odd = fact(kind, "p", State.SUCCEEDED, 1500)
     word = Resolution(attempt_id(), "accept", "", "an-operator", NOW, accepted=((str(kind), "p", 1500, "EUR"),))
-    assert expected_of(amend(payment(), Change(facts=(opened(), odd), resolutions=(word,)), NOW)) == 1500
+    known = amend(payment(), Change(facts=(opened(), odd), resolutions=(word,)), NOW)
+    assert expected_of(known, fold(known).standings) == 1500
 
 
 RELEASED = fact(Kind.RELEASE, "v", State.SUCCEEDED)

@@ -131,6 +131,29 @@ def test_an_operator_gives_the_surplus_under_review_back(world: World, order: tu
     assert queue_of_operators(world) == []
 
 
+@pytest.mark.parametrize("order", ORDERS)
+def test_an_operator_lets_the_surplus_stay(world: World, order: tuple[int, int]) -> None:
+    world.late("review")
+    payment = both_paid(world, order)
+    world.say(payment.id, payment.attempts[GIVEN_UP].id, "accept")
+    for number in order:
+        hear(world, payment, number)
+    assert (operations(world, payment), amounts(world, payment).surplus) == ([], 0)
+    assert queue_of_operators(world) == []
+
+
+def test_who_let_late_money_stay_has_not_let_stay_what_is_paid_on_the_other_page_later(world: World) -> None:
+    world.late("review")
+    payment = sealed(world)
+    world.psps["psp-2"].can_read = False  # so that its page can not be closed
+    pay(world, payment, GIVEN_UP)
+    world.say(payment.id, payment.attempts[GIVEN_UP].id, "accept")
+    pay(world, payment, SHOWN)
+    assert amounts(world, payment).surplus == 1000
+    assert world.payment(payment.id).reviews == (payment.attempts[SHOWN].id,)
+    assert queue_of_operators(world) == [payment.id]
+
+
 def test_where_late_money_is_refunded_the_surplus_goes_back_too(world: World) -> None:
     world.late("refund")
     payment = both_paid(world, ORDERS[1])
