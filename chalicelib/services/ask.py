@@ -22,7 +22,7 @@ from chalicelib.contracts.connector import (
 )
 from chalicelib.domain.change import Asked, Change, Closing, Found
 from chalicelib.domain.errors import NotFound, PaymentServerError
-from chalicelib.domain.facts import Fact, Kind, State, join
+from chalicelib.domain.facts import Decline, Fact, Kind, State, join
 from chalicelib.domain.fold import Folded, fold
 from chalicelib.domain.payment import Attempt, Closure, Entry, Payment
 from chalicelib.domain.telling import words_of
@@ -115,20 +115,21 @@ class _Question:
         if said is None:
             called_at = attempt.called_at or attempt.started_at
             if (self._now - called_at).total_seconds() >= ABSENT_AFTER_S:
-                return Change(facts=(Fact(attempt.id, Kind.OPEN, attempt.id, State.ABSENT),))
+                return Change(facts=(self._absence(),))
             return self._opened_again()
         if isinstance(said, Refusal):
             said = concealed(said, self._live.secrets)
         if isinstance(said, Refusal) and said.kind is not RefusalKind.DECLINED:
             raise ReadFailed(said.detail)  # wrong credentials prove nothing about the first call
-        return tried_of(self._now, attempt, said).change
+        return self._said_again(said)
 
     def _opened_again(self) -> Change:
         """The call was lost, as it seems: while the shopper may still be waiting, it is made again with its key."""
         attempt = self._attempt
         waiting = (self._now - attempt.started_at).total_seconds() < ABSENT_AFTER_S and attempt.closed is None
         unanswered = Fact(attempt.id, Kind.OPEN, attempt.id, State.UNANSWERED)
-        if not waiting or not repeatable(self._live, attempt, self._now) or self._is_paid():
+        wanted = waiting and self._declined() is None and not self._is_paid()
+        if not wanted or not repeatable(self._live, attempt, self._now):
             return Change(facts=(unanswered,))
         again = Change(facts=(unanswered,), found=(Found(attempt.id, called_at=self._now),))
         order = reference_of(attempt, self._payment.order).checkout
@@ -140,7 +141,27 @@ class _Question:
             return again
         if isinstance(said, Refusal):
             said = concealed(said, self._live.secrets)
-        return again + tried_of(self._now, attempt, said).change
+        return again + self._said_again(said)
+
+    def _said_again(self, said: Opened | Refusal) -> Change:
+        """What a repeat of the call proves: a page is there; a decline may be followed by the first call's page."""
+        if isinstance(said, Opened):
+            return tried_of(self._now, self._attempt, said).change
+        fact = Fact(self._attempt.id, Kind.OPEN, self._attempt.id, State.UNANSWERED, decline=said.decline)
+        told = _entry(self._now, self._attempt, f"declined when it was called again: {said.detail}")
+        return Change(facts=(fact,), entries=(told,))
+
+    def _absence(self) -> Fact:
+        """The PSP knows nothing of it, and no call can be under way any more; a decline was the last word."""
+        declined, attempt_id = self._declined(), self._attempt.id
+        if declined is None:
+            return Fact(attempt_id, Kind.OPEN, attempt_id, State.ABSENT)
+        return Fact(attempt_id, Kind.OPEN, attempt_id, State.REFUSED, decline=declined, reason=RefusalKind.DECLINED)
+
+    def _declined(self) -> Decline | None:
+        """What a repeat of the opening call was declined for."""
+        mine = (one for one in self._payment.facts if one.kind is Kind.OPEN and one.attempt_id == self._attempt.id)
+        return next((one.decline for one in mine), None)
 
     def _is_paid(self) -> bool:
         return any(one.pays for one in fold(self._payment).standings.values())

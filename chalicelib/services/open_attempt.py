@@ -14,12 +14,11 @@ from chalicelib.contracts.connector import (
     Opened,
     OutcomeUnknown,
     Refusal,
-    RefusalKind,
     reference_of,
 )
 from chalicelib.domain.change import Change, Found
 from chalicelib.domain.errors import PaymentServerError
-from chalicelib.domain.facts import Fact, Kind, State
+from chalicelib.domain.facts import Decline, Fact, Kind, State
 from chalicelib.domain.payment import Attempt, Entry, Json, Payment
 from chalicelib.outbound.driver import Deadline
 from chalicelib.services.configuration import LiveConnection
@@ -59,7 +58,7 @@ def open_attempt(
     """Calls the PSP, once more on a fresh connection when no answer came and it honours our key.
 
     `spare_s` is kept for the PSPs behind this one. The attempt must be stored before. Where it was called before, only a
-    page or a decline proves anything.
+    page proves anything.
     """
     order = reference_of(attempt, payment.order).checkout
     young = repeatable(live, attempt, ports.clock.now())
@@ -76,9 +75,10 @@ def open_attempt(
             if tries == 1 and young and left_s > REPEAT_NEEDS_S:
                 continue
             return _unanswered(ports.clock.now(), attempt, error, tries + before)
-        if tries + before > 1 and isinstance(said, Refusal) and said.kind is not RefusalKind.DECLINED:
-            # The key's own answer would be a page or a decline; anything else says nothing about the first call.
-            return _unanswered(ports.clock.now(), attempt, OutcomeUnknown(said.detail), tries + before)
+        if tries + before > 1 and isinstance(said, Refusal):
+            # The first call may still be under way, and open a page after this no: not every PSP's key remembers it.
+            unknown = OutcomeUnknown(said.detail)
+            return _unanswered(ports.clock.now(), attempt, unknown, tries + before, said.decline)
         open_ms = max(round((began_s - deadline.left_s()) * 1000), 1)
         return tried_of(ports.clock.now(), attempt, said, open_ms)
 
@@ -126,8 +126,11 @@ def _not_sent(now: datetime, attempt: Attempt, error: NotSent, tries: int) -> Tr
     return Tried(attempt.id, (absent,), _entry(now, attempt, summary, outcome="not_sent", detail=error.detail))
 
 
-def _unanswered(now: datetime, attempt: Attempt, error: CallFailed, tries: int) -> Tried:
-    fact = Fact(attempt.id, Kind.OPEN, attempt.id, State.UNANSWERED)
+def _unanswered(
+    now: datetime, attempt: Attempt, error: CallFailed, tries: int, decline: Decline | None = None
+) -> Tried:
+    """`decline` is what a repeat was answered with: it proves nothing, and must not be forgotten where it is for fraud."""
+    fact = Fact(attempt.id, Kind.OPEN, attempt.id, State.UNANSWERED, decline=decline)
     times = "once" if tries == 1 else f"{tries} times"
     summary = f"{attempt.connection_id} was asked {times} and gave no usable answer ({error.detail})."
     entry = _entry(now, attempt, summary, outcome="unanswered", detail=error.detail, tries=tries)

@@ -157,6 +157,29 @@ BUGS = (
         ("tests/services/test_unknown_operations.py",),
     ),
     Bug(
+        "a decline that answers a repeat counts",
+        (
+            Edit(
+                "services/open_attempt.py",
+                "if tries + before > 1 and isinstance(said, Refusal):",
+                "if tries + before > 1 and isinstance(said, Refusal) and said.decline is None:",
+            ),
+        ),
+        ("tests/services/test_declined_repeats.py",),
+    ),
+    Bug(
+        "an operator's acceptance lets everything stay",
+        (
+            Edit(
+                "domain/late.py",
+                "if attempt.id in over:\n",
+                "if attempt.id in over or decided.get(attempt.id) == ACCEPT:\n",
+            ),
+            Edit("domain/late.py", "return decided.get(attempt.id) == ACCEPT, not", "return False, not"),
+        ),
+        ("tests/domain/test_let_stay.py", "tests/services/test_surplus.py"),
+    ),
+    Bug(
         "not found proves absence at once",
         (Edit("services/ask.py", "ABSENT_AFTER_S = 900", "ABSENT_AFTER_S = 0"),),
         ("tests/services/test_checkout.py", "tests/services/test_unknown_operations.py"),

@@ -61,10 +61,10 @@ def told(summary: str, **data: Any) -> Entry:
     return Entry(NOW, "psp_call", summary, {"attempt_id": attempt_id(), "connection_id": "psp-1", **data})
 
 
-def unanswered(detail: str, tries: int) -> Tried:
+def unanswered(detail: str, tries: int, decline: Decline | None = None) -> Tried:
     summary = f"psp-1 was asked {TIMES[tries]} and gave no usable answer ({detail})."
     entry = told(summary, outcome="unanswered", detail=detail, tries=tries)
-    return Tried(attempt_id(), (UNANSWERED,), entry, unanswered=True)
+    return Tried(attempt_id(), (replace(UNANSWERED, decline=decline),), entry, unanswered=True)
 
 
 def refused(said: Refusal) -> Tried:
@@ -116,14 +116,14 @@ def test_without_an_answer_it_is_asked_once_more_on_a_fresh_connection(opening: 
     assert first == second, "byte for byte"
 
 
-def test_the_answer_to_the_second_call_counts(opening: Opening) -> None:
+def test_the_page_of_the_second_call_counts(opening: Opening) -> None:
     assert opening(SILENCE, OPENED).found == Found(attempt_id(), "ses_1", page(), open_ms=1)
-    assert opening(SILENCE, DECLINED) == refused(DECLINED)
 
 
-def test_another_no_to_the_second_call_says_nothing_about_the_first(opening: Opening) -> None:
-    """The key's own answer would be a page or a decline."""
-    assert opening(SILENCE, MISCONFIGURED) == unanswered("bad key", 2)
+@pytest.mark.parametrize("said", [MISCONFIGURED, DECLINED])
+def test_a_no_to_the_second_call_says_nothing_about_the_first(opening: Opening, said: Refusal) -> None:
+    """A decline is remembered: one for fraud leads to nobody else."""
+    assert opening(SILENCE, said) == unanswered(said.detail, 2, said.decline)
 
 
 def test_that_the_second_call_was_not_sent_proves_nothing_of_the_first(opening: Opening) -> None:
@@ -131,14 +131,14 @@ def test_that_the_second_call_was_not_sent_proves_nothing_of_the_first(opening: 
 
 
 @pytest.mark.parametrize(
-    ("said", "tries"), [((NOBODY,), 2), ((MISCONFIGURED,), 2), ((SILENCE, SILENCE), 3), ((SILENCE, NOBODY), 3)]
+    ("said", "tries"),
+    [((NOBODY,), 2), ((MISCONFIGURED,), 2), ((DECLINED,), 2), ((SILENCE, SILENCE), 3), ((SILENCE, NOBODY), 3)],
 )
 def test_a_call_before_a_crash_counts_as_one(opening: Opening, said: tuple[Any, ...], tries: int) -> None:
     again = attempt(called_at=NOW - timedelta(seconds=61))
-    detail = said[-1].detail
-    assert opening(*said, of=again) == unanswered(detail, tries)
+    decline = SOFT if said == (DECLINED,) else None
+    assert opening(*said, of=again) == unanswered(said[-1].detail, tries, decline)
     assert opening(OPENED, of=again).found is not None
-    assert opening(DECLINED, of=again) == refused(DECLINED)
 
 
 @pytest.mark.parametrize(
