@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from chalicelib.domain.fold import fold
+from chalicelib.domain.late import refused_of
 from chalicelib.domain.operation import OperationStatus, Origin
 from chalicelib.domain.payment import Closure
 from tests.faults import bank as banks
@@ -140,10 +141,11 @@ def operator(machine: Machine, chance: Random) -> object:
         return False
     payment = chance.choice(waiting)
     folded = fold(payment)
+    refused = {one.attempt_id for one in refused_of(payment, folded)}
     for attempt in payment.attempts:
         bank = machine.banks[attempt.connection_id]
         odd = [fact for fact in folded.anomalies if fact.attempt_id == attempt.id]
-        if odd or attempt.id in payment.reviews:
+        if odd or attempt.id in payment.reviews or attempt.id in refused:
             outcome = chance.choice(("accept", "refund"))
             machine.call(lambda world, attempt=attempt, outcome=outcome: world.say(payment.id, attempt.id, outcome))
             return True
