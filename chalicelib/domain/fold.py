@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from chalicelib.domain.facts import Fact, Kind, State
+from chalicelib.domain.hearsay import without_hearsay
 from chalicelib.domain.operation import Operation, OperationKind, OperationStatus, Origin, status_of
 from chalicelib.domain.payment import ACCEPT, CaptureMode, Payment, Resolution, Status
 from chalicelib.domain.standing import Standing, standing_of
@@ -94,7 +95,7 @@ def fold(payment: Payment) -> Folded:
     of_attempt: dict[str, list[Fact]] = {attempt.id: [] for attempt in payment.attempts}
     sound: list[Fact] = []
     anomalies: list[Fact] = []
-    for fact in payment.facts:
+    for fact in without_hearsay(payment.facts):
         if is_sound(fact, payment, operations, held) or _is_accepted(fact, accepted):
             sound.append(fact)
             of_attempt.setdefault(fact.attempt_id, []).append(fact)

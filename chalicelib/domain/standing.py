@@ -10,14 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.facts import Fact, Kind, State
-from chalicelib.domain.operation import (
-    OPERATOR,
-    Operation,
-    OperationKind,
-    OperationStatus,
-    Origin,
-    status_of,
-)
+from chalicelib.domain.operation import Operation, OperationKind, OperationStatus, Origin, status_of
 from chalicelib.domain.payment import Attempt, AttemptStatus, Closure, Status
 
 
@@ -116,7 +109,7 @@ def standing_of(
     attempt: Attempt, facts: Iterable[Fact], anomalous: bool, operations: Sequence[Operation], currency: str
 ) -> Standing:
     """Folds one attempt's sound facts. `anomalous` says that unsound ones were set aside."""
-    mine = _without_hearsay(tuple(facts))
+    mine = tuple(facts)
     counted = [(fact, fact.amount.value) for fact in mine if fact.amount and fact.amount.currency == currency]
     authorized = _succeeded(counted, Kind.AUTHORIZATION)
     captured = _succeeded(counted, Kind.CAPTURE)
@@ -149,16 +142,6 @@ def standing_of(
         disputed=_disputed(mine, currency, captured),
         reserved_refunds=_reserved(attempt, mine, operations, Kind.REFUND),
         reserved_captures=held if _ends(mine, operations) else _reserved(attempt, mine, operations, Kind.CAPTURE),
-    )
-
-
-def _without_hearsay(facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
-    """What an operator found out about an operation counts until the PSP itself tells of it."""
-    if not any(fact.id.startswith(OPERATOR) for fact in facts):
-        return facts
-    told = {(fact.kind, fact.operation_id) for fact in facts if not fact.id.startswith(OPERATOR)}
-    return tuple(
-        fact for fact in facts if not fact.id.startswith(OPERATOR) or (fact.kind, fact.operation_id) not in told
     )
 
 

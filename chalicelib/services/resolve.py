@@ -15,6 +15,7 @@ from chalicelib.domain.change import CallOutcome, Change, Closing, Found
 from chalicelib.domain.errors import Conflict, Invalid, Pointer
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
 from chalicelib.domain.fold import Folded, fold
+from chalicelib.domain.hearsay import seen_by
 from chalicelib.domain.ids import operation_id_of
 from chalicelib.domain.late import again_id_of, refused_of, stays_beyond
 from chalicelib.domain.money import Money
@@ -214,6 +215,12 @@ def _operation_succeeded(payment: Payment, folded: Folded, attempt: Attempt, sai
         operation.amount,
         operation_id=operation.id,
     )
+    seen = seen_by(fact, folded.sound)
+    if seen is not None and seen.state is State.FAILED:
+        raise Conflict(
+            f"The PSP tells of a {operation.kind} of this amount that failed, and not whose it is; sync the payment first, "
+            "so that it tells of the one that succeeded too."
+        )
     return Change(facts=(fact,))
 
 

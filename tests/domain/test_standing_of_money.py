@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
-from chalicelib.domain.operation import OPERATOR, Called, Operation, OperationKind, Origin
+from chalicelib.domain.operation import Called, Operation, OperationKind, Origin
 from chalicelib.domain.payment import AttemptStatus, Closure, Status
 from chalicelib.domain.standing import Standing, standing_of
 from tests.builders import NOW, attempt, attempt_id, fact, money, opened
@@ -44,30 +44,6 @@ def test_the_shopper_did_her_part_once_a_try_was_approved(facts: tuple[Fact, ...
 )
 def test_once_money_moves_or_the_page_ended_nothing_waits_for_completion(more: Fact) -> None:
     assert not standing(fact(Kind.TRY, "t", State.APPROVED), more).waits_for_completion
-
-
-def said(kind: Kind, id: str, state: State, operation_id: str = "op_1") -> Fact:
-    return fact(kind, id, state, 400, operation_id=operation_id)
-
-
-BY_OPERATOR = said(Kind.REFUND, f"{OPERATOR}op_1", State.SUCCEEDED)
-
-
-@pytest.mark.parametrize(
-    ("facts", "refunded"),
-    [
-        ((BY_OPERATOR,), 400),
-        ((BY_OPERATOR, said(Kind.REFUND, "r", State.SUCCEEDED)), 400),
-        ((BY_OPERATOR, said(Kind.REFUND, "r", State.FAILED)), 0),
-        ((BY_OPERATOR, said(Kind.REFUND, "r", State.SUCCEEDED, "op_2")), 800),
-        ((BY_OPERATOR, said(Kind.RELEASE, "v", State.SUCCEEDED)), 400),
-        ((said(Kind.REFUND, "r", State.SUCCEEDED), said(Kind.REFUND, "q", State.SUCCEEDED, "op_2")), 800),
-    ],
-)
-def test_what_an_operator_found_out_counts_until_the_psp_tells_of_that_movement(
-    facts: tuple[Fact, ...], refunded: int
-) -> None:
-    assert standing(PAID, *facts).refunded == refunded
 
 
 @pytest.mark.parametrize(

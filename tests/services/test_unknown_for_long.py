@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.domain.errors import Conflict
 from chalicelib.services.ask import ABSENT_AFTER_S
 from tests.psp import LOST, SILENT
 from tests.services.histories import (
     REFUND,
     amounts,
+    hear,
     operations,
     psp_1_does,
     queue_of_operators,
@@ -81,6 +83,30 @@ def test_an_operators_word_settles_what_the_psp_can_not_tell(world: World, outco
     assert operations(world, payment) == [("refund", outcome, "api")]
     assert amounts(world, payment).refundable == refundable
     assert queue_of_operators(world) == []
+
+
+def test_an_operators_word_is_about_the_refund_that_the_psp_tells_of_and_does_not_name(world: World) -> None:
+    payment = sold(world)
+    world.offer("psp-1", names_operations=False, key_lives_s={})
+    psp_1_does(world, SILENT)
+    operation_id = shown(world.do(REFUND, payment.id, "k", 700))["id"]
+    for seconds in NEVER_ANSWERED_S:
+        world.settle(seconds)
+    assert amounts(world, payment).refundable == 0, "it may be another's, and both count"
+    world.say(payment.id, payment.attempts[0].id, "succeeded", operation_id=operation_id)
+    assert operations(world, payment) == SUCCEEDED
+    assert (amounts(world, payment).refunded, amounts(world, payment).refundable) == (700, 300)
+
+
+def test_an_operators_word_that_the_psp_seems_to_contradict_waits_until_it_has_told_all(world: World) -> None:
+    payment = sold(world)
+    world.offer("psp-1", names_operations=False, key_lives_s={})
+    world.psps["psp-1"].move(payment.attempts[0].id, "refunds", 300)["status"] = "failed"
+    hear(world, payment)
+    psp_1_does(world, LOST)
+    operation_id = shown(world.do(REFUND, payment.id, "k", 300))["id"]
+    with pytest.raises(Conflict, match="sync the payment first"):
+        world.say(payment.id, payment.attempts[0].id, "succeeded", operation_id=operation_id)
 
 
 def test_a_psp_that_is_down_is_asked_again_within_minutes_once_it_is_back(world: World) -> None:
