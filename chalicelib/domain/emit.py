@@ -15,6 +15,7 @@ from chalicelib.domain.ids import event_id_of
 from chalicelib.domain.late import refused_of
 from chalicelib.domain.operation import Operation, OperationStatus, Origin
 from chalicelib.domain.payment import (
+    FOUND,
     TIMELINE_MAX,
     Attempt,
     Closure,
@@ -118,7 +119,7 @@ def _published(operation: Operation, folded: Folded) -> Operation:
 
 def needs_operator(payment: Payment, watched: Watched, folded: Folded, reviews: Collection[str]) -> bool:
     """Whether somebody must look: odd amounts, money under review, and what the schedules could not settle."""
-    resolved = {one.attempt_id for one in payment.resolutions if one.operation_id is None}
+    resolved = {one.attempt_id for one in payment.resolutions if one.operation_id is None and one.outcome != FOUND}
     stuck_operations = any(
         one.ask_at is None
         and one.origin is not Origin.PSP

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib.domain.operation import Called, Operation, OperationKind, OperationStatus, Origin
-from chalicelib.domain.payment import Attempt
+from chalicelib.domain.payment import Attempt, Closure
 from chalicelib.domain.standing import Standing
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
@@ -58,7 +58,7 @@ def phase_of(attempt: Attempt, standing: Standing, *, paid_elsewhere: bool) -> P
         return Phase.UNANSWERED  # its webhooks tell of it, but without the PSP's reference it could not be refunded
     if standing.held:
         return Phase.AUTHORIZED
-    if standing.captured or standing.ended is not None:
+    if standing.captured or (standing.ended is not None and not _may_be_asked_after_all(attempt, standing)):
         return Phase.SETTLED
     if attempt.closed is not None:
         return Phase.CLOSED
@@ -67,6 +67,11 @@ def phase_of(attempt: Attempt, standing: Standing, *, paid_elsewhere: bool) -> P
     if standing.opened:
         return Phase.CLOSED if paid_elsewhere else Phase.OPEN
     return Phase.UNANSWERED if standing.unanswered else Phase.STARTED
+
+
+def _may_be_asked_after_all(attempt: Attempt, standing: Standing) -> bool:
+    """Whether only time ended the attempt, and an operator has found since what its PSP calls it."""
+    return attempt.closed is Closure.LAPSED and attempt.psp_reference is not None and not standing.confirmed
 
 
 def operation_phase_of(operation: Operation, status: OperationStatus) -> Phase:

@@ -143,6 +143,8 @@ def test_after_a_week_out_of_reach_nobody_asks_any_more() -> None:
         (Phase.CLOSED, (opened(),), {"closed": Closure.SUPERSEDED}),
         (Phase.SETTLED, (opened(), PAID), {"closed": Closure.SEALED}),
         (Phase.SETTLED, (UNANSWERED,), {"reference": None, "closed": Closure.LAPSED}),
+        (Phase.CLOSED, (UNANSWERED,), {"closed": Closure.LAPSED}),
+        (Phase.SETTLED, (opened(), fact(Kind.CHECKOUT, "s", State.EXPIRED)), {"closed": Closure.LAPSED}),
         (Phase.CLOSED, (opened(),), {"elsewhere": True}),
         (Phase.PROCESSING, (opened(), fact(Kind.CAPTURE, "p", State.PENDING, 1000)), {"elsewhere": True}),
         (Phase.UNANSWERED, (opened(), PAID), {"reference": None}),

@@ -138,6 +138,23 @@ def test_an_operator_who_finds_what_the_psp_calls_it_has_it_asked_about(world: W
     assert queue_of_operators(world) == []
 
 
+def test_what_an_operator_found_is_asked_about_until_the_psp_answers(world: World) -> None:
+    world.offer("psp-1", looks_up_references=False, key_lives_s={})
+    world.psps["psp-1"].script = lambda order: SILENT
+    payment = world.open(route="careful").payment
+    live_through(world, 11, 61, 301, 1801)
+    attempt_id = payment.attempts[0].id
+    world.psps["psp-1"].pay(attempt_id)
+    world.psps["psp-1"].can_read = False
+    world.say(payment.id, attempt_id, "found", psp_reference=world.psps["psp-1"].sessions[attempt_id]["id"])
+    assert queue_of_operators(world) == [payment.id]
+    live_through(world, 61, 121)
+    world.psps["psp-1"].can_read = True
+    live_through(world, 241)
+    assert world.payment(payment.id).status is Status.CAPTURED
+    assert queue_of_operators(world) == []
+
+
 def test_money_that_comes_to_a_lapsed_attempt_is_late_and_counts(world: World) -> None:
     world.offer("psp-1", looks_up_references=False, key_lives_s={})
     world.psps["psp-1"].script = lambda order: SILENT
