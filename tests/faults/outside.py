@@ -7,7 +7,7 @@ from random import Random
 from chalicelib.domain.fold import fold
 from chalicelib.domain.late import refused_of
 from chalicelib.domain.operation import OperationStatus, Origin
-from chalicelib.domain.payment import Closure
+from chalicelib.domain.payment import Closure, Payment
 from tests.faults import bank as banks
 from tests.faults.bank import PAYABLE, Bank
 from tests.faults.machine import Machine
@@ -135,11 +135,13 @@ def page_ends(machine: Machine, chance: Random) -> object:
 
 
 def operator(machine: Machine, chance: Random) -> object:
-    """An honest one: what she says is in the bank's books."""
     waiting = [one for one in machine.store.payments.values() if one.attention]
-    if not waiting:
-        return False
-    payment = chance.choice(waiting)
+    return bool(waiting) and decide(machine, chance, chance.choice(waiting))
+
+
+def decide(machine: Machine, chance: Random, payment: Payment) -> bool:
+    """An operator sees to a payment; False where she finds nothing to say. An honest one: it is in the bank's books."""
+    told = {one.attempt_id for one in payment.resolutions if one.outcome == "not_paid"}
     folded = fold(payment)
     refused = {one.attempt_id for one in refused_of(payment, folded)}
     for attempt in payment.attempts:
@@ -153,7 +155,8 @@ def operator(machine: Machine, chance: Random) -> object:
             continue
         session = bank.sessions.get(attempt.id)
         lapsed = attempt.closed is Closure.LAPSED or attempt.ask_at is None
-        if folded.standings[attempt.id].unanswered and attempt.psp_reference is None and lapsed:
+        lost = folded.standings[attempt.id].unanswered or session is not None
+        if lost and attempt.psp_reference is None and lapsed and attempt.id not in told:
             more = {"outcome": "not_paid"} if session is None else {"outcome": "found", "psp_reference": session["id"]}
             machine.call(lambda world, attempt=attempt, more=more: world.say(payment.id, attempt.id, **more))
             return True

@@ -23,6 +23,7 @@ from random import Random
 from chalicelib.domain.fold import Folded, fold
 from chalicelib.domain.payment import Payment
 from tests.faults.machine import Machine, Overheard
+from tests.faults.outside import decide
 from tests.faults.rules import anything
 from tests.faults.trouble import ValueStore
 
@@ -30,6 +31,7 @@ STEPS = 120
 COLLECT_EVERY = 50  # histories
 FOLDS_KEPT = 500
 REST_S, LONG_REST_S = 8 * 86_400, 45 * 86_400
+SEEN_TO, DECISIONS_MAX = 0.3, 40  # of the histories
 
 
 def history(seed: int, steps: int = STEPS, *, aloud: bool = False) -> Counter[str]:
@@ -48,11 +50,25 @@ def history(seed: int, steps: int = STEPS, *, aloud: bool = False) -> Counter[st
                 print(number, name, [f"{one.id[-4:]} {one.status}" for one in machine.store.payments.values()])
             machine.promises.check()
         machine.at_rest(LONG_REST_S if chance.random() < 0.1 else REST_S)
+        if chance.random() < SEEN_TO:
+            _see_to_all(machine, chance)
         machine.promises.at_rest()
     finally:
         logging.getLogger("paymentserver").removeHandler(overheard)
     done["kill"] = machine.kills
     return done
+
+
+def _see_to_all(machine: Machine, chance: Random) -> None:
+    """Operators decide whatever waits for them, so that nothing is excused for being shown to one."""
+    waiting: list[Payment] = []
+    for _ in range(DECISIONS_MAX):
+        machine.forward(1)
+        machine.at_rest(LONG_REST_S)
+        waiting = [one for one in machine.store.payments.values() if one.attention]
+        if not any(decide(machine, chance, one) for one in waiting):
+            break
+    assert not waiting, f"no operator's word settles {[one.id for one in waiting]}"
 
 
 def _fold_each_payment_once() -> None:
