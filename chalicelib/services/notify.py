@@ -45,10 +45,10 @@ class _FirstTry:
 
 
 class Notify:
-    def __init__(self, ports: Ports, configuration: Configuration) -> None:
+    def __init__(self, ports: Ports, configuration: Configuration, lanes: Lanes | None = None) -> None:
         self._ports = ports
         self._configuration = configuration
-        self._lanes = Lanes()
+        self._lanes = lanes or Lanes()
         self._endpoints = Endpoints(ports)
         self._deliver = Deliver(ports, self._endpoints)
         self._order = InOrder(ports)

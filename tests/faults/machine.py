@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -18,9 +20,13 @@ from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import NEW
 from chalicelib.domain.configuration import Connection, Route, Subscription
 from chalicelib.domain.errors import Conflict, Fault, InProgress
-from chalicelib.services.kinds import CONNECTION, ROUTE, SUBSCRIPTION
+from chalicelib.services.kinds import CONNECTION, ROUTE, SUBSCRIPTION, subscription_key
+from chalicelib.services.lanes import Lanes
+from chalicelib.services.notify import Notify
+from chalicelib.services.recover import Recover
 from chalicelib.services.sweep import Sweep
 from chalicelib.services.turns import Answer
+from chalicelib.services.work import Work
 from chalicelib.storage.memory import MemoryStore
 from tests.builders import NOW
 from tests.faults.bank import Bank, Mail
@@ -41,12 +47,35 @@ DRAIN_MAX = 60
 ROUNDS_MAX = 6000
 
 
+class AtOnce(Lanes):
+    """Each job runs in its caller's thread: what happens meanwhile is for chance to say, not for the system's scheduler."""
+
+    def __init__(self) -> None: ...
+
+    def is_short(self, name: str, limit: int) -> bool:
+        return True
+
+    def submit(self, name: str, limit: int, key: str, run: Callable[[], None]) -> Future[None]:
+        done: Future[None] = Future()
+        try:
+            run()
+        except Exception as error:
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+        return done
+
+    def close(self) -> None: ...
+
+
 class Process(World):
     """What one start of PaymentServer has in memory."""
 
     def __init__(self, folder: Path, *arguments: Any, **named: Any) -> None:
         super().__init__(folder, *arguments, **named)
         self.sweep = Sweep(self.ports)
+        self.notify = Notify(self.ports, self.configuration, AtOnce())
+        self.work = Work(self.apply, self.attend, self.notify)
 
 
 class Machine:
@@ -177,6 +206,7 @@ class Machine:
         """Everybody is well again: what is under way arrives, is told and settled, and the schedules run their course."""
         self.trouble.armed.clear()
         self.deaf = False
+        self._switch_on()
         for bank in self.banks.values():
             bank.moods.clear()
             bank.arrive()
@@ -196,6 +226,14 @@ class Machine:
             for bank in self.banks.values():
                 bank.settle_all()
         raise AssertionError("PaymentServer finds no rest")
+
+    def _switch_on(self) -> None:
+        """The subscription, which days of failures may have switched off; what it missed is sent."""
+        stored = self.store.get(SUBSCRIPTION, subscription_key("default", "sub_1"))
+        if not stored.value.enabled:
+            self.store.put(SUBSCRIPTION, replace(stored.value, enabled=True), expect=stored.version)
+            self.restart()
+            Recover(self.world.ports, stored.value, NOW).run(None)
 
     def _next_due(self) -> float | None:
         """When anything is to be done next: by a message, or by what a due index holds."""

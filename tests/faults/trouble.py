@@ -131,6 +131,12 @@ class ValueStore:
         rows[id] = (expect + 1, value)
         return Version(expect + 1)
 
+    def delete(self, kind: Any, id: str, *, expect: Any) -> None:
+        rows = self._rows.get(kind.name, {})
+        if rows.get(id, (NEW,))[0] != expect:
+            raise StaleVersion(f"{id!r} was written by somebody else meanwhile.")
+        del rows[id]
+
     def find(
         self, kind: Any, index: str, partition: str, *, until: str | None = None, newest_first: bool = True,
         after: str | None = None, limit: int = 50, since: str | None = None, where: Any = None,
