@@ -28,6 +28,7 @@ SECRETS = [
     "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl",
     "sk_live_51Habcdefgh",
     "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+    "whsk_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
     "4111 1111 1111 1111",
     "4111111111111111",
     "+31 20 1234567",

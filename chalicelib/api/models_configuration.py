@@ -79,11 +79,13 @@ class ConnectionTestModel(Shown):
 class SigningSecretModel(Shown):
     id: str
     created_at: Time
+    public_key: str | None = None
+    """With Ed25519: `whpk_` and base64, which verifies."""
 
 
 class NewSigningSecretModel(SigningSecretModel):
-    signing_secret: str
-    """`whsec_` and base64. It is never shown again."""
+    signing_secret: str | None = None
+    """With HMAC: `whsec_` and base64. It is never shown again."""
 
 
 class SubscriptionModel(Versioned):
@@ -99,7 +101,7 @@ class SubscriptionModel(Versioned):
 
 class NewSubscriptionModel(SubscriptionModel):
     signing_secret: str | None = None
-    """Where the channel signs: `whsec_` and base64. It is never shown again."""
+    """Where the channel signs with HMAC: `whsec_` and base64. It is never shown again."""
 
 
 class SubscriptionList(Listed):

@@ -15,10 +15,9 @@ from chalicelib.api.models_configuration import (
 )
 from chalicelib.api.models_recovery import RecoveryModel, RecoveryRequest
 from chalicelib.api.operation import Answer, Call, operation
-from chalicelib.domain.view import text_of
 from chalicelib.services import configure_subscriptions as configure
 from chalicelib.services.check_subscription import check_subscription as check
-from chalicelib.services.configured_view import subscription_view
+from chalicelib.services.configured_view import signing_view, subscription_view
 from chalicelib.services.recover import recover
 
 TAG = "Subscriptions"
@@ -50,7 +49,8 @@ def list_subscriptions(call: Call) -> Answer:
     "POST",
     "/v1/subscriptions",
     summary="Create a subscription",
-    description="The answer holds the signing secret of a webhook, this once.",
+    description="The answer holds the signing secret of a webhook, this once; with `signature` `ed25519` there is none to "
+    "keep, and `secrets` always show the public key.",
     tag=TAG,
     scope="config:write",
     body=configure.SubscriptionBody,
@@ -115,7 +115,8 @@ def delete_subscription(call: Call) -> Answer:
     "POST",
     "/v1/subscriptions/{id}/secrets",
     summary="Add a second signing secret, to rotate",
-    description="Until one of them is ended, each webhook is signed with both.",
+    description="Until one of them is ended, each webhook is signed with both. It is of the kind that the target's `signature` "
+    "says now.",
     tag=TAG,
     scope="config:write",
     answers={201: NewSigningSecretModel},
@@ -126,7 +127,8 @@ def add_signing_secret(call: Call) -> Answer:
         call.wiring.ports, actor_of(call), call.merchant_id, call.params["id"]
     )
     call.wiring.configuration.forget()
-    return Answer(201, {"id": signing.id, "created_at": text_of(signing.created_at), "signing_secret": secret})
+    shown = signing_view(signing)
+    return Answer(201, shown if secret is None else {**shown, "signing_secret": secret})
 
 
 @operation(

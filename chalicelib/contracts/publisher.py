@@ -8,6 +8,9 @@ from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel
 
+# What Standard Webhooks puts before keys in base64; a secret says by it what it signs with.
+HMAC_SECRET, ED25519_SECRET, ED25519_PUBLIC = "whsec_", "whsk_", "whpk_"
+
 
 @dataclass(frozen=True, slots=True)
 class Publication:
@@ -56,6 +59,8 @@ class Rejected(DeliveryFailed):
 
 
 class Publisher(Protocol):
+    """Where it `signs`, settings may have a `signature`, "hmac" or "ed25519": what new secrets sign with."""
+
     channel: ClassVar[str]
     settings: ClassVar[type[BaseModel]]
     signs: ClassVar[bool]

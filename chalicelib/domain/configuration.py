@@ -72,9 +72,12 @@ class RouteVersion:
 
 @dataclass(frozen=True, slots=True)
 class SigningSecret:
+    """`public_key` is what subscribers verify with, None where they need the secret itself."""
+
     id: str
     sealed: str
     created_at: datetime
+    public_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

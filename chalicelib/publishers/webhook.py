@@ -1,21 +1,17 @@
 """Signed webhooks, as the Standard Webhooks specification says (standardwebhooks.com, version 1).
 
-Signed is ``id.timestamp.body`` by HMAC-SHA256 with each live secret; the header lists one signature for each. The address
-that is dialled is checked after DNS, and redirects are failures, so that a target can not lead to an internal service.
+The address that is dialled is checked after DNS, and redirects are failures, so that a target can not lead to an internal
+service.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
 import ipaddress
 import threading
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
 import requests
@@ -28,9 +24,9 @@ from chalicelib.outbound.dial import AddressRefused, guarded_session
 from chalicelib.outbound.guard import is_allowed
 from chalicelib.publishers.broker import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S
 from chalicelib.publishers.cloudevents import CONTENT_TYPE, headers_of
+from chalicelib.publishers.signatures import signed_headers_of
 
 ANSWER_KEPT = 1024
-SECRET_PREFIX = "whsec_"  # noqa: S105  # a prefix is no secret
 RETRY_AFTER_MAX_S = 86_400
 _RESERVED = ("webhook-", "content-", "host", "transfer-encoding", "connection", "user-agent", "ce-")
 
@@ -42,6 +38,9 @@ class WebhookTarget(BaseModel):
     """An absolute http(s) address without credentials; https outside development."""
     headers: dict[str, SecretStr] = Field(default_factory=dict, max_length=10)
     """Further headers, kept secret; they may not replace those of the signature."""
+    signature: Literal["hmac", "ed25519"] = "hmac"
+    """What new signing secrets sign with: HMAC-SHA256 by a shared secret, or Ed25519, of which subscribers need the public key
+    alone. Those that are live stay as they are."""
 
     @field_validator("url")
     @classmethod
@@ -73,16 +72,6 @@ class WebhookTarget(BaseModel):
             if len(text) > 500 or not text.isprintable() or not text.isascii():
                 raise ValueError("values are up to 500 printable ASCII characters")
         return value
-
-
-def signature_of(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
-    """One ``v1,…`` signature. Raises ValueError for a secret that is not ``whsec_`` and base64."""
-    try:
-        key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
-    except binascii.Error as error:
-        raise ValueError("a signing secret is whsec_ followed by base64") from error
-    signed = f"{message_id}.{timestamp}.".encode() + body
-    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 
 
 class WebhookPublisher:
@@ -121,17 +110,15 @@ class WebhookPublisher:
         assert isinstance(settings, WebhookTarget)
         if urlsplit(settings.url).scheme != "https" and not self._allowed:
             raise Rejected("the target must be https")
-        timestamp = int(time.time())
+        try:
+            signed = signed_headers_of(publication.event_id, int(time.time()), publication.body, target.signing_secrets)
+        except ValueError as error:
+            raise Retry(f"the event can not be signed: {error}") from None
         headers = {
             **{name: secret.get_secret_value() for name, secret in settings.headers.items()},
             **headers_of(publication, "ce-"),
             "Content-Type": CONTENT_TYPE,
-            "webhook-id": publication.event_id,
-            "webhook-timestamp": str(timestamp),
-            "webhook-signature": " ".join(
-                signature_of(secret, publication.event_id, timestamp, publication.body)
-                for secret in target.signing_secrets
-            ),
+            **signed,
         }
         return _judged(*self._post(settings.url, headers, publication.body))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,10 +19,10 @@ from chalicelib.services.kinds import SUBSCRIPTION, subscription_key
 from chalicelib.services.ports import Ports
 from chalicelib.services.seal_settings import Place, Sealed, seal_settings
 from chalicelib.services.secrets import context_of
+from chalicelib.services.signing_keys import new_signing_key
 from chalicelib.services.target import signing_field
 
 SIGNING_SECRETS_MAX = 2
-SIGNING_SECRET_BYTES = 32  # Standard Webhooks: 24 to 64
 _PAYMENT_EVENTS = (
     "pending authorized partially_captured captured partially_refunded refunded cancelled failed expired unknown "
     "disputed dispute_closed review_required"
@@ -92,7 +91,8 @@ class Objecting(Protocol):
 def create_subscription(
     ports: Ports, actor: Actor, merchant_id: str, body: SubscriptionBody
 ) -> tuple[Subscription, str | None]:
-    """The subscription and, where its channel signs, the signing secret, which is never shown again. Raises Invalid."""
+    """The subscription and the signing secret, which is never shown again; None where the channel does not sign, or signs so
+    that subscribers need the public key alone. Raises Invalid."""
     publisher = _publisher_of(ports, body.channel)
     subscription_id = "sub_" + secrets.token_hex(12)
     sealed = _sealed_target(ports, publisher, body.target, Place(merchant_id, subscription_id, "/target"))
@@ -112,7 +112,7 @@ def create_subscription(
     )
     secret = None
     if publisher.signs:
-        signing, secret = _new_secret(ports, merchant_id, subscription_id)
+        signing, secret = _new_secret(ports, subscription)
         subscription = replace(subscription, signing=(signing,))
     return insert(ports, SUBSCRIPTIONS, subscription, actor), secret
 
@@ -164,9 +164,14 @@ def delete_subscription(ports: Ports, actor: Actor, merchant_id: str, subscripti
     )
 
 
-def add_signing_secret(ports: Ports, actor: Actor, merchant_id: str, subscription_id: str) -> tuple[SigningSecret, str]:
-    """A second secret for a rotation, shown this once. Raises NotFound, Conflict."""
-    signing, secret = _new_secret(ports, merchant_id, subscription_id)
+def add_signing_secret(
+    ports: Ports, actor: Actor, merchant_id: str, subscription_id: str
+) -> tuple[SigningSecret, str | None]:
+    """A second secret for a rotation, of the kind that the target now says, and its text as `create_subscription` tells it.
+
+    Raises NotFound, Conflict.
+    """
+    signing, secret = _new_secret(ports, read_subscription(ports, merchant_id, subscription_id))
 
     def decide(present: Subscription) -> Subscription:
         if not _publisher_of(ports, present.channel).signs:
@@ -193,11 +198,13 @@ def end_signing_secret(ports: Ports, actor: Actor, merchant_id: str, subscriptio
     update(ports, SUBSCRIPTIONS, subscription_key(merchant_id, subscription_id), None, decide, actor, "end_secret")
 
 
-def _new_secret(ports: Ports, merchant_id: str, subscription_id: str) -> tuple[SigningSecret, str]:
+def _new_secret(ports: Ports, of: Subscription) -> tuple[SigningSecret, str | None]:
+    """And its text, where the subscriber needs that."""
+    key = new_signing_key(of.target.get("signature", "hmac"))
     secret_id = "sec_" + secrets.token_hex(8)
-    secret = "whsec_" + base64.b64encode(secrets.token_bytes(SIGNING_SECRET_BYTES)).decode()
-    sealed = ports.vault.seal(secret, context=context_of(merchant_id, subscription_id, signing_field(secret_id)))
-    return SigningSecret(secret_id, sealed, ports.clock.now()), secret
+    sealed = ports.vault.seal(key.secret, context=context_of(of.merchant_id, of.id, signing_field(secret_id)))
+    signing = SigningSecret(secret_id, sealed, ports.clock.now(), key.public)
+    return signing, key.secret if key.public is None else None
 
 
 def _publisher_of(ports: Ports, channel: str) -> Publisher:

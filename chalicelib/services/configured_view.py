@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.domain.configuration import AuditEntry, Connection, Route, RouteVersion, Subscription
+from chalicelib.domain.configuration import AuditEntry, Connection, Route, RouteVersion, SigningSecret, Subscription
 from chalicelib.domain.payment import Json
 from chalicelib.domain.view import text_of
 from chalicelib.services.secrets import masked
@@ -40,9 +40,14 @@ def subscription_view(subscription: Subscription) -> dict[str, Json]:
         "target": masked(subscription.target, subscription.secrets),
         "events": list(subscription.events),
         "enabled": subscription.enabled,
-        "secrets": [{"id": one.id, "created_at": text_of(one.created_at)} for one in subscription.signing],
+        "secrets": [signing_view(one) for one in subscription.signing],
         **_standing(subscription),
     }
+
+
+def signing_view(secret: SigningSecret) -> dict[str, Json]:
+    shown = {"id": secret.id, "created_at": text_of(secret.created_at)}
+    return shown if secret.public_key is None else {**shown, "public_key": secret.public_key}
 
 
 def _standing(of: Connection | Route | Subscription) -> dict[str, Json]:

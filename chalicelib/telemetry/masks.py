@@ -15,7 +15,7 @@ _SCANNED = 4_000  # characters looked at: patterns must not run over a megabyte
 _SECRET = re.compile(
     r"eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?"  # a JSON web token
     r"|(?i:\b(?:bearer|basic)\s+\S+)"
-    r"|\b(?:whsec|sk|rk|pk|live|test|shpat)_[\w-]+[\w+/=-]*"  # keys of PSPs and Standard Webhooks
+    r"|\b(?:whsec|whsk|sk|rk|pk|live|test|shpat)_[\w-]+[\w+/=-]*"  # keys of PSPs and Standard Webhooks
     r"|\bAKIA[0-9A-Z]{16}\b"
 )
 _EMAIL = re.compile(r"[^\s@<>\"',;:/]{1,64}@[^\s@<>\"',;:/]{1,255}")

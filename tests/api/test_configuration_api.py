@@ -177,6 +177,16 @@ def test_a_signing_secret_is_answered_once(api: Api) -> None:
     assert "whsec_" not in api.call("GET", f"/v1/subscriptions/{made['id']}").body.decode()
 
 
+def test_with_ed25519_there_is_a_public_key_and_nothing_to_keep(api: Api) -> None:
+    wanted = {**SUBSCRIPTION, "target": {"url": "http://127.0.0.1:9/", "signature": "ed25519"}}
+    made = api.call("POST", "/v1/subscriptions", wanted).json_body
+    second = api.call("POST", f"/v1/subscriptions/{made['id']}/secrets").json_body
+    shown = api.call("GET", f"/v1/subscriptions/{made['id']}").json_body["secrets"]
+    assert "signing_secret" not in {**made, **second}
+    assert [one["public_key"][:5] for one in shown] == ["whpk_", "whpk_"]
+    assert shown == [*made["secrets"], second]
+
+
 def test_signing_secrets_rotate(api: Api) -> None:
     made = api.call("POST", "/v1/subscriptions", SUBSCRIPTION).json_body
     path = f"/v1/subscriptions/{made['id']}/secrets"

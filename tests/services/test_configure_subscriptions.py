@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import BaseModel
 
 from chalicelib.domain.errors import Conflict, Invalid, NotFound, Pointer, PreconditionFailed
-from chalicelib.publishers.webhook import WebhookPublisher, signature_of
+from chalicelib.publishers.signatures import signature_of
+from chalicelib.publishers.webhook import WebhookPublisher
 from chalicelib.services.check_subscription import check_subscription
 from chalicelib.services.configuration import Configuration
 from chalicelib.services.configure_subscriptions import (
@@ -199,6 +201,59 @@ def test_a_test_event_is_signed_with_every_live_secret_the_newest_first(ports: P
         signature_of(one, headers["webhook-id"], int(headers["webhook-timestamp"]), body) for one in (second, first)
     ]
     assert (found.ok, found.status, headers["webhook-signature"].split()) == (True, 204, signed)
+
+
+def ed25519(url: str) -> dict[str, Any]:
+    return {"target": {"url": url, "signature": "ed25519"}}
+
+
+def test_with_ed25519_the_public_key_is_shown_and_the_private_one_never(ports: Ports) -> None:
+    made, secret = create_subscription(ports, ACTOR, SHOP, subscription_body(**ed25519("http://127.0.0.1:9/")))
+    (signing,) = made.signing
+    private = ports.vault.open(signing.sealed, context=f"{SHOP}/{made.id}/signing/{signing.id}")
+    assert (secret, private[:5]) == (None, "whsk_")
+    shown = subscription_view(read_subscription(ports, SHOP, made.id))
+    assert shown["secrets"] == [{"id": signing.id, "created_at": shown["created_at"], "public_key": signing.public_key}]
+    assert private not in repr((made, shown))
+
+
+def test_with_ed25519_two_keys_may_be_live_and_each_verifies(ports: Ports) -> None:
+    with answering(204) as (url, taken):
+        made, _ = create_subscription(ports, ACTOR, SHOP, subscription_body(**ed25519(url)))
+        signing, secret = add_signing_secret(ports, ACTOR, SHOP, made.id)
+        check_subscription(ports, SHOP, made.id)
+    headers, body = taken[0]
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    for one, signature in zip((signing, *made.signing), headers["webhook-signature"].split(), strict=True):
+        assert one.public_key is not None
+        verifier = Ed25519PublicKey.from_public_bytes(base64.b64decode(one.public_key.removeprefix("whpk_")))
+        verifier.verify(base64.b64decode(signature.removeprefix("v1a,")), signed)
+    assert secret is None
+
+
+def test_a_subscription_can_go_over_to_ed25519_by_a_rotation(ports: Ports) -> None:
+    with answering(204) as (url, taken):
+        id, first = created(ports, url=url)
+        update_subscription(ports, ACTOR, SHOP, id, change(**ed25519(url)), 1)
+        signing, _ = add_signing_secret(ports, ACTOR, SHOP, id)
+        check_subscription(ports, SHOP, id)
+    headers, body = taken[0]
+    by_hmac = signature_of(first, headers["webhook-id"], int(headers["webhook-timestamp"]), body)
+    newer, older = headers["webhook-signature"].split()
+    assert (newer[:4], older, signing.public_key is None) == ("v1a,", by_hmac, False)
+
+
+def test_a_subscription_with_a_public_key_can_be_sent_back_whole(ports: Ports) -> None:
+    made, _ = create_subscription(ports, ACTOR, SHOP, subscription_body(**ed25519("http://127.0.0.1:9/")))
+    shown = subscription_view(made)
+    again = update_subscription(ports, ACTOR, SHOP, made.id, change(**shown), 1)
+    assert subscription_view(again) == {**shown, "version": 2}
+
+
+def test_a_signature_that_is_not_offered_is_refused_where_it_stands(ports: Ports) -> None:
+    with pytest.raises(Invalid) as refused:
+        created(ports, target={"url": "http://127.0.0.1:9/", "signature": "rsa"})
+    assert refused.value.errors[0].pointer == "/target/signature"
 
 
 def test_a_test_event_has_no_sequence_and_no_payment(ports: Ports) -> None:
