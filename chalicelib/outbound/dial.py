@@ -4,7 +4,10 @@ that is connected to, so a name can not answer differently the second time. With
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Sequence
+from functools import lru_cache
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any, cast
 
 import requests
@@ -55,12 +58,25 @@ def _connected(host: str, port: int, timeout: Any, allowed: tuple[str, ...], *, 
     raise failure or OSError("the target's name has no address")
 
 
-def guarded_session(allowed: tuple[str, ...]) -> requests.Session:
+def guarded_session(allowed: tuple[str, ...], client: ssl.SSLContext | None = None) -> requests.Session:
     """A session without retries, redirects, proxies or cookies, whose every connection is checked.
 
     `allowed` are networks (CIDR) let through besides public addresses. Raises AddressRefused when used on another one.
+    `client` holds a client certificate for servers that ask for one.
     """
+    session = requests.Session()
+    session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    session.headers.clear()
+    session.headers["User-Agent"] = "PaymentServer"
+    adapter = _adapter_class(allowed)
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, adapter(client))
+    return session
 
+
+@lru_cache(maxsize=16)
+def _adapter_class(allowed: tuple[str, ...]) -> Any:
     class Guarded:
         host: str
         _dns_host: str
@@ -89,14 +105,14 @@ def guarded_session(allowed: tuple[str, ...]) -> requests.Session:
         ConnectionCls = GuardedHttps
 
     class Adapter(HTTPAdapter):
+        def __init__(self, client: ssl.SSLContext | None) -> None:
+            self._client = client
+            super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
+
         def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
+            if self._client is not None:
+                options["ssl_context"] = self._client
             self.poolmanager = PoolManager(num_pools=connections, maxsize=maxsize, block=block, **options)
             self.poolmanager.pool_classes_by_scheme = {"http": HttpPool, "https": HttpsPool}
 
-    session = requests.Session()
-    session.trust_env = False
-    session.headers.clear()
-    session.headers["User-Agent"] = "PaymentServer"
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, Adapter(pool_connections=50, pool_maxsize=1, max_retries=0))
-    return session
+    return Adapter

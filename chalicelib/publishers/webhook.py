@@ -6,8 +6,9 @@ service.
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
-import threading
+import ssl
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -22,11 +23,14 @@ from chalicelib.contracts.publisher import Publication, Receipt, Rejected, Retry
 from chalicelib.domain.errors import Pointer
 from chalicelib.outbound.dial import AddressRefused, guarded_session
 from chalicelib.outbound.guard import is_allowed
+from chalicelib.publishers import client_certificate
 from chalicelib.publishers.broker import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S
+from chalicelib.publishers.clients import Clients
 from chalicelib.publishers.cloudevents import CONTENT_TYPE, headers_of
 from chalicelib.publishers.signatures import signed_headers_of
 
 ANSWER_KEPT = 1024
+SESSIONS_MAX = 500  # idle ones, over all targets
 RETRY_AFTER_MAX_S = 86_400
 _RESERVED = ("webhook-", "content-", "host", "transfer-encoding", "connection", "user-agent", "ce-")
 
@@ -41,6 +45,10 @@ class WebhookTarget(BaseModel):
     signature: Literal["hmac", "ed25519"] = "hmac"
     """What new signing secrets sign with: HMAC-SHA256 by a shared secret, or Ed25519, of which subscribers need the public key
     alone. Those that are live stay as they are."""
+    client_certificate: str | None = Field(None, max_length=16_000)
+    """For targets that ask for a client certificate: the chain in PEM, the client's own first."""
+    client_key: SecretStr | None = Field(None, max_length=8_000)
+    """Its private key in PEM, kept secret."""
 
     @field_validator("url")
     @classmethod
@@ -75,7 +83,8 @@ class WebhookTarget(BaseModel):
 
 
 class WebhookPublisher:
-    """Thread-safe: each thread has its own session, so connections are reused and never shared."""
+    """Thread-safe: sessions belong to a target and are lent to one thread at a time, so connections are reused, never shared,
+    and a client certificate is shown to no other target."""
 
     channel: ClassVar[str] = "webhook"
     settings: ClassVar[type[BaseModel]] = WebhookTarget
@@ -90,7 +99,7 @@ class WebhookPublisher:
     ) -> None:
         self._allowed = allowed_networks
         self._timeouts_s = (connect_timeout_s, answer_timeout_s)
-        self._local = threading.local()
+        self._sessions: Clients[requests.Session] = Clients(lambda session: session.close(), kept_max=SESSIONS_MAX)
 
     def objection(self, settings: BaseModel) -> Pointer | None:
         """What is wrong with a target before it is ever called; an address is checked again whenever it is dialled."""
@@ -103,7 +112,9 @@ class WebhookPublisher:
             return Pointer(
                 "/url", "is a private, loopback or reserved address; PAYMENTSERVER_ALLOWED_TARGETS may allow it"
             )
-        return None
+        if settings.client_certificate is not None and parts.scheme != "https":
+            return Pointer("/client_certificate", "needs an https address")
+        return client_certificate.objection_to(*_identity_of(settings), datetime.now(UTC))
 
     def publish(self, publication: Publication, target: Target) -> Receipt:
         settings = target.settings
@@ -120,34 +131,66 @@ class WebhookPublisher:
             "Content-Type": CONTENT_TYPE,
             **signed,
         }
-        return _judged(*self._post(settings.url, headers, publication.body))
+        return _judged(*self._post(settings, headers, publication.body))
 
     def close(self) -> None:
-        session = getattr(self._local, "session", None)
-        if session is not None:
-            session.close()
+        self._sessions.close()
 
-    def _post(self, url: str, headers: dict[str, str], body: bytes) -> tuple[int, str, str | None]:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = self._local.session = guarded_session(self._allowed)
+    def _session_for(self, settings: WebhookTarget) -> requests.Session:
+        certificate, key = _identity_of(settings)
+        if certificate is None or key is None:
+            return guarded_session(self._allowed)
         try:
-            answer = session.post(
-                url,
-                data=body,
-                headers=headers,
-                timeout=self._timeouts_s,
-                allow_redirects=False,
-                stream=True,
-            )
-            kept = answer.raw.read(ANSWER_KEPT, decode_content=True)
-            answer.raw.read(1)  # where nothing is left, the connection goes back to be used again
-            answer.close()
+            return guarded_session(self._allowed, client_certificate.client_context(certificate, key))
+        except (ssl.SSLError, ValueError, TypeError):
+            raise Retry("the client certificate and its key can not be used") from None
+
+    def _post(self, settings: WebhookTarget, headers: dict[str, str], body: bytes) -> tuple[int, str, str | None]:
+        try:
+            with self._sessions.lent(_place_of(settings), lambda: self._session_for(settings)) as session:
+                answer = session.post(
+                    settings.url,
+                    data=body,
+                    headers=headers,
+                    timeout=self._timeouts_s,
+                    allow_redirects=False,
+                    stream=True,
+                )
+                kept = answer.raw.read(ANSWER_KEPT, decode_content=True)
+                answer.raw.read(1)  # where nothing is left, the connection goes back to be used again
+                answer.close()
         except AddressRefused as error:
             raise Rejected(str(error)) from None
         except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:  # UnicodeError: no host name
-            raise Retry(f"no answer from the target ({type(error).__name__})") from None
+            raise Retry(f"no answer from the target ({_reason_of(error)})") from None
         return answer.status_code, kept.decode("utf-8", "replace"), answer.headers.get("Retry-After")
+
+
+def _identity_of(settings: WebhookTarget) -> tuple[str | None, str | None]:
+    key = settings.client_key
+    return settings.client_certificate, None if key is None else key.get_secret_value()
+
+
+def _place_of(settings: WebhookTarget) -> tuple[str, str, bytes]:
+    """What a connection is good for: the server that it leads to, and who it says that we are."""
+    parts = urlsplit(settings.url)
+    return parts.scheme, parts.netloc, hashlib.sha256(repr(_identity_of(settings)).encode()).digest()
+
+
+def _reason_of(error: BaseException) -> str:
+    """The error's name; what TLS objects to is told too, as it is what operators need to know."""
+    name, cause = type(error).__name__, error
+    for _ in range(10):
+        reason = getattr(cause, "reason", None)
+        if isinstance(cause, ssl.SSLError) and isinstance(reason, str):
+            return f"{name}: {reason}"
+        following = reason if isinstance(reason, BaseException) else next(iter(cause.args), None)
+        if not isinstance(following, BaseException):
+            following = cause.__cause__ or cause.__context__
+        if following is None:
+            break
+        cause = following
+    return name
 
 
 def _is_address(host: str) -> bool:

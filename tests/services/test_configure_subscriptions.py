@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import BaseModel
 
@@ -30,6 +31,7 @@ from chalicelib.services.configure_subscriptions import (
 )
 from chalicelib.services.configured_view import subscription_view
 from chalicelib.services.ports import Ports
+from tests.publishers.client_certificates import Authority, pem_of
 from tests.services.configured import ACTOR, SHOP, answering, ports_at, subscription_body
 
 
@@ -248,6 +250,32 @@ def test_a_subscription_with_a_public_key_can_be_sent_back_whole(ports: Ports) -
     shown = subscription_view(made)
     again = update_subscription(ports, ACTOR, SHOP, made.id, change(**shown), 1)
     assert subscription_view(again) == {**shown, "version": 2}
+
+
+KEY = ec.generate_private_key(ec.SECP256R1())
+MUTUAL = {
+    "url": "https://127.0.0.1:9/",
+    "client_certificate": Authority().client("shop", KEY),
+    "client_key": pem_of(KEY),
+}
+
+
+def test_a_client_key_is_kept_secret_and_its_certificate_shown(ports: Ports) -> None:
+    id, _ = created(ports, target=MUTUAL)
+    found = read_subscription(ports, SHOP, id)
+    shown = subscription_view(found)["target"]
+    assert (shown["client_certificate"], shown["client_key"]) == (MUTUAL["client_certificate"], "********")
+    assert "PRIVATE KEY" not in repr(found)
+
+
+def test_a_client_key_sent_back_as_the_mask_is_still_checked_against_its_certificate(ports: Ports) -> None:
+    id, _ = created(ports, target=MUTUAL)
+    masked = {**MUTUAL, "client_key": "********"}
+    update_subscription(ports, ACTOR, SHOP, id, change(target=masked), 1)
+    other = {**masked, "client_certificate": Authority().client("other", ec.generate_private_key(ec.SECP256R1()))}
+    with pytest.raises(Invalid, match="is not the key of") as refused:
+        update_subscription(ports, ACTOR, SHOP, id, change(target=other), 2)
+    assert refused.value.errors[0].pointer == "/target/client_key"
 
 
 def test_a_signature_that_is_not_offered_is_refused_where_it_stands(ports: Ports) -> None:
