@@ -32,7 +32,12 @@ from chalicelib.publishers.signatures import signed_headers_of
 ANSWER_KEPT = 1024
 SESSIONS_MAX = 500  # idle ones, over all targets
 RETRY_AFTER_MAX_S = 86_400
-_RESERVED = ("webhook-", "content-", "host", "transfer-encoding", "connection", "user-agent", "ce-")
+# Further headers may replace neither what we set nor what says how a request is to be read. Libraries of Standard Webhooks take
+# `svix-…` for `webhook-…`.
+_RESERVED_GROUPS = ("webhook-", "svix-", "ce-", "content-", "proxy-")
+_RESERVED = frozenset(
+    ["host", "user-agent", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade", "expect"]
+)
 
 
 class WebhookTarget(BaseModel):
@@ -49,6 +54,8 @@ class WebhookTarget(BaseModel):
     """For targets that ask for a client certificate: the chain in PEM, the client's own first."""
     client_key: SecretStr | None = Field(None, max_length=8_000)
     """Its private key in PEM, kept secret."""
+    concurrency: int = Field(4, ge=1, le=32)
+    """Deliveries side by side; one payment's are always one after the other."""
 
     @field_validator("url")
     @classmethod
@@ -75,10 +82,14 @@ class WebhookTarget(BaseModel):
             text = secret.get_secret_value()
             if not name.replace("-", "").isalnum() or not name.isascii() or len(name) > 64:
                 raise ValueError("names are letters, digits and hyphens")
-            if name.lower().startswith(_RESERVED):
+            if name.lower() in _RESERVED or name.lower().startswith(_RESERVED_GROUPS):
                 raise ValueError(f"{name} is set by PaymentServer itself")
             if len(text) > 500 or not text.isprintable() or not text.isascii():
                 raise ValueError("values are up to 500 printable ASCII characters")
+            if text != text.strip():
+                raise ValueError("values neither begin nor end with a space")
+        if len({name.lower() for name in value}) < len(value):
+            raise ValueError("the same name stands twice, in another case")
         return value
 
 

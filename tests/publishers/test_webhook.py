@@ -93,10 +93,64 @@ def test_headers_of_the_subscription_are_sent(receiver: Receiver, publisher: Web
     assert headers["content-type"].startswith("application/cloudevents+json")
 
 
-@pytest.mark.parametrize("name", ["webhook-signature", "Webhook-Id", "Content-Length", "Host", "a b", "é", "a\r\nb"])
+RESERVED = """webhook-signature Webhook-Id WEBHOOK-TIMESTAMP webhook-Signature webhook-anything svix-id Svix-Signature ce-id
+Content-Length content-type Host User-Agent Transfer-Encoding connection TE Trailer upgrade Expect Keep-Alive
+Proxy-Authorization"""
+
+
+@pytest.mark.parametrize("name", RESERVED.split())
 def test_headers_that_could_replace_ours_are_refused(name: str) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError, match="is set by PaymentServer itself"):
         WebhookTarget.model_validate({"url": "https://shop.example/hook", "headers": {name: "x"}})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "webhook_signature",
+        "Webhook_Id",
+        "webhook-id:",
+        " webhook-id",
+        "webhook-id ",
+        "a b",
+        "é",
+        "\uff57ebhook-id",
+        "a\r\nb",
+        "",
+        "-",
+    ],
+)
+def test_names_that_servers_may_take_for_others_are_refused(name: str) -> None:
+    """Some servers give `_` and `-` to applications as one."""
+    with pytest.raises(ValidationError, match="names are letters, digits and hyphens"):
+        WebhookTarget.model_validate({"url": "https://shop.example/hook", "headers": {name: "x"}})
+
+
+@pytest.mark.parametrize("name", ["Tenant", "X-Webhook-Id", "Hosted-By", "Webhooks", "Authorization"])
+def test_other_headers_are_taken(name: str) -> None:
+    assert name in WebhookTarget.model_validate({"url": "https://shop.example/", "headers": {name: "x"}}).headers
+
+
+@pytest.mark.parametrize("text", [" x", "x ", "x\r\nwebhook-id: y", "x\ty", "\x7f", "é", "x" * 501])
+def test_a_header_is_printable_text(text: str) -> None:
+    with pytest.raises(ValidationError, match="values"):
+        WebhookTarget.model_validate({"url": "https://shop.example/hook", "headers": {"X-Tenant": text}})
+
+
+def test_a_header_stands_once() -> None:
+    with pytest.raises(ValidationError, match="in another case"):
+        WebhookTarget.model_validate({"url": "https://shop.example/", "headers": {"X-A": "1", "x-a": "2"}})
+
+
+@pytest.mark.parametrize(("given", "taken"), [({}, 4), ({"concurrency": 1}, 1), ({"concurrency": 32}, 32)])
+def test_deliveries_run_side_by_side(given: dict[str, int], taken: int) -> None:
+    assert WebhookTarget.model_validate({"url": "https://shop.example/", **given}).concurrency == taken
+
+
+@pytest.mark.parametrize("wrong", [0, 33, -1, "4", 4.0, True, None])
+def test_deliveries_run_side_by_side_within_limits(wrong: object) -> None:
+    with pytest.raises(ValidationError, match="concurrency"):
+        WebhookTarget.model_validate({"url": "https://shop.example/", "concurrency": wrong})
 
 
 @pytest.mark.parametrize("url", ["ftp://a/b", "https://u:p@a/b", "/hook", "https://a/b c", "https://a/#f", "https://"])

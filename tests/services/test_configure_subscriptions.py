@@ -278,6 +278,12 @@ def test_a_client_key_sent_back_as_the_mask_is_still_checked_against_its_certifi
     assert refused.value.errors[0].pointer == "/target/client_key"
 
 
+def test_how_many_deliveries_run_side_by_side_is_stored_where_notification_reads_it(ports: Ports) -> None:
+    target = {"url": "http://127.0.0.1:9/", "concurrency": 7}
+    made, _ = create_subscription(ports, ACTOR, SHOP, subscription_body(target=target))
+    assert made.target["concurrency"] == 7
+
+
 def test_a_signature_that_is_not_offered_is_refused_where_it_stands(ports: Ports) -> None:
     with pytest.raises(Invalid) as refused:
         created(ports, target={"url": "http://127.0.0.1:9/", "signature": "rsa"})
