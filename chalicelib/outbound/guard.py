@@ -1,7 +1,8 @@
 """Which addresses PaymentServer may dial for others (webhook targets): checked on the address itself, after DNS.
 
 The table is explicit because `ipaddress.is_global` calls several translated and reserved ranges global. Sources: the IANA
-IPv4 and IPv6 special-purpose address registries.
+IPv4 and IPv6 special-purpose address registries; 168.63.129.16 is Azure's own service inside every virtual machine, though a
+public address.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _REFUSED_V4 = (
-    "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 "
+    "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 168.63.129.16/32 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 "
     "192.88.99.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4"
 )
 # Of IPv6 only global unicast is let through, less what translates or documents.

@@ -14,12 +14,12 @@ class Keeping(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
+    def __init__(self, host: str, port: int) -> None:
         self.answers: list[tuple[int, dict[str, str], bytes]] = []
         self.requests: list[str] = []
         self.connections = 0
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.url = f"http://127.0.0.1:{self.server_address[1]}/"
+        super().__init__((host, port), _Handler)
+        self.url = f"http://{host}:{self.server_address[1]}/"
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hangs up is what tests are about."""
@@ -54,8 +54,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def keeping() -> Iterator[Keeping]:
-    serving = Keeping()
+def keeping(host: str = "127.0.0.1", port: int = 0) -> Iterator[Keeping]:
+    serving = Keeping(host, port)
     thread = threading.Thread(target=serving.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
