@@ -10,7 +10,7 @@ from pydantic import Field
 from chalicelib.api.listing import PageQuery
 from chalicelib.api.models import DeliveryList, DeliveryModel
 from chalicelib.api.operation import Answer, Call, operation
-from chalicelib.domain.configuration import DeliveryRecord
+from chalicelib.domain.configuration import DeliveryRecord, Requested
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.payment import Json
 from chalicelib.domain.view import text_of
@@ -41,11 +41,18 @@ def delivery_view(record: DeliveryRecord) -> dict[str, Json]:
                 "latency_ms": one.latency_ms,
                 "detail": one.detail,
                 "answer": one.answer,
+                "request": _request_view(one.request),
             }
             for one in record.tries
         ],
         "event": json.loads(record.body),
     }
+
+
+def _request_view(request: Requested | None) -> dict[str, Json] | None:
+    if request is None:
+        return None
+    return {"method": request.method, "address": request.address, "headers": list(request.headers)}
 
 
 @operation(

@@ -197,6 +197,14 @@ class EventModel(Shown):
     """For a payment's events `{"payment": …, "previous_status": …}`."""
 
 
+class DeliveryRequestModel(Shown):
+    method: str
+    address: str
+    """Without its query."""
+    headers: list[str]
+    """Their names."""
+
+
 class DeliveryTryModel(Shown):
     at: Time
     http_status: int | None
@@ -204,7 +212,9 @@ class DeliveryTryModel(Shown):
     latency_ms: int
     detail: str
     answer: str
-    """The first kilobyte of what the target said."""
+    """The first kilobyte of what the target said, without secrets that it repeated."""
+    request: DeliveryRequestModel | None
+    """Null where the channel tells of none, or nothing was asked."""
 
 
 class DeliveryModel(Shown):

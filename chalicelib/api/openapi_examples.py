@@ -170,7 +170,19 @@ _EVENT = {
     "sequence": 1,
     "data": {"payment": PENDING, "previous_status": "created"},
 }
-_TRY = {"at": _LATER, "http_status": 204, "latency_ms": 31, "detail": "delivered", "answer": ""}
+_REQUEST = {
+    "method": "POST",
+    "address": "https://shop.example/payment-events",
+    "headers": ["Content-Type", "webhook-id", "webhook-timestamp", "webhook-signature"],
+}
+_TRY = {
+    "at": _LATER,
+    "http_status": 204,
+    "latency_ms": 31,
+    "detail": "delivered",
+    "answer": "",
+    "request": _REQUEST,
+}
 _DELIVERED = {
     "id": _DELIVERY,
     "subscription_id": _SUBSCRIPTION,

@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel
 
+from chalicelib.domain.configuration import Requested
+
 # What Standard Webhooks puts before keys in base64; a secret says by it what it signs with.
 HMAC_SECRET, ED25519_SECRET, ED25519_PUBLIC = "whsec_", "whsk_", "whpk_"
 
@@ -32,14 +34,17 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the target answered; `answer` is its first kilobyte."""
+    """What the target answered; `answer` is its first kilobyte, without secrets of ours. `request` is for the delivery log."""
 
     status: int | None
     answer: str
+    request: Requested | None = None
 
 
 class DeliveryFailed(Exception):
-    """Not delivered. `status` and `answer` as in a Receipt; `detail` names the problem without secrets."""
+    """Not delivered. `status`, `answer` and `request` as in a Receipt; `detail` names the problem without secrets."""
+
+    request: Requested | None = None
 
     def __init__(self, detail: str, status: int | None = None, answer: str = "") -> None:
         super().__init__(detail)

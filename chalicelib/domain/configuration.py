@@ -120,14 +120,25 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Requested:
+    """What was asked of a target: `address` without its query, and of the headers the names alone."""
+
+    method: str
+    address: str
+    headers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryTry:
-    """One try of a delivery. `answer` is the first kilobyte of what the target said."""
+    """One try of a delivery. `answer` is the first kilobyte of what the target said; `request` is None where the channel tells
+    of none, or nothing was asked."""
 
     at: datetime
     status: int | None
     latency_ms: int
     detail: str
     answer: str
+    request: Requested | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ import requests
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from urllib3.exceptions import HTTPError
 
-from chalicelib.contracts.publisher import Publication, Receipt, Rejected, Retry, Target
+from chalicelib.contracts.publisher import DeliveryFailed, Publication, Receipt, Rejected, Retry, Target
+from chalicelib.domain.configuration import Requested
 from chalicelib.domain.errors import Pointer
 from chalicelib.outbound.dial import AddressRefused, guarded_session
 from chalicelib.outbound.guard import is_allowed
@@ -27,9 +28,12 @@ from chalicelib.publishers import client_certificate
 from chalicelib.publishers.broker import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S
 from chalicelib.publishers.clients import Clients
 from chalicelib.publishers.cloudevents import CONTENT_TYPE, headers_of
+from chalicelib.publishers.redaction import margin_of, redacted
 from chalicelib.publishers.signatures import signed_headers_of
 
 ANSWER_KEPT = 1024
+ADDRESS_KEPT = 500
+TOKEN_MIN = 8  # characters; shorter than that is the `Bearer` before a token
 SESSIONS_MAX = 500  # idle ones, over all targets
 RETRY_AFTER_MAX_S = 86_400
 # Further headers may replace neither what we set nor what says how a request is to be read. Libraries of Standard Webhooks take
@@ -142,7 +146,14 @@ class WebhookPublisher:
             "Content-Type": CONTENT_TYPE,
             **signed,
         }
-        return _judged(*self._post(settings, headers, publication.body))
+        request = _requested(settings.url, headers)
+        try:
+            status, answer, retry_after = self._post(settings, headers, publication.body, _secrets_in(headers, target))
+            _judge(status, answer, retry_after)
+        except DeliveryFailed as failed:
+            failed.request = request
+            raise
+        return Receipt(status, answer, request)
 
     def close(self) -> None:
         self._sessions.close()
@@ -156,7 +167,10 @@ class WebhookPublisher:
         except (ssl.SSLError, ValueError, TypeError):
             raise Retry("the client certificate and its key can not be used") from None
 
-    def _post(self, settings: WebhookTarget, headers: dict[str, str], body: bytes) -> tuple[int, str, str | None]:
+    def _post(
+        self, settings: WebhookTarget, headers: dict[str, str], body: bytes, secrets: list[str]
+    ) -> tuple[int, str, str | None]:
+        """The status, the kept part of the answer without `secrets`, and Retry-After."""
         try:
             with self._sessions.lent(_place_of(settings), lambda: self._session_for(settings)) as session:
                 answer = session.post(
@@ -167,14 +181,28 @@ class WebhookPublisher:
                     allow_redirects=False,
                     stream=True,
                 )
-                kept = answer.raw.read(ANSWER_KEPT, decode_content=True)
+                read = answer.raw.read(ANSWER_KEPT + margin_of(secrets), decode_content=True)
                 answer.raw.read(1)  # where nothing is left, the connection goes back to be used again
                 answer.close()
         except AddressRefused as error:
             raise Rejected(str(error)) from None
         except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:  # UnicodeError: no host name
             raise Retry(f"no answer from the target ({_reason_of(error)})") from None
-        return answer.status_code, kept.decode("utf-8", "replace"), answer.headers.get("Retry-After")
+        return answer.status_code, redacted(read, secrets, ANSWER_KEPT), answer.headers.get("Retry-After")
+
+
+def _requested(url: str, headers: dict[str, str]) -> Requested:
+    parts = urlsplit(url)
+    return Requested("POST", f"{parts.scheme}://{parts.netloc}{parts.path}"[:ADDRESS_KEPT], tuple(headers))
+
+
+def _secrets_in(headers: dict[str, str], target: Target) -> list[str]:
+    """What the target may repeat: further headers, whole and what follows their scheme, signatures and what made them."""
+    assert isinstance(target.settings, WebhookTarget)
+    sent = [headers[name] for name in target.settings.headers]
+    tokens = [token for value in sent for token in value.split() if len(token) >= TOKEN_MIN]
+    signatures = [one.partition(",")[2] for one in headers["webhook-signature"].split()]
+    return [*sent, *tokens, *signatures, *(one.partition("_")[2] for one in target.signing_secrets)]
 
 
 def _identity_of(settings: WebhookTarget) -> tuple[str | None, str | None]:
@@ -212,10 +240,10 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _judged(status: int, answer: str, retry_after: str | None) -> Receipt:
+def _judge(status: int, answer: str, retry_after: str | None) -> None:
     """2xx is delivered; 410 says never again; everything else, redirects too, is tried again."""
     if 200 <= status < 300:
-        return Receipt(status, answer)
+        return
     if status == 410:
         raise Rejected("the target is gone (410)", status, answer)
     detail = f"the target answered {status}" + (", and redirects are not followed" if 300 <= status < 400 else "")

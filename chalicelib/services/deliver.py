@@ -42,14 +42,14 @@ class Deliver:
             return replace(record, status="retrying", due_at=closed_until + timedelta(seconds=spread_s), behind=None)
         now, began = self._ports.clock.now(), time.monotonic()
         outcome: DeliveryFailed | None = None
-        status, answer, detail = None, "", "delivered"
+        status, answer, detail, request = None, "", "delivered", None
         try:
             receipt = self._ports.publishers[subscription.channel].publish(
                 _publication(record), target_of(self._ports, subscription)
             )
-            status, answer = receipt.status, receipt.answer
+            status, answer, request = receipt.status, receipt.answer, receipt.request
         except DeliveryFailed as error:
-            outcome, status, answer, detail = error, error.status, error.answer, error.detail
+            outcome, status, answer, detail, request = error, error.status, error.answer, error.detail, error.request
         except (PaymentServerError, KeyError) as error:
             outcome, detail = Retry(f"the subscription can not be used ({type(error).__name__})"), str(error)[:200]
         except Exception as error:  # a channel's mistake; its words may hold anything
@@ -57,7 +57,7 @@ class Deliver:
             outcome = Retry(f"the channel failed ({type(error).__name__})")
             detail = outcome.detail
         latency_ms = int((time.monotonic() - began) * 1000)
-        tried = DeliveryTry(now, status, latency_ms, detail, answer)
+        tried = DeliveryTry(now, status, latency_ms, detail, answer, request)
         record = replace(record, tries=(*record.tries, tried)[-TRIES_KEPT:], tried=record.tried + 1, behind=None)
         result = "succeeded" if outcome is None else "failed"
         telemetry.count("deliveries_total", channel=subscription.channel, result=result)

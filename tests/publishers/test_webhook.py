@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import standardwebhooks
@@ -14,6 +16,7 @@ from pydantic import ValidationError
 
 from chalicelib.contracts.publisher import Publication, Rejected, Retry, Target
 from chalicelib.publishers.webhook import WebhookPublisher, WebhookTarget
+from chalicelib.services.signing_keys import new_signing_key
 
 SECRET, OLDER = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz", "whsec_b2xkZXJvbGRlcm9sZGVyb2xkZXJvbGRlcg=="
 BODY = '{"id": "evt_1", "text": "ä"}'.encode()
@@ -27,6 +30,7 @@ class Receiver(ThreadingHTTPServer):
     def __init__(self) -> None:
         self.received: list[tuple[dict[str, str], bytes]] = []
         self.status, self.headers, self.answer = 200, {}, b"thank you"  # type: ignore[var-annotated]
+        self.echo: Callable[[dict[str, str]], bytes] | None = None
         self.connections = 0
         receiver = self
 
@@ -39,13 +43,15 @@ class Receiver(ThreadingHTTPServer):
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.received.append(({name.lower(): value for name, value in self.headers.items()}, body))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                receiver.received.append((headers, body))
+                answer = receiver.answer if receiver.echo is None else receiver.echo(headers)
                 self.send_response(receiver.status)
                 for name, value in receiver.headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(receiver.answer)))
+                self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
-                self.wfile.write(receiver.answer)
+                self.wfile.write(answer)
 
             def log_message(self, format: str, *args: Any) -> None:
                 """Quiet."""
@@ -187,6 +193,55 @@ def test_retry_after_counts_where_it_may_be_sent(
 def test_one_kilobyte_of_the_answer_is_kept(receiver: Receiver, publisher: WebhookPublisher) -> None:
     receiver.answer = b"x" * 5000
     assert publisher.publish(PUBLICATION, target(receiver.url)).answer == "x" * 1024
+
+
+def as_text(headers: dict[str, str]) -> bytes:
+    return "\n".join(f"{name}: {value}" for name, value in headers.items()).encode()
+
+
+def as_json_of_php(headers: dict[str, str]) -> bytes:
+    return json.dumps(headers).replace("/", r"\/").encode()
+
+
+def as_json_of_dotnet(headers: dict[str, str]) -> bytes:
+    return json.dumps(headers).replace("+", r"\u002B").encode()
+
+
+def as_html(headers: dict[str, str]) -> bytes:
+    return f"<pre>{html.escape(str(headers))}</pre>".encode()
+
+
+def as_form(headers: dict[str, str]) -> bytes:
+    return urlencode(headers).encode()
+
+
+def at_the_end(headers: dict[str, str]) -> bytes:
+    """So that what is kept ends within the signature."""
+    return b"x" * 1010 + headers["webhook-signature"].encode()
+
+
+TOKEN = "tok/en+with<odd>&'\"\\chars=="
+
+
+@pytest.mark.parametrize(
+    "echo", [as_text, as_json_of_php, as_json_of_dotnet, as_html, as_form, at_the_end], ids=lambda one: one.__name__
+)
+@pytest.mark.parametrize("status", [200, 500, 410])
+def test_a_target_that_repeats_what_it_was_sent_makes_no_secret_known(
+    receiver: Receiver, publisher: WebhookPublisher, echo: Callable[[dict[str, str]], bytes], status: int
+) -> None:
+    receiver.echo, receiver.status = echo, status
+    live = (SECRET, new_signing_key("ed25519").secret)
+    headers = {"url": receiver.url, "headers": {"Authorization": f"Bearer {TOKEN}"}}
+    try:
+        answer = publisher.publish(PUBLICATION, Target(WebhookTarget.model_validate(headers), live)).answer
+    except (Retry, Rejected) as failed:
+        answer = failed.answer
+    sent, _ = receiver.received[0]
+    assert "********" in answer
+    for secret in (TOKEN, *(one.partition(",")[2] for one in sent["webhook-signature"].split())):
+        for part in (secret[:9], secret[9:18], secret[-9:]):  # fragments, so that no way to write it hides the whole
+            assert part not in answer
 
 
 def test_a_connection_is_used_again(receiver: Receiver, publisher: WebhookPublisher) -> None:

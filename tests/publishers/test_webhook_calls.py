@@ -12,6 +12,7 @@ import pytest
 from requests.adapters import HTTPAdapter
 
 from chalicelib.contracts.publisher import Publication, Receipt, Rejected, Retry, Target
+from chalicelib.domain.configuration import Requested
 from chalicelib.domain.errors import Pointer
 from chalicelib.publishers import webhook
 from chalicelib.publishers.signatures import signature_of
@@ -91,14 +92,15 @@ def test_a_target_has_five_seconds_to_be_reached_and_fifteen_to_answer(
 
 @pytest.mark.parametrize("status", [200, 204, 299])
 def test_2xx_is_delivered(shop: Keeping, publisher: WebhookPublisher, status: int) -> None:
-    assert after(shop, publisher, status) == Receipt(status, "")
+    receipt = after(shop, publisher, status)
+    assert (type(receipt), receipt.status, receipt.answer) == (Receipt, status, "")
 
 
 def test_the_answer_is_kept(shop: Keeping, publisher: WebhookPublisher) -> None:
-    assert after(shop, publisher, 200, "gut \u00fc".encode()) == Receipt(200, "gut \u00fc")
-    assert after(shop, publisher, 200, b"\xff") == Receipt(200, "\ufffd"), "whatever it is"
+    assert after(shop, publisher, 200, "gut \u00fc".encode()).answer == "gut \u00fc"
+    assert after(shop, publisher, 200, b"\xff").answer == "\ufffd", "whatever it is"
     packed = gzip.compress(b"packed")
-    assert after(shop, publisher, 200, packed, Content_Encoding="gzip") == Receipt(200, "packed")
+    assert after(shop, publisher, 200, packed, Content_Encoding="gzip").answer == "packed"
 
 
 @pytest.mark.parametrize(
@@ -116,6 +118,40 @@ def test_whatever_else_is_tried_again_and_told(
     failed = after(shop, publisher, status, b"why")
     assert isinstance(failed, Retry)
     assert (failed.detail, failed.status, failed.answer, failed.after_s) == (detail, status, "why", None)
+
+
+SENT = (
+    *(f"ce-{name}" for name in ("id", "type")),
+    "Content-Type",
+    "webhook-id",
+    "webhook-timestamp",
+    "webhook-signature",
+)
+EVENT = Publication("evt_1", "payment.captured", "pay_1", b'{"id": "evt_1", "type": "payment.captured"}')
+
+
+@pytest.mark.parametrize("status", [204, 500, 410])
+def test_what_was_asked_is_told_without_query_and_values(
+    shop: Keeping, publisher: WebhookPublisher, status: int
+) -> None:
+    shop.answers = [(status, {}, b"")]
+    try:
+        outcome: Any = publisher.publish(EVENT, target(f"{shop.url}hook?key=secret", Authorization="Bearer token-7"))
+    except (Retry, Rejected) as failed:
+        outcome = failed
+    assert outcome.request == Requested("POST", f"{shop.url}hook", ("Authorization", *SENT))
+
+
+def test_what_was_asked_of_nobody_is_told_too(publisher: WebhookPublisher) -> None:
+    with pytest.raises(Retry) as failed:
+        publisher.publish(EVENT, target(NOBODY))
+    assert failed.value.request == Requested("POST", NOBODY, SENT)
+
+
+def test_a_long_address_is_told_in_part(shop: Keeping, publisher: WebhookPublisher) -> None:
+    receipt = publisher.publish(EVENT, target(shop.url + "x" * 900))
+    assert receipt.request is not None
+    assert receipt.request.address == (shop.url + "x" * 900)[:500]
 
 
 def test_a_target_that_is_gone_is_told_with_its_answer(shop: Keeping, publisher: WebhookPublisher) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.contracts.publisher import DeliveryFailed, Publication, Rejected, Retry
+from chalicelib.contracts.publisher import DeliveryFailed, Publication, Receipt, Rejected, Retry, Target
 from chalicelib.contracts.store import NEW
-from chalicelib.domain.configuration import DeliveryRecord, Subscription
+from chalicelib.domain.configuration import DeliveryRecord, Requested, Subscription
 from chalicelib.domain.errors import Conflict
 from chalicelib.services.deliver import JITTER, RETRY_AFTER_S
 from chalicelib.services.kinds import DELIVERY, SUBSCRIPTION, subscription_key
@@ -40,6 +40,29 @@ def test_each_try_is_recorded_with_its_answer(world: World) -> None:
     world.settle()
     (record,) = records(world)
     assert (record.status, record.tried, record.tries[0].status) == ("succeeded", 1, 200)
+
+
+ASKED = Requested("POST", "https://shop.example/hook", ("webhook-id",))
+
+
+def told(receipt: Receipt) -> Callable[[Publication, Target], Receipt]:
+    return lambda publication, target: receipt
+
+
+def test_each_try_is_recorded_with_what_was_asked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world.recorder, "publish", told(Receipt(200, "", ASKED)))
+    world.open()
+    world.settle()
+    assert records(world)[0].tries[0].request == ASKED
+
+
+def test_a_failed_try_is_recorded_with_what_was_asked(world: World) -> None:
+    failed = Retry("no")
+    failed.request = ASKED
+    world.recorder.fails = failing(lambda: failed)
+    world.open()
+    world.settle()
+    assert records(world)[0].tries[0].request == ASKED
 
 
 def wanting(world: World, *events: str) -> None:
