@@ -9,18 +9,13 @@ from __future__ import annotations
 
 import itertools
 import os
-import re
 import threading
 import time
 from collections.abc import Callable
-from functools import lru_cache
 from typing import TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.exceptions import InvalidHeader
-from requests.hooks import default_hooks
-from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from chalicelib.contracts.connector import (
@@ -33,13 +28,14 @@ from chalicelib.contracts.connector import (
     ReadFailed,
 )
 from chalicelib.domain.errors import PaymentServerError
+from chalicelib.outbound.transport import TooSlowOrLarge, body_of, prepared
 
 T = TypeVar("T")
 CALL_TIMEOUT_S = 8.0
 IDLE_MAX_S = 20.0
 ANSWER_BYTES_MAX = 1_048_576
 CALLS_MAX = 10  # in one conversation
-_HEADER = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_ACCEPT = {"Accept": "application/json"}
 
 Observer = Callable[[HttpRequest, str, float], None]  # request, certainty or status, seconds
 
@@ -123,18 +119,18 @@ class Driver:
             raise NotSent("no time was left")
         ends = time.monotonic() + timeout_s
         try:
-            prepared = _prepared(request)
+            sent = prepared(request.method, request.url, {**_ACCEPT, **request.headers}, request.body)
         except ValueError as error:  # requests' own are ValueErrors too
             raise NotSent(f"the request can not be written, {type(error).__name__}") from None
         try:
-            answer = self._adapter().send(prepared, stream=True, timeout=timeout_s, verify=True)
-            body = _body_of(answer, ends)
+            answer = self._adapter().send(sent, stream=True, timeout=timeout_s, verify=True)
+            body = body_of(answer, ends, ANSWER_BYTES_MAX)
         except (requests.RequestException, HTTPError) as error:
             self._local.adapter = None
             if not_sent(error):
                 raise NotSent(f"no connection, {type(error).__name__}") from None
             raise _failed(request, type(error).__name__) from None
-        except _TooSlowOrLarge as error:
+        except TooSlowOrLarge as error:
             self._local.adapter = None
             raise _failed(request, str(error)) from None
         if answer.status_code >= 500:
@@ -151,51 +147,6 @@ class Driver:
             local.adapter, local.pid = adapter, os.getpid()
         local.used_at = now
         return adapter
-
-
-def _prepared(request: HttpRequest) -> requests.PreparedRequest:
-    """The request as requests' transport takes it. A session of requests would add cookies, redirects, proxies and
-    credentials of the environment, none of which a PSP's call may have, and a third of the call's CPU."""
-    prepared = requests.PreparedRequest()
-    prepared.method, prepared.hooks = request.method, default_hooks()
-    prepared.url = _normalized(request.url)
-    prepared.headers = CaseInsensitiveDict({"User-Agent": "PaymentServer", "Accept": "application/json"})
-    for name, value in request.headers.items():
-        if not _HEADER.fullmatch(value):  # a key pasted with its line's end; the transport's error would show it
-            raise InvalidHeader
-        prepared.headers[name] = value
-    if request.body is not None:
-        prepared.headers["Content-Length"] = str(len(request.body))
-    prepared.body = request.body
-    return prepared
-
-
-@lru_cache(256)  # a connection's address for new checkouts is the same every time
-def _normalized(url: str) -> str | None:
-    """The address as requests would send it. Raises requests' InvalidURL."""
-    prepared = requests.PreparedRequest()
-    prepared.prepare_url(url, None)
-    return prepared.url
-
-
-class _TooSlowOrLarge(Exception):
-    pass
-
-
-def _body_of(answer: requests.Response, ends: float) -> bytes:
-    """The body, within its size and what is left of the call's time (a time-out of requests is per read alone)."""
-    parts: list[bytes] = []
-    size = 0
-    while part := answer.raw.read1(65_536, decode_content=True):  # read1: no waiting for a full buffer
-        parts.append(part)
-        size += len(part)
-        if size > ANSWER_BYTES_MAX:
-            answer.close()
-            raise _TooSlowOrLarge(f"over {ANSWER_BYTES_MAX} bytes")
-        if time.monotonic() > ends:
-            answer.close()
-            raise _TooSlowOrLarge("it took too long")
-    return b"".join(parts)
 
 
 def _failed(request: HttpRequest, detail: str) -> CallFailed:

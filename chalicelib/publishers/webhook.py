@@ -24,6 +24,7 @@ from chalicelib.domain.configuration import Requested
 from chalicelib.domain.errors import Pointer
 from chalicelib.outbound.dial import AddressRefused, guarded_session
 from chalicelib.outbound.guard import is_allowed
+from chalicelib.outbound.transport import beginning_of, prepared
 from chalicelib.publishers import client_certificate
 from chalicelib.publishers.broker import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S
 from chalicelib.publishers.clients import Clients
@@ -173,17 +174,11 @@ class WebhookPublisher:
         """The status, the kept part of the answer without `secrets`, and Retry-After."""
         try:
             with self._sessions.lent(_place_of(settings), lambda: self._session_for(settings)) as session:
-                answer = session.post(
-                    settings.url,
-                    data=body,
-                    headers=headers,
-                    timeout=self._timeouts_s,
-                    allow_redirects=False,
-                    stream=True,
-                )
-                read = answer.raw.read(ANSWER_KEPT + margin_of(secrets), decode_content=True)
-                answer.raw.read(1)  # where nothing is left, the connection goes back to be used again
-                answer.close()
+                request = prepared("POST", settings.url, headers, body)
+                ends = time.monotonic() + sum(self._timeouts_s)
+                adapter = session.get_adapter(settings.url)
+                answer = adapter.send(request, stream=True, timeout=self._timeouts_s, verify=True)
+                read = beginning_of(answer, ends, ANSWER_KEPT + margin_of(secrets))
         except AddressRefused as error:
             raise Rejected(str(error)) from None
         except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:  # UnicodeError: no host name
