@@ -108,11 +108,10 @@ def _order(fact: Fact) -> tuple[object, ...]:
     return (
         fact.revision,
         _RANK[fact.kind, fact.state],
-        -1 if amount is None else amount.value,
-        "" if amount is None else amount.currency,
+        () if amount is None else (amount.value, amount.currency),  # nothing is less than anything
         fact.reason,
         fact.respond_by,
-        ("",) if decline is None else (decline.cls, decline.code, decline.psp_code, decline.message),
+        () if decline is None else (decline.cls, decline.code, decline.psp_code, decline.message),
     )
 
 
@@ -120,7 +119,7 @@ def joined(one: Fact, other: Fact) -> Fact:
     """The greater of two facts with one name; a known operation id fills an absent one."""
     if one == other:
         return one
-    greater = one if _order(one) >= _order(other) else other
+    greater = max(one, other, key=_order)
     return replace(greater, operation_id=max(one.operation_id or "", other.operation_id or "") or None)
 
 

@@ -102,12 +102,12 @@ BUGS = (
     ),
     Bug(
         "the join takes the last write instead of the greater fact",
-        (Edit(FACTS, "greater = one if _order(one) >= _order(other) else other", "greater = other"),),
+        (Edit(FACTS, "greater = max(one, other, key=_order)", "greater = other"),),
         ORDERS,
     ),
     Bug(
         "the join decides a tie by arrival",
-        (Edit(FACTS, '-1 if amount is None else amount.value,\n        "" if amount', '0,\n        "" if amount'),),
+        (Edit(FACTS, "(amount.value, amount.currency)", "(amount.currency,)"),),
         ORDERS,
     ),
     Bug(
