@@ -10,6 +10,7 @@ from chalicelib.domain.ids import (
     event_id_of,
     inbox_id_of,
     is_payment_id,
+    notice_id_of,
     operation_id_of,
     payment_id_in,
     payment_id_of,
@@ -27,6 +28,7 @@ def test_ids_never_change_from_one_version_to_the_next() -> None:
         "event": event_id_of(PAYMENT, 7),
         "delivery": delivery_id_of("evt_1", "sub_1"),
         "inbox": inbox_id_of("default", "psp-1"),
+        "notice": notice_id_of("route", "default", "shop", 7),
     } == {
         "payment": "pay_ojka34wwfp4irt5xabwclels",
         "attempt": "att_ojka34wwfp4irt5xabwclels_01",
@@ -35,6 +37,7 @@ def test_ids_never_change_from_one_version_to_the_next() -> None:
         "event": "evt_ojka34wwfp4irt5xabwclels_007",
         "delivery": "dlv_k7futzf3rfxknonpjvnrcw2p",
         "inbox": "inb_ls7yr3faskaqq4r6atp2w3sq",
+        "notice": "evt_nwbwjuhoijb23mjv6lfyquve",
     }
 
 
