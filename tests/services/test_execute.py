@@ -249,6 +249,7 @@ def test_it_is_repeated_only_while_the_key_surely_lives(
     said = ((), (REFUNDED,)) if repeats else ((),)
     change = executing(*said, first=False, after_s=after_s, key_lives_s=lives_s)
     assert change.outcomes == (CallOutcome("op_1", Called.ANSWERED if repeats else Called.UNANSWERED),)
+    assert change.asked == (Asked("op_1", True, 3),), "the PSP was read"
 
 
 @pytest.mark.parametrize(
