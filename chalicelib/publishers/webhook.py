@@ -11,7 +11,6 @@ import ipaddress
 import ssl
 import time
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
@@ -30,13 +29,13 @@ from chalicelib.publishers.broker import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S
 from chalicelib.publishers.clients import Clients
 from chalicelib.publishers.cloudevents import CONTENT_TYPE, headers_of
 from chalicelib.publishers.redaction import margin_of, redacted
+from chalicelib.publishers.retry_after import seconds_in
 from chalicelib.publishers.signatures import signed_headers_of
 
 ANSWER_KEPT = 1024
 ADDRESS_KEPT = 500
 TOKEN_MIN = 8  # characters; shorter than that is the `Bearer` before a token
 SESSIONS_MAX = 500  # idle ones, over all targets
-RETRY_AFTER_MAX_S = 86_400
 # Further headers may replace neither what we set nor what says how a request is to be read. Libraries of Standard Webhooks take
 # `svix-…` for `webhook-…`.
 _RESERVED_GROUPS = ("webhook-", "svix-", "ce-", "content-", "proxy-")
@@ -242,18 +241,4 @@ def _judge(status: int, answer: str, retry_after: str | None) -> None:
     if status == 410:
         raise Rejected("the target is gone (410)", status, answer)
     detail = f"the target answered {status}" + (", and redirects are not followed" if 300 <= status < 400 else "")
-    raise Retry(detail, status, answer, after_s=_seconds_in(retry_after) if status in (429, 503) else None)
-
-
-def _seconds_in(retry_after: str | None) -> float | None:
-    """Retry-After as seconds or an HTTP date (RFC 9110, 10.2.3); None where it is neither."""
-    if retry_after is None:
-        return None
-    if retry_after.isascii() and retry_after.isdigit() and len(retry_after) < 9:
-        return float(min(int(retry_after), RETRY_AFTER_MAX_S))
-    try:
-        at = parsedate_to_datetime(retry_after)
-    except (TypeError, ValueError):
-        return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return min(max((at - datetime.now(UTC)).total_seconds(), 0.0), RETRY_AFTER_MAX_S)
+    raise Retry(detail, status, answer, after_s=seconds_in(retry_after) if status in (429, 503) else None)
