@@ -6,11 +6,18 @@ from collections.abc import Sequence
 
 from chalicelib.contracts.publisher import Publisher
 from chalicelib.publishers.kafka import KafkaPublisher
+from chalicelib.publishers.pubsub import PubSubPublisher
 from chalicelib.publishers.rabbitmq import RabbitmqPublisher
 from chalicelib.publishers.sqs import SqsPublisher
 from chalicelib.publishers.webhook import WebhookPublisher
 
-CHANNELS = (KafkaPublisher, RabbitmqPublisher, SqsPublisher, WebhookPublisher)
+CHANNELS = (
+    KafkaPublisher,
+    PubSubPublisher,
+    RabbitmqPublisher,
+    SqsPublisher,
+    WebhookPublisher,
+)
 
 
 def publishers(*, allowed_networks: Sequence[str]) -> dict[str, Publisher]:

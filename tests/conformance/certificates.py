@@ -1,4 +1,4 @@
-"""A certificate authority of the tests' own, and what it vouches for: localhost and 127.0.0.1."""
+"""A certificate authority of the tests' own, and what it vouches for: a host, localhost by default, and 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
-def authority_in(folder: Path) -> tuple[Path, Path, Path]:
+def authority_in(folder: Path, host: str = "localhost") -> tuple[Path, Path, Path]:
     """Files of the authority's certificate, of a server's certificate and of the server's key."""
     ca_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     usage = x509.KeyUsage(
@@ -58,7 +58,7 @@ def authority_in(folder: Path) -> tuple[Path, Path, Path]:
         decipher_only=False,
     )
     ca = _certificate("tests", ca_key, "tests", ca_key, ((x509.BasicConstraints(True, None), True), (usage, True)))
-    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    names = x509.SubjectAlternativeName([x509.DNSName(host), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
     server = _certificate("localhost", server_key, "tests", ca_key, ((names, False),))
     files = tuple(folder / name for name in ("ca.pem", "server.pem", "server.key"))
     for file, content in zip(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -95,7 +95,9 @@ def lacking(what: str) -> None:
 
 
 def needs_library(module: str, channel: str) -> None:
-    if importlib.util.find_spec(module) is None:
+    try:
+        importlib.import_module(module)
+    except ImportError:
         lacking(f"{module} is not installed: pip install -r requirements/channels/{channel}.txt")
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tests.conformance.channel import ChannelHarness
 from tests.conformance.channel_kafka import kafka
+from tests.conformance.channel_pubsub import pubsub
 from tests.conformance.channel_rabbitmq import rabbitmq
 from tests.conformance.channel_sqs import sqs_fifo, sqs_standard
 from tests.conformance.channel_webhook import webhook
@@ -16,5 +17,6 @@ CHANNELS = (
     ChannelHarness("rabbitmq", rabbitmq),
     ChannelHarness("sqs", sqs_standard, "standard", ordered=False),
     ChannelHarness("sqs", sqs_fifo, "fifo"),
+    ChannelHarness("pubsub", pubsub),
     ChannelHarness("webhook", webhook),
 )
