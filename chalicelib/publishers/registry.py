@@ -8,6 +8,7 @@ from chalicelib.contracts.publisher import Publisher
 from chalicelib.publishers.kafka import KafkaPublisher
 from chalicelib.publishers.pubsub import PubSubPublisher
 from chalicelib.publishers.rabbitmq import RabbitmqPublisher
+from chalicelib.publishers.servicebus import ServiceBusPublisher
 from chalicelib.publishers.sqs import SqsPublisher
 from chalicelib.publishers.webhook import WebhookPublisher
 
@@ -15,6 +16,7 @@ CHANNELS = (
     KafkaPublisher,
     PubSubPublisher,
     RabbitmqPublisher,
+    ServiceBusPublisher,
     SqsPublisher,
     WebhookPublisher,
 )

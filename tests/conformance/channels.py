@@ -9,6 +9,7 @@ from tests.conformance.channel import ChannelHarness
 from tests.conformance.channel_kafka import kafka
 from tests.conformance.channel_pubsub import pubsub
 from tests.conformance.channel_rabbitmq import rabbitmq
+from tests.conformance.channel_servicebus import servicebus
 from tests.conformance.channel_sqs import sqs_fifo, sqs_standard
 from tests.conformance.channel_webhook import webhook
 
@@ -18,5 +19,6 @@ CHANNELS = (
     ChannelHarness("sqs", sqs_standard, "standard", ordered=False),
     ChannelHarness("sqs", sqs_fifo, "fifo"),
     ChannelHarness("pubsub", pubsub),
+    ChannelHarness("servicebus", servicebus),
     ChannelHarness("webhook", webhook),
 )
