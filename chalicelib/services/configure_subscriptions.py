@@ -48,7 +48,7 @@ class SubscriptionBody(BaseModel):
 
     name: Name
     channel: str = Field(min_length=1, max_length=40)
-    """How events are sent; `webhook` for now."""
+    """How events are sent: `webhook`, `sqs`, `kafka`, `rabbitmq`, `pubsub` or `servicebus`."""
     target: dict[str, Any]
     """Where to; each channel has its own fields, `url` and `headers` for a webhook."""
     events: EventPatterns
