@@ -6,12 +6,9 @@ from typing import Any
 
 from chalicelib.api import models as m
 from chalicelib.api import models_configuration as c
-from chalicelib.api import models_experiments as x
-from chalicelib.api import models_routing as r
-from chalicelib.api import models_simulation as s
-from chalicelib.api import models_statistics as st
 from chalicelib.api.models_checkout import CHECKOUT_EXAMPLE
 from chalicelib.api.models_recovery import RECOVERY_EXAMPLE, RecoveryModel
+from chalicelib.api.openapi_examples_routing import ROUTING
 from chalicelib.domain.payment import Json
 
 _AT = "2026-03-02T09:00:00.000000Z"
@@ -84,8 +81,6 @@ PENDING = _payment("pending", "pending", next_action=_ACTION)
 IN_DOUBT = _payment("unknown", "unknown", attempt={"psp_reference": None})
 DECLINED = _payment("failed", "declined", attempt={"psp_reference": None, "decline": _DECLINE})
 NOT_SENT = _payment("failed", "not_sent", attempt={"psp_reference": None})
-_ROUTE = {"name": "default", "rules": [], "otherwise": {"use": ["sandbox-a", "sandbox-b"]}}
-_DEFAULTS = {"unanswered": "next", "late": "accept"}
 _CONNECTION = {
     "id": "sandbox-d",
     "connector": "sandbox",
@@ -99,36 +94,6 @@ _CONNECTION = {
     "override": None,
     **_VERSIONED,
 }
-_FINDING = {
-    "severity": "warning",
-    "code": "no-fallback",
-    "pointer": "/rules/0/then/use",
-    "detail": "there is no fallback: where its only usable PSP declines or is down, no other is tried",
-}
-_DIFFERENCE = {"rule": "Dutch iDEAL", "pointer": "/then/use", "before": ["sandbox-a"], "after": ["sandbox-b"]}
-_ARM_A: dict[str, Json] = {
-    "arm": "a",
-    "weight": 80,
-    "payments": 4120,
-    "authorized": 3200,
-    "unpaid": 800,
-    "undecided": 120,
-    "authorized_share": {"value": 0.8, "low": 0.7873, "high": 0.8121},
-    "captured": [{"value": 6720000, "currency": "EUR"}],
-    "attempts": 4380,
-    "declines": {"hard": 410, "soft": 390, "fraud": 12},
-    "latency_ms": {"count": 4120, "mean": 310, "p50": 500, "p95": 1000},
-    "comparison": None,
-}
-_COMPARED = {"difference": 0.07, "low": 0.0205, "high": 0.114, "p_value": 0.000223, "verdict": "better"}
-_ARM_B: dict[str, Json] = {
-    **_ARM_A,
-    **{"arm": "b", "weight": 20, "payments": 1030, "authorized": 870, "unpaid": 130, "undecided": 30},
-    "authorized_share": {"value": 0.87, "low": 0.8477, "high": 0.8894},
-    "comparison": {**_COMPARED, "in_words": "b is better than a, by 2.1 to 11.4 points."},
-}
-_SINCE = {"since": _AT, "since_version": 2}
-_EXPERIMENT = {"rule": "Card A/B", **_SINCE, "control": "a", "max_drop": 5, "arms": [_ARM_A, _ARM_B]}
 _HEALTHY = {**_CONNECTION, "health": "closed"}
 _HEALTH = {
     "connection_id": "sandbox-d",
@@ -158,7 +123,6 @@ _SUBSCRIBED = {
     **_VERSIONED,
 }
 _WHSEC = {"signing_secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
-_VERSION = {**_ROUTE, **_DEFAULTS, "version": 3, "created_at": _AT, "created_by": "admin"}
 _EVENT = {
     "specversion": "1.0",
     "id": "evt_m2dwhjiudwhbpdbsmmtonp2g_001",
@@ -236,28 +200,6 @@ _CHANGE = {
     "previous_hash": "7c1f13ef7c0b27eddad7ba4ca66c45fe7ac52190c5741d84e7bd5c08c7a9b064",
     "hash": "cbfcda6edd457ea8ab6741be579f8ab9213318de1f1f22e64a4414cc7f510afd",
 }
-_COUNTED = {
-    "from": "2026-03-02T09:00:00.000000Z",
-    "to": "2026-03-02T10:00:00.000000Z",
-    "connection_id": "sandbox-a",
-    "currency": "EUR",
-    "payments": 120,
-    "authorized": 88,
-    "unpaid": 12,
-    "authorized_share": 0.88,
-    "attempts": 131,
-    "outcomes": {
-        "opened": 126,
-        "authorized": 88,
-        "unanswered": 1,
-        "not_sent": 0,
-        "misconfigured": 0,
-        "rate_limited": 2,
-    },
-    "declines": {"hard": 4, "soft": 21, "fraud": 1},
-    "amounts": {"authorized": 184_800, "captured": 182_700, "refunded": 2_100, "charged_back": 0},
-    "latency_ms": {"count": 126, "mean": 312, "p50": 500, "p95": 1_000},
-}
 _ENTRY = {
     "at": _AT,
     "kind": "psp_call",
@@ -298,15 +240,7 @@ ANSWERS: dict[type[Any], Json] = {
     c.ConnectionList: _list(_HEALTHY),
     c.HealthModel: _HEALTH,
     c.ConnectionTestModel: {"ok": True, "problem": None, "detail": "The PSP accepts the credentials."},
-    r.RouteModel: {**_ROUTE, **_DEFAULTS, **_VERSIONED},
-    r.RouteList: _list({**_ROUTE, **_DEFAULTS, **_VERSIONED}),
-    r.SavedRouteModel: {**_ROUTE, **_DEFAULTS, **_VERSIONED, "warnings": [_FINDING]},
-    r.FindingsModel: {"errors": [], "warnings": [_FINDING]},
-    r.RouteVersionModel: _VERSION,
-    r.RouteVersionList: _list(_VERSION),
-    x.ExperimentsModel: {"route": "default", "version": 3, "experiments": [_EXPERIMENT]},
-    r.RouteComparisonModel: {"from": 2, "to": 3, "differences": [_DIFFERENCE]},
-    s.SimulationModel: s.EXAMPLE,
+    **ROUTING,
     c.SubscriptionModel: _SUBSCRIBED,
     c.SubscriptionList: _list(_SUBSCRIBED),
     c.NewSubscriptionModel: {**_SUBSCRIBED, **_WHSEC},
@@ -320,7 +254,6 @@ ANSWERS: dict[type[Any], Json] = {
     c.ConnectorList: _list(_CONNECTOR),
     c.AuditList: _list(_CHANGE),
     RecoveryModel: RECOVERY_EXAMPLE,
-    st.StatisticsList: {**_list(_COUNTED), "complete_until": "2026-03-02T09:41:17.000000Z"},
 }
 PAYMENT_OF_PROBLEM = {402: DECLINED, 502: NOT_SENT}
 TEXTS = {"text/html": "<!doctype html>…", "text/plain": "[accepted]"}
