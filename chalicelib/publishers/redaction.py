@@ -44,7 +44,8 @@ def _part_written(part: str) -> str:
         return part
     number = ord(part[0])
     entities = "|".join([f"#0*{number};", f"#x0*{number:x};", *_names_of(part[0])])
-    ways = f"{re.escape(part[0])}|u00{number:02x}|%(?:25)*{number:02x}|&(?:amp;)*(?:{entities})"
+    # The character itself comes last: a percent sign begins its own code, as an ampersand does.
+    ways = f"u00{number:02x}|%(?:25)*{number:02x}|&(?:amp;)*(?:{entities})|{re.escape(part[0])}"
     if part[0] == "\\":
         return f"(?:{ways})++"
     return rf"\\*+(?:{ways}{'|[+]' if part == ' ' else ''})"

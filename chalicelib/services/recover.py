@@ -14,7 +14,7 @@ from datetime import datetime
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import NEW, PAGE_MAX, Stored
 from chalicelib.domain.configuration import DeliveryRecord, Subscription
-from chalicelib.domain.errors import Conflict, NotFound, StaleVersion, Unreadable
+from chalicelib.domain.errors import Conflict, Invalid, NotFound, Pointer, StaleVersion, Unreadable
 from chalicelib.domain.ids import delivery_id_of
 from chalicelib.domain.payment import JournalEntry, Payment
 from chalicelib.domain.retell import retold
@@ -45,6 +45,13 @@ class Recover:
         self._count = 0
 
     def run(self, cursor: str | None) -> Recovered:
+        try:
+            return self._run(cursor)
+        except Unreadable:
+            detail = "is none of this recovery's: send the cursor of the answer before"
+            raise Invalid(f"/cursor: {detail}", (Pointer("/cursor", detail),)) from None
+
+    def _run(self, cursor: str | None) -> Recovered:
         part, after = (cursor[0], cursor[1:] or None) if cursor else (_NOTICES, None)
         if part not in (_NOTICES, _PAYMENTS):
             raise Unreadable("The cursor is none of this recovery's.")
@@ -155,7 +162,7 @@ class Recover:
 
 
 def recover(ports: Ports, merchant_id: str, subscription_id: str, since: datetime, cursor: str | None) -> Recovered:
-    """Raises NotFound, Conflict for a subscription that is disabled, Unreadable for a foreign cursor."""
+    """Raises NotFound, Conflict for a subscription that is disabled, Invalid for a foreign cursor."""
     try:
         subscription = ports.store.get(SUBSCRIPTION, subscription_key(merchant_id, subscription_id)).value
     except NotFound:

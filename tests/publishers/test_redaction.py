@@ -9,7 +9,7 @@ from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.publishers.redaction import margin_of, redacted
@@ -43,6 +43,8 @@ def test_a_secret_is_masked_however_it_is_written(way: str) -> None:
 
 
 @given(secrets, st.sampled_from(sorted(WAYS)), st.integers(0, 100), st.integers(0, 120))
+@example("00000%", "in a form", 0, 7)
+@example("00000&", "as HTML", 0, 9)
 @settings(deadline=None)
 def test_no_part_of_a_secret_is_left_where_the_kept_part_ends(secret: str, way: str, before: int, kept: int) -> None:
     answer = b"\n" * before + WAYS[way](secret).encode()

@@ -12,7 +12,7 @@ import pytest
 from chalicelib.contracts.publisher import Publication, Retry
 from chalicelib.contracts.store import NEW
 from chalicelib.domain.configuration import Subscription
-from chalicelib.domain.errors import Conflict, NotFound, Unreadable
+from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.services import recover as recovery
 from chalicelib.services.kinds import SUBSCRIPTION, subscription_key
 from chalicelib.services.recover import Recovered, recover
@@ -129,9 +129,11 @@ def test_a_recovery_goes_on_where_the_call_before_ended(world: World, monkeypatc
     assert (total, cursor) == (6, None)
 
 
-def test_a_foreign_cursor_is_refused(world: World) -> None:
-    with pytest.raises(Unreadable):
-        recover(world.ports, "default", "sub_1", NOW, "x-nobodys")
+@pytest.mark.parametrize("cursor", ["x-nobodys", "n-nobodys", "p-nobodys"])
+def test_a_foreign_cursor_is_refused(world: World, cursor: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        recover(world.ports, "default", "sub_1", NOW, cursor)
+    assert refused.value.errors[0].pointer == "/cursor"
 
 
 def test_a_disabled_subscription_recovers_nothing(world: World) -> None:
