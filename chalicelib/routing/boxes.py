@@ -13,6 +13,7 @@ from chalicelib.routing.sets import Values, all_of, others_of, values_of
 
 Box = Mapping[str, Values]  # a field that is not named may be anything
 BOXES_MAX = 64
+SIZE_MAX = 1_000  # values that one box may name for a field
 
 
 class TooMany(Exception):
@@ -51,6 +52,8 @@ def _both(one: Box, other: Box) -> Box | None:
         joined[name] = joined[name] & values if name in joined else values  # type: ignore[operator]  # one field, one type
         if joined[name].empty:
             return None
+        if joined[name].size > SIZE_MAX:
+            raise TooMany
     return joined
 
 
@@ -63,6 +66,11 @@ def _bounded(boxes: list[Box]) -> list[Box]:
 def within(box: Box, other: Box) -> bool:
     """Whether all payments of `box` are in `other`."""
     return all(box.get(name, all_of(known(name))).within(values) for name, values in other.items())  # type: ignore[arg-type]
+
+
+def size_of(box: Box) -> int:
+    """How much there is to compare."""
+    return 1 + sum(values.size for values in box.values())
 
 
 def finer(box: Box) -> list[Box]:

@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from chalicelib.contracts.connector import Capabilities
-from chalicelib.routing.boxes import Box, TooMany, boxes_of, finer, within
+from chalicelib.routing.boxes import Box, TooMany, boxes_of, finer, size_of, within
 from chalicelib.routing.plan import Candidate
 from chalicelib.routing.sets import Numbers, Texts, Values
 
 Document = Mapping[str, Any]
+EFFORT_MAX = 3_000_000  # values held against the rules before, in a whole route: a second; what is beyond is left alone
 
 
 class Severity(StrEnum):
@@ -65,6 +67,7 @@ def _boxes(when: Document) -> list[Box] | None:
 
 def _conditions(document: Document, boxes: list[list[Box] | None]) -> Iterator[Finding]:
     earlier: list[tuple[str, Box]] = []
+    effort = EFFORT_MAX
     for number, (rule, mine) in enumerate(zip(document.get("rules", ()), boxes, strict=True)):
         pointer = f"/rules/{number}/when"
         if mine is None:
@@ -74,11 +77,10 @@ def _conditions(document: Document, boxes: list[list[Box] | None]) -> Iterator[F
             yield Finding(Severity.ERROR, "contradiction", pointer, detail)
             continue
         parts = [part for box in mine for part in finer(box)]
-        shadows = [next((name for name, box in earlier if within(part, box)), None) for part in parts]
-        if None not in shadows:
-            names = ", ".join(repr(name) for name in dict.fromkeys(shadows))
-            detail = f"it is never reached: all that matches it matches {names} before"
-            yield Finding(Severity.WARNING, "unreachable", pointer, detail)
+        needed = sum(size_of(part) for part in parts) * len(earlier)
+        if needed <= effort:
+            effort -= needed
+            yield from _unreachable(pointer, parts, earlier)
         if any("amount" in box and "currency" not in box for box in mine):
             detail = "it compares the amount in any currency: 1000 is 10.00 EUR and 1000 JPY; ask for the currency, too"
             yield Finding(Severity.WARNING, "amount-without-currency", pointer, detail)
@@ -87,6 +89,18 @@ def _conditions(document: Document, boxes: list[list[Box] | None]) -> Iterator[F
     if name is not None:
         detail = f"it is never reached: everything matches {name!r}"
         yield Finding(Severity.WARNING, "unreachable", "/otherwise", detail)
+
+
+def _unreachable(pointer: str, parts: list[Box], earlier: list[tuple[str, Box]]) -> Iterator[Finding]:
+    shadows: dict[str, None] = {}
+    for part in parts:
+        shadow = next((name for name, box in earlier if within(part, box)), None)
+        if shadow is None:
+            return
+        shadows[shadow] = None
+    names = ", ".join(repr(name) for name in shadows)
+    detail = f"it is never reached: all that matches it matches {names} before"
+    yield Finding(Severity.WARNING, "unreachable", pointer, detail)
 
 
 def _chains(place: Place) -> Iterator[tuple[str, list[str]]]:
@@ -120,11 +134,17 @@ def _connections(place: Place, connection: Callable[[str], Candidate]) -> Iterat
 
 def _capable(place: Place, connection: Callable[[str], Candidate]) -> Iterator[Finding]:
     """Connections that can take nothing of what leads to them."""
-    if not place.boxes:
+    boxes = place.boxes
+    if not boxes:
         return
+
+    @cache  # a split may name a connection in each of its arms
+    def is_impossible(name: str) -> bool:
+        can = connection(name).capabilities
+        return can is not None and not any(_may(can, box) for box in boxes)
+
     for pointer, use in _chains(place):
-        able = [(number, name, can) for number, name in enumerate(use) if (can := connection(name).capabilities)]
-        impossible = [(number, name) for number, name, can in able if not any(_may(can, box) for box in place.boxes)]
+        impossible = [(number, name) for number, name in enumerate(use) if is_impossible(name)]
         for number, name in impossible:
             none_left = len(impossible) == len(use)
             severity = Severity.ERROR if none_left else Severity.WARNING

@@ -6,7 +6,8 @@ guess: a set is empty only if no payment has such a value.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -29,17 +30,39 @@ class Numbers:
         return not self.spans and not self.missing
 
     def __and__(self, other: Numbers) -> Numbers:
-        pairs = ((max(a, c), min(b, d)) for a, b in self.spans for c, d in other.spans if max(a, c) <= min(b, d))
-        return Numbers(tuple(sorted(pairs)), self.missing and other.missing)
+        return Numbers(tuple(_common(self.spans, other.spans)), self.missing and other.missing)
 
     def within(self, other: Numbers) -> bool:
-        covered = all(any(c <= a and b <= d for c, d in other.spans) for a, b in self.spans)
-        return covered and (other.missing or not self.missing)
+        return (other.missing or not self.missing) and all(_covers(other.spans, span) for span in self.spans)
+
+    @property
+    def size(self) -> int:
+        """How much there is to compare."""
+        return len(self.spans)
 
     def singles(self) -> list[Numbers]:
         """Its spans and the missing value, each as a set of its own."""
         missing = [Numbers((), True)] if self.missing else []
         return [*(Numbers((span,), False) for span in self.spans), *missing]
+
+
+def _common(ours: Spans, theirs: Spans) -> Iterator[tuple[int, int]]:
+    """Both side by side, since lists of a thousand must not be held against each other pair by pair."""
+    mine = other = 0
+    while mine < len(ours) and other < len(theirs):
+        (a, b), (c, d) = ours[mine], theirs[other]
+        if max(a, c) <= min(b, d):
+            yield max(a, c), min(b, d)
+        if b < d:
+            mine += 1
+        else:
+            other += 1
+
+
+def _covers(spans: Spans, span: tuple[int, int]) -> bool:
+    """The last that does not begin behind it is the only one that may."""
+    place = bisect_right(spans, span[0], key=lambda one: one[0]) - 1
+    return place >= 0 and span[1] <= spans[place][1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +88,11 @@ class Texts:
         return all(longest.startswith(one) for one in self.prefixes) and not any(
             longest.startswith(one) for one in self.barred
         )
+
+    @property
+    def size(self) -> int:
+        """How much there is to compare."""
+        return len(self.only or ()) + len(self.never) + len(self.prefixes) + len(self.barred)
 
     def has(self, text: str) -> bool:
         return (
