@@ -24,7 +24,7 @@ from chalicelib.services.commit import commit
 from chalicelib.services.configuration import Configuration
 from chalicelib.services.operate import Keyed, ids_of, own
 from chalicelib.services.ports import Ports
-from chalicelib.services.try_chain import TryChain, was_cancelled
+from chalicelib.services.try_chain import TryChain, has_moved, smells_of_fraud, was_cancelled
 from chalicelib.services.turns import Answer, Render, Turn
 
 STILL_PAYABLE = "attempt-still-payable"
@@ -63,7 +63,7 @@ class Retrying:
     def _refuse(self, payment: Payment) -> Folded:
         """Raises Conflict for a payment that takes no further attempt, whatever becomes of its pages."""
         folded = fold(payment)
-        if any(one.captured or one.held for one in folded.standings.values()):
+        if has_moved(folded):
             raise Conflict("Money has moved; the payment takes no further attempt.")
         if folded.anomalies:
             raise Conflict(
@@ -73,8 +73,7 @@ class Retrying:
             raise Conflict("The payment was cancelled; open a new checkout instead.")
         if len(payment.attempts) >= ATTEMPTS_MAX:
             raise Conflict(f"The payment has had {ATTEMPTS_MAX} attempts; open a new checkout instead.")
-        declines = (decline_of(attempt, payment.facts) for attempt in payment.attempts)
-        if any(decline is not None and decline.cls is DeclineClass.FRAUD for decline in declines):
+        if smells_of_fraud(payment.facts):
             raise Conflict("A PSP declined the payment for suspected fraud; it is not tried again.")
         return folded
 

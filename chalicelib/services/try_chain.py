@@ -6,6 +6,7 @@ Trips to the database, in sequence: one put with the outcome of each call, which
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -203,7 +204,7 @@ def _may_go_on(payment: Payment, tried: Tried, inert: bool) -> bool:
         return False
     folded = _folded_with(payment, tried)
     standing = folded.standings[tried.attempt_id]
-    if folded.anomalies or standing.captured or standing.held or _smells_of_fraud(payment, tried):
+    if folded.anomalies or has_moved(folded) or smells_of_fraud((*payment.facts, *tried.facts)):
         return False
     if standing.ended is not None:
         facts = join(payment.facts, tried.facts)
@@ -212,10 +213,14 @@ def _may_go_on(payment: Payment, tried: Tried, inert: bool) -> bool:
     return tried.unanswered and untouched and inert and payment.route.unanswered == "next"
 
 
-def _smells_of_fraud(payment: Payment, tried: Tried) -> bool:
-    """Whether any PSP declined for fraud, by whichever way we heard of it."""
-    declines = (fact.decline for fact in (*payment.facts, *tried.facts))
-    return any(decline is not None and decline.cls is DeclineClass.FRAUD for decline in declines)
+def has_moved(folded: Folded) -> bool:
+    """Whether there is money at any attempt, one that was sealed or superseded included: then nobody else is to be paid."""
+    return any(one.captured or one.held for one in folded.standings.values())
+
+
+def smells_of_fraud(facts: Iterable[Fact]) -> bool:
+    """Whether any PSP ever declined for fraud, by whichever way we heard of it and whatever it said later."""
+    return any(fact.decline is not None and fact.decline.cls is DeclineClass.FRAUD for fact in facts)
 
 
 def was_cancelled(payment: Payment) -> bool:
