@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -19,6 +19,7 @@ from chalicelib.domain.errors import NotFound, PaymentServerError, PreconditionF
 from chalicelib.domain.ids import notice_id_of
 from chalicelib.domain.view import text_of
 from chalicelib.routing.experiments import experiments_of, given_all
+from chalicelib.routing.interval import Tally
 from chalicelib.routing.sequential import breached
 from chalicelib.services.audit import Actor, merchants_of
 from chalicelib.services.change import ROUTES, update
@@ -122,14 +123,14 @@ class Guardrail:
         """1 where the experiment was stopped, else 0."""
         experiment = running.experiment
         assert experiment.max_drop_points is not None, "only those with a guardrail are watched"
-        control = tally_of(figures_of(route.name, running, counted, experiment.control))
+        control = _certain(figures_of(route.name, running, counted, experiment.control), paid=False)
         worse = [
             arm
             for arm in experiment.others
             if experiment.weights[arm]
             and breached(
                 control,
-                tally_of(figures_of(route.name, running, counted, arm)),
+                _certain(figures_of(route.name, running, counted, arm), paid=True),
                 experiment.max_drop_points,
                 error_of(experiment),
             )
@@ -141,6 +142,14 @@ class Guardrail:
         except (PreconditionFailed, NotFound):
             return 0  # it was changed or deleted just now: what it is like since is watched from the next round on
         return 1
+
+
+def _certain(figures: Mapping[str, int], *, paid: bool) -> Tally:
+    """The undecided payments count as `paid`, or as not. PSPs take their time, one a minute and another a day, to let an
+    unpaid page expire: what is decided so far of two equal arms may differ as much as you like."""
+    tally = tally_of(figures)
+    undecided = max(figures.get("payments", 0) - tally.trials, 0)
+    return Tally(tally.successes + undecided * paid, tally.trials + undecided)
 
 
 def stop(ports: Ports, route: Route, running: Running, counted: Counted, worse: list[str]) -> Route:
