@@ -28,8 +28,8 @@ class Type(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """`least` and `most` bound an integer, `pattern` a text that it may be compared with in full. A field that is not
-    `always` there may be missing from a payment."""
+    """`least` and `most` bound an integer, `pattern` a text that it may be compared with in full, `beginning` (the pattern,
+    where there is none) one that it may begin with. A field that is not `always` there may be missing from a payment."""
 
     name: str
     type: Type
@@ -40,6 +40,7 @@ class Field:
     least: int = 0
     most: int = VALUE_MAX
     pattern: str = ""
+    beginning: str = ""
     wanted: str = ""
     known: frozenset[str] = frozenset()
 
@@ -56,6 +57,16 @@ class Field:
         if (self.known and value not in self.known) or not re.fullmatch(self.pattern or ".*", value, re.DOTALL):
             return f"{self.name} is {self.wanted}"
         return None
+
+    def beginning_problem(self, value: str) -> str | None:
+        """Why no payment ever has a value that begins so, None where one may."""
+        pattern = self.beginning or self.pattern
+        good = (
+            any(one.startswith(value) for one in self.known)
+            if self.known
+            else re.fullmatch(pattern or ".*", value, re.DOTALL)
+        )
+        return None if good else f"{self.name} is {self.wanted}, and never begins so"
 
 
 def _domain_of(order: Order) -> str | None:
@@ -90,6 +101,7 @@ _ALL = (
         lambda order, _: order.country,
         "NL",
         pattern="[A-Z]{2}",
+        beginning="[A-Z]{1,2}",
         wanted="two letters of ISO 3166-1, upper case",
     ),
     Field(
@@ -98,7 +110,7 @@ _ALL = (
         "as the checkout names it, such as `card`; missing where the PSP's page offers the choice",
         lambda order, _: order.payment_method,
         "ideal",
-        pattern="[a-z0-9_]{1,40}",
+        pattern="[a-z0-9_]{1,32}",
         wanted="lower case, such as card or ideal",
     ),
     Field(
@@ -210,8 +222,9 @@ class Operator:
         if self.takes is Takes.FLAG:
             return None if isinstance(value, bool) else f"{self.name} takes {self.takes}"
         if self.takes is Takes.PREFIX:
-            good = isinstance(value, str) and 1 <= len(value) <= TEXT_MAX
-            return None if good else f"{self.name} takes {self.takes} of 1 to {TEXT_MAX} characters"
+            if not isinstance(value, str) or not 1 <= len(value) <= TEXT_MAX:
+                return f"{self.name} takes {self.takes} of 1 to {TEXT_MAX} characters"
+            return field.beginning_problem(value)
         if self.takes is Takes.ONE:
             return field.problem(value) if isinstance(value, str | int) else f"{self.name} takes {self.takes}"
         if not isinstance(value, list) or not 1 <= len(value) <= VALUES_MAX:

@@ -41,9 +41,17 @@ def _value(field: Field, takes: Takes) -> dict[str, Any]:
         Takes.ONE: one,
         Takes.LIST: {"type": "array", "items": one, "minItems": 1, "maxItems": VALUES_MAX},
         Takes.PAIR: {"type": "array", "items": one, "minItems": 2, "maxItems": 2},
-        Takes.PREFIX: {"type": "string", "minLength": 1, "maxLength": TEXT_MAX},
+        Takes.PREFIX: _beginning(field),
         Takes.FLAG: {"type": "boolean"},
     }[takes]
+
+
+def _beginning(field: Field) -> dict[str, Any]:
+    form: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": TEXT_MAX}
+    if field.known:
+        return form | {"enum": sorted({one[:end] for one in field.known for end in range(1, len(one) + 1)})}
+    pattern = field.beginning or field.pattern
+    return form | {"pattern": f"^{pattern}$"} if pattern else form
 
 
 def operators_of(field: Field) -> list[Operator]:

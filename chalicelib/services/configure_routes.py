@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+from pydantic import ValidationError
+
 from chalicelib.contracts.store import Page
 from chalicelib.domain.configuration import Route, RouteVersion
 from chalicelib.domain.errors import Conflict, Invalid, NotFound, Pointer, StaleVersion
 from chalicelib.routing.lint import Finding, Severity, lint
 from chalicelib.routing.plan import Candidate
-from chalicelib.routing.rules import RouteBody, RouteChange, document_of
+from chalicelib.routing.rules import RouteBody, RouteChange, RouteDraft, document_of
 from chalicelib.services.audit import Actor
 from chalicelib.services.change import ROUTES, insert, keep_version, put_audited, read, update
 from chalicelib.services.kinds import CONNECTION, ROUTE, ROUTE_VERSION, connection_key, route_key, route_version_key
@@ -81,11 +83,22 @@ def delete_route(ports: Ports, actor: Actor, merchant_id: str, name: str, expect
 def activate_version(ports: Ports, actor: Actor, merchant_id: str, name: str, version: int) -> Saved:
     """Makes a new version with the document of an earlier one. Raises NotFound, and Invalid where that document would not be
     taken today."""
-    document = read_version(ports, merchant_id, name, version).document
+    document = _as_today(name, read_version(ports, merchant_id, name, version).document)
     warnings = _checked(ports, merchant_id, document)
     key = route_key(merchant_id, name)
     made = update(ports, ROUTES, key, None, lambda present: replace(present, document=document), actor, "activate")
     return Saved(made, warnings)
+
+
+def _as_today(name: str, document: dict[str, Any]) -> dict[str, Any]:
+    """The document by today's rules, which may have been stricter since it was saved. Raises Invalid."""
+    try:
+        return document_of(name, RouteDraft.model_validate(document))
+    except ValidationError as error:
+        first = error.errors()[0]
+        pointer = "".join(f"/{part}" for part in first["loc"])
+        detail = f"this version would not be taken today: {first['msg']}"
+        raise Invalid(f"{pointer}: {detail}", (Pointer(pointer, detail),)) from None
 
 
 def list_versions(ports: Ports, merchant_id: str, name: str, *, after: str | None, limit: int) -> Page[RouteVersion]:
