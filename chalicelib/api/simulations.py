@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 
 from chalicelib.api.models_simulation import SimulationModel, SimulationRequest, simulated_order_of
 from chalicelib.api.operation import Answer, Call, operation
@@ -41,7 +42,11 @@ NOTE = (
 )
 def simulate_route(call: Call) -> Answer:
     body: SimulationRequest = call.body
-    name, ports, candidate = call.params["name"], call.wiring.ports, call.wiring.try_chain.candidate
+    name, ports, candidate = (
+        call.params["name"],
+        call.wiring.ports,
+        partial(call.wiring.try_chain.candidate, looks_only=True),
+    )
     draft = None if body.draft is None else document_of(name, body.draft)
     route = simulated_route(ports, call.merchant_id, name, draft)
     payment = replay = next_cursor = None

@@ -52,12 +52,10 @@ class Tried:
         return Change(facts=(Fact(self.attempt_id, Kind.OPEN, self.attempt_id, State.UNANSWERED),))
 
 
-def open_attempt(
-    ports: Ports, live: LiveConnection, payment: Payment, attempt: Attempt, deadline: Deadline, spare_s: float
-) -> Tried:
+def open_attempt(ports: Ports, live: LiveConnection, payment: Payment, attempt: Attempt, deadline: Deadline) -> Tried:
     """Calls the PSP, once more on a fresh connection when no answer came and it honours our key.
 
-    `spare_s` is kept for the PSPs behind this one. The attempt must be stored before. Where it was called before, only a
+    The attempt must be stored before. Where it was called before, only a
     page proves anything.
     """
     order = reference_of(attempt, payment.order).checkout
@@ -71,7 +69,7 @@ def open_attempt(
         except NotSent as error:
             return _not_sent(ports.clock.now(), attempt, error, tries + before)
         except CallFailed as error:
-            left_s = deadline.left_s() - spare_s
+            left_s = deadline.left_s()
             if tries == 1 and young and left_s > REPEAT_NEEDS_S:
                 continue
             return _unanswered(ports.clock.now(), attempt, error, tries + before)

@@ -34,7 +34,8 @@ from chalicelib.services.turns import Answer, Render, Rendered, Turn, Verdict, v
 
 log = logging.getLogger("paymentserver.checkout")
 _TAKEN_OVER = "Another call with this Idempotency-Key has taken it over; ask again soon."
-SPARE_S = 8.0  # kept for the next PSP before an unanswered call is repeated
+SPARE_S = 8.0  # of the time that is left, kept for the next PSP; half of it where there is less
+HOP_NEEDS_S = 1.0  # with less time left the next PSP is not tried: an unanswered attempt is held rather than sealed
 
 
 class TryChain:
@@ -43,7 +44,8 @@ class TryChain:
         self._configuration = configuration
         self._health = health
 
-    def candidate(self, merchant_id: str, connection_id: str) -> Candidate:
+    def candidate(self, merchant_id: str, connection_id: str, *, looks_only: bool = False) -> Candidate:
+        """`looks_only`: nothing is sent there, so that a half open circuit's probe is not taken."""
         try:
             live = self._configuration.connection(merchant_id, connection_id)
         except NotFound:
@@ -51,7 +53,10 @@ class TryChain:
         except (VaultFault, StorageFault) as error:  # one connection's secret must not stop the others
             log.error("connection unusable", extra={"fields": {"connection_id": connection_id, "detail": error.detail}})
             return Candidate(connection_id, usable=False, capabilities=None, fault=error)
-        health = self._health.state(live.connection)
+        if looks_only:
+            health = self._health.states([live.connection])[live.connection.id]
+        else:
+            health = self._health.state(live.connection)
         return Candidate(connection_id, live.usable, live.connector.capabilities, health=health)
 
     def started(self, payment: Payment, connection_id: str, now: datetime) -> Change:
@@ -75,15 +80,15 @@ class TryChain:
         is only told.
         """
         budget_s = stored.value.route.budget_s
-        deadline = Deadline(min(self._ports.checkout_budget_s, budget_s or self._ports.checkout_budget_s))
+        budget = Deadline(min(self._ports.checkout_budget_s, budget_s or self._ports.checkout_budget_s))
         while True:
             payment = stored.value
             attempt, lease = turn.attempts(payment)[-1], turn.claim(payment).lease_until
             if lease is None or lease <= self._ports.clock.now():
                 raise InProgress(_TAKEN_OVER, 1)
             live = self._configuration.connection(payment.merchant_id, attempt.connection_id)
-            spare_s = SPARE_S if self._hop_after(payment, turn) else 0.0
-            call = partial(open_attempt, self._ports, live, payment, attempt, deadline, spare_s)
+            deadline = self._time_for_call(payment, turn, budget)
+            call = partial(open_attempt, self._ports, live, payment, attempt, deadline)
             tried = self._health.watch(payment.merchant_id, attempt.connection_id, deadline.left_s(), call)
             inert = live.connector.capabilities.inert_until_visited
             held = True
@@ -93,7 +98,7 @@ class TryChain:
                 held = turn.claim(newest).lease_until == lease
                 if not held:
                     return amend(newest, tried.only_told, self._ports.clock.now())
-                return self._settled(newest, turn, tried, inert, render)
+                return self._settled(newest, turn, tried, inert, render, may_hop=budget.left_s() >= HOP_NEEDS_S)
 
             stored = commit(self._ports, stored, settle)
             if not held and turn.claim(stored.value).answer_status is None:
@@ -146,14 +151,23 @@ class TryChain:
             return Answer(payment, Rendered(claim.answer_status, claim.answer_body), replayed)
         return Answer(payment, render(payment, fold(payment), Verdict.IN_DOUBT), replayed=False)
 
-    def _settled(self, payment: Payment, turn: Turn, tried: Tried, inert: bool, render: Render) -> Payment:
+    def _time_for_call(self, payment: Payment, turn: Turn, budget: Deadline) -> Deadline:
+        """All that is left, less what the PSP behind this one needs, if there is one."""
+        left_s = budget.left_s()
+        more = self._hop_after(payment, turn, looks_only=True) is not None
+        return Deadline(left_s - (min(SPARE_S, left_s / 2) if more else 0.0))
+
+    def _settled(
+        self, payment: Payment, turn: Turn, tried: Tried, inert: bool, render: Render, *, may_hop: bool
+    ) -> Payment:
         """What follows from one call, on the newest payment: the next attempt started, or the answer settled.
 
         Decided on the joined facts: a webhook may have told more than the answer did.
         """
         now = self._ports.clock.now()
-        hop = None if tried.found else self._hop_after(payment, turn)
-        if hop is not None and _may_go_on(payment, tried, inert):
+        onward = may_hop and not tried.found and _may_go_on(payment, tried, inert)
+        hop = self._hop_after(payment, turn) if onward else None
+        if hop is not None:
             change = tried.change + self._onward(payment, tried, hop, now)
             return turn.with_claim(amend(payment, change, now), leased(turn.claim(payment), now))
         newer, folded = amended(payment, tried.change, now)
@@ -171,7 +185,7 @@ class TryChain:
         routed = Entry(now, "routing", f"The next PSP of the route is {hop}.", {"connection_id": hop})
         return sealed + self.started(payment, hop, now) + Change(entries=(routed,))
 
-    def _hop_after(self, payment: Payment, turn: Turn) -> str | None:
+    def _hop_after(self, payment: Payment, turn: Turn, *, looks_only: bool = False) -> str | None:
         """The next connection of the turn's chain that is untried in it and could take the payment now; one whose circuit is
         open only where no other is left."""
         tried = {attempt.connection_id for attempt in turn.attempts(payment)}
@@ -180,7 +194,7 @@ class TryChain:
         considered = (
             Considered(one.connection_id, ineligible(payment.order, one), one.health)
             for name in turn.chain(payment)
-            if name not in tried and (one := self.candidate(payment.merchant_id, name))
+            if name not in tried and (one := self.candidate(payment.merchant_id, name, looks_only=looks_only))
         )
         return next(iter(chain_of(tuple(considered))), None)
 

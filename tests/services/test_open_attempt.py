@@ -40,14 +40,13 @@ class Opening:
         *said: Any,
         of: Attempt | None = None,
         left_s: float = 20,
-        spare_s: float = 0,
         secrets: tuple[str, ...] = (),
         **can: Any,
     ) -> Tried:
         """What opening comes to where the PSP says this, call by call; each word of it must be needed."""
         self.connector = Scripted(*said, capabilities=replace(SimulatedConnector.capabilities, **can))
         live = speaking(self.world, self.connector, secrets)
-        tried = open_attempt(self.world.ports, live, payment(), of or attempt(), Left(left_s), spare_s)
+        tried = open_attempt(self.world.ports, live, payment(), of or attempt(), Left(left_s))
         assert self.connector.said == []
         return tried
 
@@ -151,8 +150,6 @@ def test_a_call_before_a_crash_counts_as_one(opening: Opening, said: tuple[Any, 
         ({"key_lives_s": {"capture": 86_400}}, False),
         ({"left_s": 2}, False),
         ({"left_s": 2.001}, True),
-        ({"left_s": 10, "spare_s": 8}, False),
-        ({"left_s": 10.001, "spare_s": 8}, True),
     ],
 )
 def test_it_is_asked_again_only_while_the_key_surely_lives_and_there_is_time(

@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.connector import CheckoutOrder
+from chalicelib.contracts.connector import CheckoutOrder, Conversation
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.payment import CaptureMode, Customer
+from chalicelib.outbound.driver import Deadline
 from chalicelib.services.explain import explain
 from chalicelib.services.kinds import ROUTE, route_key
 from tests.builders import NOW
 from tests.psp import SimulatedPsp
-from tests.world import World
+from tests.world import PlainDriver, World
 
 NL = {"field": "country", "op": "eq", "value": "NL"}
 DUTCH = {"name": "Dutch", "when": NL, "then": {"use": ["psp-2"]}}
@@ -99,6 +100,37 @@ def test_no_more_psps_are_tried_than_the_route_allows(world: World) -> None:
     assert tried(world) == ["psp-1", "psp-2"]
     world.route(attempts_max=3)
     assert tried(world, "another-key") == ["psp-1", "psp-2", "psp-3"]
+
+
+class Watched(PlainDriver):
+    """Remembers how much time each call had."""
+
+    def __init__(self) -> None:
+        self.left_s: list[float] = []
+
+    def converse(self, conversation: Conversation[Any], deadline: Deadline, *, fresh: bool = False) -> Any:
+        self.left_s.append(deadline.left_s())
+        return super().converse(conversation, deadline, fresh=fresh)
+
+
+@pytest.mark.parametrize(("budget_s", "first_s", "second_s"), [(None, 12, 20), (20, 12, 20), (10, 5, 10), (6, 3, 6)])
+def test_the_psp_behind_keeps_time_of_the_budget(
+    tmp_path: Path, budget_s: int | None, first_s: float, second_s: float
+) -> None:
+    driver = Watched()
+    world = World(tmp_path, driver=driver)
+    world.psps["psp-1"].script = always("decline")
+    world.route(**({"budget_s": budget_s} if budget_s else {}))
+    assert tried(world) == ["psp-1", "psp-2"]
+    assert driver.left_s == pytest.approx([first_s, second_s], abs=0.9)
+
+
+def test_with_no_time_left_for_another_psp_an_unanswered_page_is_held_and_not_sealed(tmp_path: Path) -> None:
+    world = World(tmp_path, checkout_budget_s=0.5)
+    world.psps["psp-1"].script = always("silent")
+    answer = world.open()
+    assert answer.rendered.status == 202
+    assert [(one.connection_id, one.closed) for one in answer.payment.attempts] == [("psp-1", None)]
 
 
 def test_a_psp_that_can_no_longer_take_the_payment_is_passed_over_on_the_way(world: World) -> None:

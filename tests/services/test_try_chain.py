@@ -184,12 +184,22 @@ def test_a_suspicion_of_fraud_at_any_psp_ends_the_chain(tmp_path: Path) -> None:
     assert connections(world, world.open().payment) == ["psp-1", "psp-2"]
 
 
-@pytest.mark.parametrize(("left_s", "calls"), [(10, [1, 2]), (10.001, [2, 2]), (2, [1, 1]), (2.001, [1, 2])], ids=str)
-def test_eight_seconds_are_kept_for_the_next_psp(
+@pytest.mark.parametrize(
+    ("left_s", "calls"),
+    [(4, [1, 2]), (4.002, [2, 2]), (2, [1, 1]), (2.001, [1, 2]), (1, [1, 1]), (0.99, [1, 0])],
+    ids=str,
+)
+def test_half_of_the_time_is_kept_for_the_next_psp(
     world: World, left_s: float, calls: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An unanswered call is made once more only beyond them; at the last PSP nothing need be kept."""
-    monkeypatch.setattr(try_chain, "Deadline", lambda budget_s: Left(left_s))
+    """An unanswered call is made once more only with more than two seconds left; at the last PSP nothing need be kept."""
+    made: list[Left] = []
+
+    def deadline(budget_s: float) -> Left:
+        made.append(Left(budget_s if made else left_s))  # the first is the whole budget
+        return made[-1]
+
+    monkeypatch.setattr(try_chain, "Deadline", deadline)
     declines(world, "psp-1", "psp-2", how=SILENT)
     world.open()
     assert [len(psp.opened) for psp in world.psps.values()] == calls
@@ -211,7 +221,7 @@ def test_all_psps_of_a_chain_share_one_budget_which_a_route_may_lower(
     monkeypatch.setattr(try_chain, "Deadline", budget)
     declines(world, "psp-1")
     world.open()
-    assert budgets == [budget_s]
+    assert budgets == [budget_s, budget_s - min(8, budget_s / 2), budget_s]
 
 
 def test_a_page_that_was_opened_and_failed_is_told_as_it_is(world: World) -> None:
