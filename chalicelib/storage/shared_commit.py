@@ -54,10 +54,10 @@ class SharedCommit:
             if self._open is shared and not self._is_left_open(shared):
                 self._commit(shared, connection)
         self._wait(shared)
+        if shared.error is not None and (error is None or isinstance(error, Exception)):
+            raise shared.error  # before an error of its own, which may tell of a winner whose write is lost now
         if error is not None:
             raise error
-        if shared.error is not None:
-            raise shared.error
 
     def _joined(self) -> tuple[sqlite3.Connection, _Shared]:
         if self._open is not None:
@@ -121,9 +121,11 @@ class SharedCommit:
     def _end(self, shared: _Shared, error: BaseException | None) -> None:
         self._open = None
         shared.error = error
-        if error is not None:
-            self._drop()
-        shared.done.set()
+        try:
+            if error is not None:
+                self._drop()
+        finally:
+            shared.done.set()
 
 
 @contextmanager

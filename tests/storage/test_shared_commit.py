@@ -149,6 +149,35 @@ def test_who_lost_a_race_learns_of_it_once_the_winner_is_durable(file: File) -> 
     assert "held" in seen[0]
 
 
+def test_who_lost_a_race_is_not_told_of_a_winner_whose_commit_fails(file: File) -> None:
+    file.connection().execute("PRAGMA foreign_keys = ON")
+    file.connection().execute("CREATE TABLE c (of TEXT REFERENCES t (id) DEFERRABLE INITIALLY DEFERRED)")
+    inside, go = threading.Event(), threading.Event()
+
+    def win() -> None:
+        with file.shared.writing() as cursor:
+            cursor.execute("INSERT INTO t VALUES ('won')")
+            cursor.execute("INSERT INTO c VALUES ('nobody')")  # which only the commit finds out
+            inside.set()
+            assert go.wait(SOON_S)
+
+    def lose() -> None:
+        with file.shared.writing() as cursor:
+            try:
+                cursor.execute("INSERT INTO t VALUES ('won')")
+            except sqlite3.IntegrityError:
+                raise KeyError("won") from None
+
+    with ThreadPoolExecutor(2) as pool:
+        winning = pool.submit(win)
+        assert inside.wait(SOON_S)
+        losing = pool.submit(lose)
+        queued(file, 1)
+        go.set()
+        failed = [type(one.exception(SOON_S)) for one in (winning, losing)]
+    assert (failed, file.committed()) == ([sqlite3.IntegrityError] * 2, set())
+
+
 def test_a_failed_write_alone_leaves_nothing(file: File) -> None:
     def fail() -> None:
         with file.shared.writing() as cursor:
