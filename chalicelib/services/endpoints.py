@@ -86,7 +86,8 @@ class Endpoints:
                 one.probing = False
 
     def has_failed_too_long(self, subscription: Subscription) -> bool:
-        """Notes that a delivery failed, and says whether all have for five days."""
+        """Notes that a delivery failed, and says whether all have for five days, counted from the subscription's last change
+        at the earliest: whoever switches it on again is given the five days anew."""
         one, now = self._of(subscription), self._ports.clock.now()
         key = subscription_key(subscription.merchant_id, subscription.id)
         one.troubled = True
@@ -97,14 +98,13 @@ class Endpoints:
             with suppress(StaleVersion):  # another process noted it
                 trouble = EndpointTrouble(subscription.merchant_id, subscription.id, now)
                 self._ports.store.put(ENDPOINT_TROUBLE, trouble, expect=NEW)
-        return bool(now - since >= FAILING_MAX)
+        return bool(now - max(since, subscription.updated_at) >= FAILING_MAX)
 
     def _over(self, subscription: Subscription, one: _Endpoint) -> None:
         """A delivery arrived: whatever trouble there was is over."""
         now = self._ports.clock.now()
-        if one.looked_at is None:
-            one.looked_at = now
-        if not one.troubled and now - one.looked_at < LOOKED_AT_AGAIN:
+        looked_lately = one.looked_at is not None and now - one.looked_at < LOOKED_AT_AGAIN
+        if looked_lately and not one.troubled:
             return
         one.troubled, one.looked_at = False, now
         key = subscription_key(subscription.merchant_id, subscription.id)

@@ -18,11 +18,13 @@ from chalicelib.contracts.store import NEW
 from chalicelib.domain.configuration import DeliveryRecord, Subscription
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.payment import Payment
+from chalicelib.services.configure_subscriptions import SubscriptionChange, update_subscription
 from chalicelib.services.endpoints import FAILING_MAX, OPEN_S, SILENT_MAX
 from chalicelib.services.kinds import DELIVERY, ENDPOINT_TROUBLE, SUBSCRIPTION, subscription_key
 from chalicelib.services.notify import Notify
 from tests.builders import NOW
 from tests.services.histories import pay
+from tests.services.splitting import OPERATOR
 from tests.world import World
 
 SOON_S = 10
@@ -255,6 +257,32 @@ def test_one_delivery_that_arrives_begins_the_five_days_anew(world: World) -> No
     world.open("a bad day")
     world.settle()
     assert subscription(world).enabled
+
+
+def test_a_subscription_that_is_switched_on_again_has_five_days_anew(world: World) -> None:
+    failing(world, lambda: Retry("oops", 500))
+    opened(world, 1)
+    world.clock.forward(FAILING_MAX.total_seconds())
+    world.open("the last day")
+    world.settle()
+    body = SubscriptionChange(enabled=True)
+    update_subscription(world.ports, OPERATOR, "default", "sub_1", body, subscription(world).version)
+    world.open("the first day")
+    world.settle()
+    assert subscription(world).enabled
+
+
+def test_the_first_delivery_after_a_start_ends_the_trouble_from_before(world: World) -> None:
+    failing(world, lambda: Retry("oops", 500))
+    opened(world, 1)
+    world.recorder.fails = lambda publication: None
+    world.open("a good day")
+    (message,) = world.queue.receive(Topic.EVENTS)
+    started = Notify(world.ports, world.configuration)
+    started.message(message.body)
+    started.close()
+    with pytest.raises(NotFound):
+        world.store.get(ENDPOINT_TROUBLE, subscription_key("default", "sub_1"))
 
 
 def test_a_subscription_that_was_changed_meanwhile_is_not_switched_off(world: World) -> None:
