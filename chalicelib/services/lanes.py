@@ -67,7 +67,7 @@ class Lanes:
         with self._lock:
             for lane in self._lanes.values():
                 lane.waiting.clear()
-        self._pool.shutdown(wait=True)
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _next(self, lane: _Lane, limit: int) -> _Job | None:
         """Takes the first job whose key is not busy; jobs behind it with the same key stay behind it."""

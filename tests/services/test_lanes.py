@@ -102,3 +102,17 @@ def test_a_lane_is_short_while_fewer_wait_than_may_run(lanes: Lanes) -> None:
     assert (lanes.is_short("one", 1), lanes.is_short("one", 2), lanes.is_short("two", 1)) == (False, True, True)
     gate.open.set()
     done.result(SOON_S)
+
+
+def test_a_stop_starts_nothing_that_has_no_thread_yet() -> None:
+    lanes, gate, started = Lanes(threads=1), Gate(), threading.Event()
+    lanes.submit("one", 1, "a", gate)
+    assert gate.entered.wait(SOON_S)
+    lanes.submit("two", 1, "b", started.set)
+    closing = threading.Thread(target=lanes.close)
+    closing.start()
+    while not lanes._pool._shutdown:
+        gate.open.wait(0.001)
+    gate.open.set()
+    closing.join(SOON_S)
+    assert not started.is_set()
