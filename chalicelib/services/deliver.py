@@ -19,6 +19,7 @@ from chalicelib.domain.errors import PaymentServerError, QueueFault
 from chalicelib.services.commit import chore
 from chalicelib.services.disable_subscription import disable
 from chalicelib.services.endpoints import Endpoints
+from chalicelib.services.order import begun_at_of
 from chalicelib.services.ports import Ports
 from chalicelib.services.target import target_of
 
@@ -27,6 +28,7 @@ RETRY_AFTER_S = (5, 60, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 JITTER = 0.1
 TRIES_KEPT = 20
 GONE = 410
+PUT_OFF_BY = 4  # a delivery is put off for this part of its age at least
 
 
 class Deliver:
@@ -38,8 +40,7 @@ class Deliver:
         """The record after one try, or put off without one while the endpoint's circuit is open; `at_once` tries anyway."""
         closed_until = None if at_once else self._endpoints.closed_until(subscription)
         if closed_until is not None:
-            spread_s = random.uniform(0, 2)  # noqa: S311  # jitter is no secret
-            return replace(record, status="retrying", due_at=closed_until + timedelta(seconds=spread_s), behind=None)
+            return _put_off(record, self._ports.clock.now(), closed_until)
         now, began = self._ports.clock.now(), time.monotonic()
         outcome: DeliveryFailed | None = None
         status, answer, detail, request = None, "", "delivered", None
@@ -101,6 +102,15 @@ class Deliver:
 
 def _publication(record: DeliveryRecord) -> Publication:
     return Publication(record.event_id, record.event_type, record.payment_id, record.body.encode())
+
+
+def _put_off(record: DeliveryRecord, now: datetime, closed_until: datetime) -> DeliveryRecord:
+    """The older, the longer and the more spread: what waits for an endpoint that is dead for days is not all looked at
+    whenever its circuit closes for one probe."""
+    age_s = (now - begun_at_of(record)).total_seconds()
+    wait_s = max((closed_until - now).total_seconds(), min(age_s / PUT_OFF_BY, RETRY_AFTER_S[-1]))
+    wait_s += random.uniform(0, max(2, wait_s * JITTER))  # noqa: S311  # jitter is no secret
+    return replace(record, status="retrying", due_at=now + timedelta(seconds=wait_s), behind=None)
 
 
 def _wait_s(record: DeliveryRecord, outcome: DeliveryFailed) -> float:

@@ -40,7 +40,7 @@ class InOrder:
 
     def must_wait(self, record: DeliveryRecord, now: datetime) -> bool:
         """Whether the delivery before it is still to come, and may be waited for."""
-        if record.behind is None or now - _begun_at(record) >= WAITS_MAX:
+        if record.behind is None or now - begun_at_of(record) >= WAITS_MAX:
             return False
         with self._lock:
             if record.behind in self._settled:
@@ -66,9 +66,9 @@ def before(document: Mapping[str, Any], subscription: Subscription) -> str | Non
 
 def looked_at_again(record: DeliveryRecord, now: datetime) -> datetime:
     """When a delivery that must wait looks again: soon at first, then less often, and at last when its minute is over."""
-    waited = now - _begun_at(record)
-    return min(_begun_at(record) + WAITS_MAX, now + max(timedelta(seconds=1), waited / 2))
+    waited = now - begun_at_of(record)
+    return min(begun_at_of(record) + WAITS_MAX, now + max(timedelta(seconds=1), waited / 2))
 
 
-def _begun_at(record: DeliveryRecord) -> datetime:
+def begun_at_of(record: DeliveryRecord) -> datetime:
     return record.begun_at or record.created_at

@@ -197,6 +197,16 @@ def test_an_endpoint_that_is_back_gets_everything(world: World) -> None:
     assert len(world.recorder.published) == 20
 
 
+def test_what_waits_for_a_dead_endpoint_is_looked_at_less_the_older_it_is(world: World) -> None:
+    failing(world, lambda: Retry("no answer"))
+    opened(world, 20)
+    world.settle(86_400)
+    now = world.clock.now()
+    put_off = [one for one in records(world) if one.due_at and one.due_at >= now + timedelta(seconds=86_400 / 4)]
+    assert len(put_off) >= 19  # all but a probe
+    assert len({one.due_at for one in put_off}) == len(put_off)
+
+
 def subscription(world: World) -> Subscription:
     found: Subscription = world.store.get(SUBSCRIPTION, subscription_key("default", "sub_1")).value
     return found
