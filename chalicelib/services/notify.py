@@ -29,7 +29,6 @@ from chalicelib.services.ports import Ports
 PATIENCE_S = 0.25  # what takes longer is not waited for
 CONCURRENCY = 8  # tries side by side to one endpoint, where its target does not say otherwise
 LOOKED_AFTER = timedelta(seconds=60)  # the sweep takes up a record whose first try has not ended by then
-FULL_AGAIN = timedelta(seconds=10)  # when a lane that was full is tried again
 SWEEP_GRACE_S = 15  # the delayed message comes first, the due index after it
 
 
@@ -153,10 +152,12 @@ class Notify:
             if subscription is None:
                 self._again(record.id)
                 return
+            short = self._lanes.is_short(subscription.id, _limit(subscription))
             future = self._in_lane(record, subscription, lambda: self._again(record.id))
         except LaneFull:
             return
-        wait([future], timeout=PATIENCE_S)
+        if short:  # where many wait before it, it takes long in any case
+            wait([future], timeout=PATIENCE_S)
         if future.done():
             future.result()
 

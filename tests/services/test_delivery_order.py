@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +22,8 @@ from chalicelib.domain.payment import Payment
 from chalicelib.services.configure_subscriptions import SubscriptionChange, update_subscription
 from chalicelib.services.endpoints import FAILING_MAX, OPEN_S, SILENT_MAX
 from chalicelib.services.kinds import DELIVERY, ENDPOINT_TROUBLE, SUBSCRIPTION, subscription_key
-from chalicelib.services.notify import Notify
+from chalicelib.services.lanes import Lanes
+from chalicelib.services.notify import CONCURRENCY, Notify
 from tests.builders import NOW
 from tests.services.histories import pay
 from tests.services.splitting import OPERATOR
@@ -205,6 +207,24 @@ def test_what_waits_for_a_dead_endpoint_is_looked_at_less_the_older_it_is(world:
     put_off = [one for one in records(world) if one.due_at and one.due_at >= now + timedelta(seconds=86_400 / 4)]
     assert len(put_off) >= 19  # all but a probe
     assert len({one.due_at for one in put_off}) == len(put_off)
+
+
+def test_a_delivery_that_is_due_waits_for_no_long_lane(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(world, lambda: Retry("oops", 500))
+    opened(world, 1)
+    world.clock.forward(6)
+    monkeypatch.setattr("chalicelib.services.notify.PATIENCE_S", 2 * SOON_S)
+    lanes, go = Lanes(), threading.Event()
+    for number in range(2 * CONCURRENCY):
+        lanes.submit("sub_1", CONCURRENCY, str(number), lambda: _stood(go.wait(2 * SOON_S)))
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            pool.submit(Notify(world.ports, world.configuration, lanes).due, records(world)[0].id).result(SOON_S)
+            tried = tries(world)
+        finally:
+            go.set()
+    lanes.close()
+    assert tried == 1  # it came back before its turn did
 
 
 def subscription(world: World) -> Subscription:
