@@ -75,7 +75,7 @@ class Worker:
         from chalicelib.services.audit import Actor
         from chalicelib.services.configure_subscriptions import SubscriptionBody, create_subscription
 
-        target = {"url": url}
+        target = {"url": url, "concurrency": AT_ONCE}
         body = SubscriptionBody.model_validate(
             {"name": "bench", "channel": "webhook", "target": target, "events": ["*"]}
         )

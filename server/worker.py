@@ -34,7 +34,7 @@ RENEW_EVERY_S = 8.0
 SWEEP_EVERY_S = 3.0
 ROLL_UP_EVERY_S = 60.0
 IDLE_WAIT_S = (0.01, 0.02, 0.05, 0.1)  # the longer nothing comes, the longer the wait
-THREADS = {Topic.INBOUND: 4, Topic.EVENTS: 8, Topic.CHORES: 8}
+THREADS = {Topic.INBOUND: 4, Topic.EVENTS: 16, Topic.CHORES: 8}
 RETRY_DELAY_MAX_S = 60.0
 STOP_WAIT_S = 25.0
 
@@ -48,7 +48,7 @@ class Consumer:
 
     def __init__(self, queue: Queue, topic: Topic, handle: Callable[[Message], None], threads: int) -> None:
         self._queue, self._topic, self._handle, self._threads = queue, topic, handle, threads
-        self._stop = threading.Event()
+        self._stop, self._joined = threading.Event(), threading.Event()
         self._lock = threading.Lock()
         self._running: dict[tuple[str, str], Message] = {}
         self._faulty = False
@@ -72,9 +72,7 @@ class Consumer:
         ends = time.monotonic() + timeout_s
         for _ in range(self._threads):
             self._free.acquire(timeout=max(ends - time.monotonic(), 0))
-        with suppress(PaymentServerError):  # then their leases end by themselves
-            while self._taken:
-                self._queue.release(self._taken.popleft())
+        self._joined.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _take(self) -> None:
@@ -83,7 +81,7 @@ class Consumer:
             self._free.acquire()
             if self._stop.is_set():  # it was waiting for a handler to end
                 self._free.release()
-                return
+                break
             taken = False
             try:
                 taken = self._take_one()
@@ -99,6 +97,16 @@ class Consumer:
             self._free.release()
             self._stop.wait(IDLE_WAIT_S[idle])
             idle = min(idle + 1, len(IDLE_WAIT_S) - 1)
+        self._give_up_taken()
+
+    def _give_up_taken(self) -> None:
+        """What is leased and not begun is somebody else's at once."""
+        with suppress(PaymentServerError):  # then their leases end by themselves
+            while self._taken:
+                message = self._taken.popleft()
+                with self._lock:
+                    self._running.pop((message.id, message.receipt), None)
+                self._queue.release(message)
 
     def _take_one(self) -> bool:
         """Begins a message, if there is one. As many are leased at once as there are threads: a lease costs a commit."""
@@ -146,7 +154,8 @@ class Consumer:
             log.warning("message comes back after its lease")
 
     def _renew(self) -> None:
-        while not self._stop.wait(RENEW_EVERY_S):
+        """Until the last handler has ended: a stop waits for them."""
+        while not self._joined.wait(RENEW_EVERY_S):
             with self._lock:
                 running = list(self._running.values())
             for message in running:
@@ -154,6 +163,8 @@ class Consumer:
                     self._queue.extend(message, lease_s=LEASE_S)
                 except PaymentServerError as error:
                     log.error("lease not renewed", extra={"fields": {"detail": error.detail}})
+                except Exception:
+                    log.exception("unexpected error of a lease")
 
 
 class Worker:

@@ -253,6 +253,7 @@ class World:
                     self.work.handle(message)
                     self.queue.done(message)
                     worked = True
+            assert self.notify.rest(20), "every delivery comes to its end"
 
 
 def render_operation(operation: Operation, folded: Folded) -> Rendered:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-THREADS = 64
+THREADS = 128  # most of them wait for somebody's answer
 WAITING_MAX = 1_000  # jobs of one lane; what comes beyond is left to the due index
 
 
@@ -40,7 +40,7 @@ class Lanes:
 
     def __init__(self, threads: int = THREADS) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="deliver")
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._lanes: dict[str, _Lane] = {}
 
     def is_short(self, name: str, limit: int) -> bool:
@@ -61,6 +61,11 @@ class Lanes:
             ready = self._next(lane, limit)
         self._start(name, limit, ready)
         return job.done
+
+    def rest(self, timeout_s: float) -> bool:
+        """Waits until nothing runs and nothing waits, and says whether it came to that."""
+        with self._lock:
+            return self._lock.wait_for(lambda: not self._lanes, timeout_s)
 
     def close(self) -> None:
         """Ends when what runs has ended. What waits is dropped: its messages and records bring it back."""
@@ -99,4 +104,5 @@ class Lanes:
             ready = self._next(lane, limit)
             if not lane.running and not lane.waiting:
                 self._lanes.pop(name, None)
+                self._lock.notify_all()
         self._start(name, limit, ready)

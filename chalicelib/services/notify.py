@@ -7,8 +7,10 @@ subscribers drop repeats by its id. One that is slow, busy or silent gets a reco
 from __future__ import annotations
 
 import json
+import random
 import threading
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -27,7 +29,8 @@ from chalicelib.services.order import InOrder, before, looked_at_again
 from chalicelib.services.ports import Ports
 
 PATIENCE_S = 0.25  # what takes longer is not waited for
-CONCURRENCY = 8  # tries side by side to one endpoint, where its target does not say otherwise
+CONCURRENCY = 4  # tries side by side to one endpoint, where its target does not say otherwise
+FULL_AGAIN = timedelta(minutes=2)  # at the earliest, what finds its lane full is due again
 LOOKED_AFTER = timedelta(seconds=60)  # the sweep takes up a record whose first try has not ended by then
 SWEEP_GRACE_S = 15  # the delayed message comes first, the due index after it
 
@@ -51,6 +54,10 @@ class Notify:
         self._endpoints = Endpoints(ports)
         self._deliver = Deliver(ports, self._endpoints)
         self._order = InOrder(ports)
+
+    def rest(self, timeout_s: float) -> bool:
+        """Waits until no delivery is under way, and says whether it came to that."""
+        return self._lanes.rest(timeout_s)
 
     def close(self) -> None:
         """Ends when the tries that run have ended; what waits is brought back by its record or message."""
@@ -89,7 +96,12 @@ class Notify:
 
     def _in_lane(self, record: DeliveryRecord, subscription: Subscription, run: Any) -> Future[None]:
         key = record.payment_id or record.event_id
-        return self._lanes.submit(subscription.id, _limit(subscription), key, run)
+        return self._lanes.submit(subscription.id, self._width(subscription), key, run)
+
+    def _width(self, subscription: Subscription) -> int:
+        """How many tries may run side by side: one alone at an endpoint that is slow or silent, or those of some would take
+        all threads."""
+        return _limit(subscription) if self._endpoints.is_well(subscription) else 1
 
     def _is_recorded(self, event_id: str, subscription_id: str) -> bool:
         try:
@@ -155,11 +167,19 @@ class Notify:
             short = self._lanes.is_short(subscription.id, _limit(subscription))
             future = self._in_lane(record, subscription, lambda: self._again(record.id))
         except LaneFull:
+            self._put_off(delivery_id)
             return
         if short:  # where many wait before it, it takes long in any case
             wait([future], timeout=PATIENCE_S)
         if future.done():
             future.result()
+
+    def _put_off(self, delivery_id: str) -> None:
+        """What finds its lane full makes room in the due index, where it would hide what is due at other endpoints."""
+        stored = self._ports.store.get(DELIVERY, delivery_id)
+        later = self._ports.clock.now() + FULL_AGAIN * random.uniform(1, 2)  # noqa: S311  # jitter is no secret
+        with suppress(StaleVersion):
+            self._ports.store.put(DELIVERY, replace(stored.value, due_at=later), expect=stored.version)
 
     def redeliver(self, delivery_id: str) -> DeliveryRecord:
         """Tries a recorded delivery once more at an operator's word. Raises NotFound, and Conflict where the subscription is

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.contracts.publisher import DeliveryFailed, Publication, Rejected, Retry
+from chalicelib.contracts.publisher import DeliveryFailed, Publication, Receipt, Rejected, Retry, Target
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import NEW
 from chalicelib.domain.configuration import DeliveryRecord, Subscription
@@ -22,12 +22,12 @@ from chalicelib.domain.payment import Payment
 from chalicelib.services.configure_subscriptions import SubscriptionChange, update_subscription
 from chalicelib.services.endpoints import FAILING_MAX, OPEN_S, SILENT_MAX
 from chalicelib.services.kinds import DELIVERY, ENDPOINT_TROUBLE, SUBSCRIPTION, subscription_key
-from chalicelib.services.lanes import Lanes
+from chalicelib.services.lanes import LaneFull, Lanes
 from chalicelib.services.notify import CONCURRENCY, Notify
 from tests.builders import NOW
 from tests.services.histories import pay
 from tests.services.splitting import OPERATOR
-from tests.world import World
+from tests.world import AnyTarget, Recorder, World
 
 SOON_S = 10
 
@@ -163,6 +163,56 @@ def test_what_a_slow_endpoint_takes_at_last_is_recorded_once(world: World, slow:
     world.notify.close()
     (record,) = records(world)
     assert (record.status, record.tried, len(world.recorder.published)) == ("succeeded", 1, 1)
+
+
+class Tarpits(Recorder):
+    """Takes what is sent to `tarpit` and answers only when it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let_go = threading.Event()
+
+    def publish(self, publication: Publication, target: Target) -> Receipt:
+        assert isinstance(target.settings, AnyTarget)
+        if target.settings.url == "tarpit":
+            _stood(self.let_go.wait(SOON_S))
+        return super().publish(publication, target)
+
+
+def test_endpoints_that_hang_by_the_dozen_keep_no_other_waiting(tmp_path: Path) -> None:
+    tarpits = Tarpits()
+    world = World(tmp_path, recorder=tarpits)
+    for number in range(40):
+        made = Subscription(
+            "default", f"sub_t{number}", "t", "recorder", {"url": "tarpit"}, {}, ("*",), True, 1, NOW, NOW
+        )
+        world.store.put(SUBSCRIPTION, made, expect=NEW)
+    try:
+        for number in range(6):
+            world.open(f"key-{number}")
+            (message,) = world.queue.receive(Topic.EVENTS)
+            world.notify.message(message.body)
+        assert len(tarpits.published) == 6
+    finally:
+        tarpits.let_go.set()
+        world.notify.close()
+
+
+def test_what_finds_its_lane_full_makes_room_in_the_due_index(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(world, lambda: Retry("busy", 503))
+    opened(world, 1)
+
+    def full(*_: object) -> None:
+        raise LaneFull
+
+    monkeypatch.setattr(Lanes, "submit", full)
+    world.clock.forward(10)
+    before = world.clock.at
+    world.notify.due(records(world)[0].id)
+    (record,) = records(world)
+    assert record.due_at is not None
+    assert record.due_at >= before + timedelta(minutes=2)
+    assert record.tried == 1
 
 
 def opened(world: World, count: int) -> None:
