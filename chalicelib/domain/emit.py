@@ -15,7 +15,7 @@ from chalicelib.domain.ids import event_id_of
 from chalicelib.domain.late import refused_of
 from chalicelib.domain.operation import Operation, OperationStatus, Origin
 from chalicelib.domain.payment import (
-    FOUND,
+    NOT_PAID,
     TIMELINE_MAX,
     Attempt,
     Closure,
@@ -119,7 +119,7 @@ def _published(operation: Operation, folded: Folded) -> Operation:
 
 def needs_operator(payment: Payment, watched: Watched, folded: Folded, reviews: Collection[str]) -> bool:
     """Whether somebody must look: odd amounts, money under review, and what the schedules could not settle."""
-    resolved = {one.attempt_id for one in payment.resolutions if one.operation_id is None and one.outcome != FOUND}
+    not_paid = {one.attempt_id for one in payment.resolutions if one.outcome == NOT_PAID}
     stuck_operations = any(
         one.ask_at is None
         and one.origin is not Origin.PSP
@@ -127,7 +127,7 @@ def needs_operator(payment: Payment, watched: Watched, folded: Folded, reviews: 
         for one in watched.operations
     )
     stuck_attempts = any(
-        one.id not in resolved
+        (one.id not in not_paid or folded.standings[one.id].has_money)
         and (_lapsed(one, folded.standings[one.id]) or (one.ask_at is None and one.phase in MUST_SETTLE))
         and not folded.standings[one.id].refunded
         for one in watched.attempts

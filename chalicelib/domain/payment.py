@@ -22,7 +22,7 @@ OPERATIONS_MAX = 100
 JOURNAL_MAX = 200
 TIMELINE_MAX = 200
 ACCEPT, REFUND, REVIEW = "accept", "refund", "review"  # what becomes of money that nobody waited for, or that is odd
-FOUND = "found"  # by an operator: what the PSP calls an attempt, so that it can be asked
+NOT_PAID = "not_paid"  # an operator's word that closes the question which a PSP can not answer
 
 
 class Status(StrEnum):

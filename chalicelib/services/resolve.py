@@ -28,7 +28,7 @@ from chalicelib.domain.operation import (
     OperationStatus,
     Origin,
 )
-from chalicelib.domain.payment import ACCEPT, FOUND, REFUND, Attempt, Closure, Entry, Payment, Resolution
+from chalicelib.domain.payment import ACCEPT, NOT_PAID, REFUND, Attempt, Closure, Entry, Payment, Resolution
 from chalicelib.services.ask import ask
 from chalicelib.services.audit import Actor, draft_of
 from chalicelib.services.audit import Change as Noted
@@ -38,7 +38,7 @@ from chalicelib.services.operate import own
 from chalicelib.services.ports import Ports
 from chalicelib.services.settle_drafts import settle_drafts, with_draft
 
-NOT_PAID, SUCCEEDED, FAILED = "not_paid", "succeeded", "failed"
+FOUND, SUCCEEDED, FAILED = "found", "succeeded", "failed"
 _MOVES = {Kind.AUTHORIZATION, Kind.CAPTURE}
 _MOVED_BY = {OperationKind.CANCELLATION: Kind.AUTHORIZATION, OperationKind.REFUND: Kind.CAPTURE}  # what is given back
 

@@ -34,9 +34,8 @@ def with_attempt(known: Payment, **changes: object) -> Payment:
     return replace(known, attempts=(first, *known.attempts[1:]))
 
 
-def resolved(known: Payment, operation_id: str | None = None) -> Payment:
-    word = Resolution(attempt_id(), "failed", "seen", "me", NOW, operation_id)
-    return replace(known, resolutions=(word,))
+def resolved(known: Payment, outcome: str = "not_paid") -> Payment:
+    return replace(known, resolutions=(Resolution(attempt_id(), outcome, "seen", "me", NOW),))
 
 
 def test_where_all_goes_its_way_nobody_must_look() -> None:
@@ -56,12 +55,18 @@ def test_an_attempt_whose_schedule_is_used_up_is_looked_at_where_an_answer_must_
     assert not must_look(with_attempt(known, ask_at=NOW, phase=phase))
 
 
-def test_once_an_operator_has_spoken_of_an_attempt_nobody_must_look_at_it() -> None:
+def test_once_an_operator_found_that_an_attempt_was_not_paid_nobody_must_look_at_it() -> None:
     stuck = with_attempt(after(), ask_at=None, phase=Phase.OPEN)
     assert not must_look(resolved(stuck))
-    assert must_look(resolved(stuck, "op_1")), "that was about an operation"
     other = replace(stuck, attempts=(stuck.attempts[0], replace(stuck.attempts[1], ask_at=None, phase=Phase.OPEN)))
     assert must_look(resolved(other)), "that was about another attempt"
+    paid = with_attempt(after(PAID), ask_at=None, phase=Phase.UNANSWERED)
+    assert must_look(resolved(paid)), "it was paid after all"
+
+
+@pytest.mark.parametrize("outcome", ["accept", "refund", "found", "succeeded", "failed"])
+def test_what_an_operator_said_of_the_money_answers_no_question_to_the_psp(outcome: str) -> None:
+    assert must_look(resolved(with_attempt(after(), ask_at=None, phase=Phase.UNANSWERED), outcome))
 
 
 def test_money_that_goes_back_settles_an_attempt() -> None:

@@ -156,7 +156,7 @@ def decide(machine: Machine, chance: Random, payment: Payment) -> bool:
         session = bank.sessions.get(attempt.id)
         lapsed = attempt.closed is Closure.LAPSED or attempt.ask_at is None
         lost = folded.standings[attempt.id].unanswered or session is not None
-        if lost and attempt.psp_reference is None and lapsed and attempt.id not in told:
+        if lost and attempt.psp_reference is None and lapsed and (session is not None or attempt.id not in told):
             more = {"outcome": "not_paid"} if session is None else {"outcome": "found", "psp_reference": session["id"]}
             machine.call(lambda world, attempt=attempt, more=more: world.say(payment.id, attempt.id, **more))
             return True
