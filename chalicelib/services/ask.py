@@ -197,14 +197,14 @@ class _Question:
 
     def _must_close(self, facts: Sequence[Fact], close: bool) -> bool:
         """Whether the page must be ended at the PSP, where the connector can: given up, past its time, or paid for
-        elsewhere; and nothing moved, ended or is in doubt."""
+        elsewhere; and nothing moved, is in doubt, or ended by the PSP's word."""
         attempt = self._attempt
         if attempt.psp_reference is None or "expire" not in self._live.connector.capabilities.operations:
             return False
         folded = self._folded(facts)
         standing = folded.standings[attempt.id]
         odd = any(fact.attempt_id == attempt.id for fact in folded.anomalies)
-        if standing.ended is not None or standing.captured or standing.held or standing.processing or odd:
+        if standing.confirmed or standing.captured or standing.held or standing.processing or odd:
             return False
         elsewhere = any(one.pays for id_, one in folded.standings.items() if id_ != attempt.id)
         past = ends_at(attempt) <= self._now

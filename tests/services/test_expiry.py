@@ -138,6 +138,17 @@ def test_an_operator_who_finds_what_the_psp_calls_it_has_it_asked_about(world: W
     assert queue_of_operators(world) == []
 
 
+def test_the_open_page_that_an_operator_found_is_closed_at_its_psp(world: World) -> None:
+    world.offer("psp-1", looks_up_references=False, key_lives_s={})
+    world.psps["psp-1"].script = lambda order: SILENT
+    payment = world.open(route="careful").payment
+    live_through(world, 11, 61, 301, 1801)
+    attempt_id = payment.attempts[0].id
+    world.say(payment.id, attempt_id, "found", psp_reference=world.psps["psp-1"].sessions[attempt_id]["id"])
+    assert session_of(world, payment) == "expired"
+    assert queue_of_operators(world) == []
+
+
 def test_what_an_operator_found_is_asked_about_until_the_psp_answers(world: World) -> None:
     world.offer("psp-1", looks_up_references=False, key_lives_s={})
     world.psps["psp-1"].script = lambda order: SILENT
