@@ -11,10 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from chalicelib.contracts.store import NEW
+from chalicelib.contracts.store import NEW, PAGE_MAX
 from chalicelib.domain.configuration import EndpointTrouble, Subscription
 from chalicelib.domain.errors import NotFound, StaleVersion
-from chalicelib.services.kinds import ENDPOINT_TROUBLE, subscription_key
+from chalicelib.domain.view import text_of
+from chalicelib.services.kinds import DELIVERY, ENDPOINT_TROUBLE, subscription_key
 from chalicelib.services.ports import Ports
 
 SILENT_MAX = 5  # tries in a row without an answer, then the circuit opens
@@ -98,7 +99,29 @@ class Endpoints:
             with suppress(StaleVersion):  # another process noted it
                 trouble = EndpointTrouble(subscription.merchant_id, subscription.id, now)
                 self._ports.store.put(ENDPOINT_TROUBLE, trouble, expect=NEW)
-        return bool(now - max(since, subscription.updated_at) >= FAILING_MAX)
+        if now - max(since, subscription.updated_at) < FAILING_MAX:
+            return False
+        if self._has_arrived(subscription, since):  # another process saw it, and did not know of the trouble
+            self._end_trouble(subscription)
+            return False
+        return True
+
+    def _has_arrived(self, subscription: Subscription, since: datetime) -> bool:
+        """Whether the log has a delivery of an event since then that arrived. It is looked through once in five days."""
+        after: str | None = None
+        while True:
+            page = self._ports.store.find(
+                DELIVERY,
+                "by_time",
+                subscription.merchant_id,
+                since=text_of(since),
+                where={"subscription_id": subscription.id, "status": "succeeded"},
+                after=after,
+                limit=PAGE_MAX,
+            )
+            after = page.after
+            if page.items or after is None:
+                return bool(page.items)
 
     def _over(self, subscription: Subscription, one: _Endpoint) -> None:
         """A delivery arrived: whatever trouble there was is over."""
@@ -107,6 +130,9 @@ class Endpoints:
         if looked_lately and not one.troubled:
             return
         one.troubled, one.looked_at = False, now
+        self._end_trouble(subscription)
+
+    def _end_trouble(self, subscription: Subscription) -> None:
         key = subscription_key(subscription.merchant_id, subscription.id)
         with suppress(NotFound, StaleVersion):
             stored = self._ports.store.get(ENDPOINT_TROUBLE, key)

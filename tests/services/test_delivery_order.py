@@ -365,6 +365,18 @@ def test_the_first_delivery_after_a_start_ends_the_trouble_from_before(world: Wo
         world.store.get(ENDPOINT_TROUBLE, subscription_key("default", "sub_1"))
 
 
+def test_what_another_process_delivered_meanwhile_keeps_an_endpoint_on(world: World) -> None:
+    failing(world, lambda: Retry("oops", 500))
+    opened(world, 1)
+    world.clock.forward(86_400)
+    arrived = replace(records(world)[0], id="dlv_other", created_at=world.clock.at, status="succeeded", due_at=None)
+    world.store.put(DELIVERY, arrived, expect=NEW)
+    world.clock.forward(FAILING_MAX.total_seconds())
+    world.open("a bad day")
+    world.settle()
+    assert subscription(world).enabled
+
+
 def test_a_subscription_that_was_changed_meanwhile_is_not_switched_off(world: World) -> None:
     """The failing target is not its target any more."""
 
