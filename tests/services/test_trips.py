@@ -160,11 +160,13 @@ def test_a_webhook_that_says_nothing_new_is_not_written(counted: CountedWorld) -
 def test_notifying_reads_the_subscriptions_once_and_records_each_try(counted: CountedWorld) -> None:
     counted.subscribe("sub_2")
     counted.subscribe("sub_3")
-    counted.open()
+    counted.open("the first")
+    counted.notify.message(counted.waiting(Topic.EVENTS).body)  # after a start, old trouble of each endpoint is looked for
+    counted.open("another")
     message = counted.waiting(Topic.EVENTS)
     counted.made.clear()
     counted.notify.message(message.body)
-    assert len(counted.world.recorder.published) == 3
+    assert len(counted.world.recorder.published) == 6
     assert counted.made == ["store.find subscriptions"] + ["store.put deliveries"] * 3
 
 
