@@ -23,10 +23,9 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Winner:
-    """The first rule that matches, or `otherwise`. `position` is its place among the rules, -1 for `otherwise`."""
+    """The first rule that matches, or `otherwise`."""
 
     rule: str
-    position: int
     chain: Chain
 
 
@@ -59,10 +58,10 @@ class Engine:
     connection_ids: frozenset[str] = field(default_factory=frozenset)
 
     def decide(self, seen: Inputs, payment_id: str) -> Winner:
-        for position, (matches, name, outcome) in enumerate(self.rules):
+        for matches, name, outcome in self.rules:
             if matches(seen):
-                return Winner(name, position, outcome.chain_for(seen, payment_id))
-        return Winner(OTHERWISE, -1, self.otherwise.chain_for(seen, payment_id))
+                return Winner(name, outcome.chain_for(seen, payment_id))
+        return Winner(OTHERWISE, self.otherwise.chain_for(seen, payment_id))
 
 
 def engine_of(merchant_id: str, name: str, document: Mapping[str, Json]) -> Engine:

@@ -35,7 +35,6 @@ class Field:
     type: Type
     meaning: str
     value_of: Callable[[Order, datetime], Value | None]
-    example: Value
     always: bool = False
     least: int = 0
     most: int = VALUE_MAX
@@ -80,7 +79,6 @@ _ALL = (
         Type.INTEGER,
         "the amount in minor units of its currency: 1050 is 10.50 EUR, and 1050 JPY",
         lambda order, _: order.amount.value,
-        1050,
         always=True,
         least=1,
     ),
@@ -89,7 +87,6 @@ _ALL = (
         Type.TEXT,
         "ISO 4217, upper case",
         lambda order, _: order.amount.currency,
-        "EUR",
         always=True,
         wanted="a currency of ISO 4217, upper case",
         known=frozenset(EXPONENT),
@@ -99,7 +96,6 @@ _ALL = (
         Type.TEXT,
         "the shopper's, ISO 3166-1 alpha-2, upper case",
         lambda order, _: order.country,
-        "NL",
         pattern="[A-Z]{2}",
         beginning="[A-Z]{1,2}",
         wanted="two letters of ISO 3166-1, upper case",
@@ -109,7 +105,6 @@ _ALL = (
         Type.TEXT,
         "as the checkout names it, such as `card`; missing where the PSP's page offers the choice",
         lambda order, _: order.payment_method,
-        "ideal",
         pattern="[a-z0-9_]{1,32}",
         wanted="lower case, such as card or ideal",
     ),
@@ -118,7 +113,6 @@ _ALL = (
         Type.TEXT,
         "the BCP 47 tag as the checkout writes it, such as `nl-NL`",
         lambda order, _: order.locale,
-        "nl-NL",
         pattern="[A-Za-z0-9-]{1,35}",
         wanted="a tag of BCP 47, such as nl-NL",
     ),
@@ -127,14 +121,12 @@ _ALL = (
         Type.TEXT,
         "the shop's own id of the customer",
         lambda order, _: order.customer.id if order.customer else None,
-        "c-17",
     ),
     Field(
         "customer.email_domain",
         Type.TEXT,
         "what stands behind the @, in lower case",
         lambda order, _: _domain_of(order),
-        "example.com",
         pattern="[^A-Z@]+",
         wanted="what stands behind the @, in lower case",
     ),
@@ -143,7 +135,6 @@ _ALL = (
         Type.TEXT,
         "the shop's own reference",
         lambda order, _: order.order_reference,
-        "order-1001",
         always=True,
     ),
     Field(
@@ -151,7 +142,6 @@ _ALL = (
         Type.INTEGER,
         "0 to 23, in UTC, when the checkout was opened",
         lambda _, at: at.astimezone(UTC).hour,
-        21,
         always=True,
         most=23,
     ),
@@ -160,7 +150,6 @@ _ALL = (
         Type.INTEGER,
         "1 (Monday) to 7 (Sunday), in UTC, when the checkout was opened",
         lambda _, at: at.astimezone(UTC).isoweekday(),
-        6,
         always=True,
         least=1,
         most=7,
@@ -172,7 +161,7 @@ FIELDS: Mapping[str, Field] = {field.name: field for field in _ALL}
 def _metadata(name: str) -> Field:
     key = name.removeprefix(METADATA)
     meaning = "the value under that key of the checkout's metadata"
-    return Field(name, Type.TEXT, meaning, lambda order, _: (order.metadata or {}).get(key), "web")
+    return Field(name, Type.TEXT, meaning, lambda order, _: (order.metadata or {}).get(key))
 
 
 def field_of(name: str) -> Field | None:

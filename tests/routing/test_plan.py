@@ -37,7 +37,7 @@ def route(**more: object) -> Route:
     return Route("default", "a-route", {"name": "a-route", "otherwise": {"use": ["psp-1"]}, **more}, 7, NOW, NOW)
 
 
-WINNER = Winner("Dutch", 0, Chain(("psp-2", "gone", "psp-1"), "b"))
+WINNER = Winner("Dutch", Chain(("psp-2", "gone", "psp-1"), "b"))
 SEEN: dict[str, str | int] = {"country": "NL"}
 
 
