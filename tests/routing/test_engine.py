@@ -142,7 +142,14 @@ def test_a_customers_payments_stay_on_one_arm_and_one_without_goes_by_itself() -
 def test_every_connection_that_a_route_names_is_known_once() -> None:
     split = {"split": {"by": "payment", "arms": [{"arm": "a", "weight": 1, "use": ["psp-2", "psp-3"]}]}}
     rules = [{"name": "r", "when": {}, "then": split}, {"name": "s", "when": {}, "then": {"use": ["psp-3"]}}]
-    assert connections_in({"rules": rules, "otherwise": {"use": ["psp-1", "psp-2"]}}) == ["psp-2", "psp-3", "psp-1"]
+    document = {"rules": rules, "otherwise": {"use": ["psp-1", "psp-2"]}}
+    assert connections_in(document) == ["psp-2", "psp-3", "psp-1"]
+
+
+def test_an_engine_knows_every_connection_that_it_may_lead_to() -> None:
+    rules = [{"name": "r", "when": {"field": "country", "op": "exists", "value": True}, "then": {"use": ["psp-2"]}}]
+    engine = engine_of("default", "r", {"rules": rules, "otherwise": {"use": ["psp-1"]}})
+    assert engine.connection_ids == {"psp-1", "psp-2"}
 
 
 def test_the_strategies_know_every_text_field() -> None:

@@ -107,7 +107,9 @@ def test_a_clock_that_went_back_measures_nothing_below_zero() -> None:
 
 def test_an_open_circuit_says_since_when_until_when_and_why() -> None:
     last = failures(5)[-1].ended_at_s
-    assert OPENED.circuit == Circuit(since_s=last, until_s=last + 10, opened=1, reason="5 failures in a row")
+    assert after(*failures(5)).circuit == Circuit(
+        since_s=last, until_s=last + 10, opened=1, reason="5 failures in a row"
+    )
 
 
 def test_it_is_half_open_once_it_has_cooled_down() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import sqrt
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.routing.interval import Interval, Tally, predicted, wilson
+from chalicelib.routing.interval import Z_95, Interval, Tally, predicted, wilson
 
 tallies = st.integers(1, 10**9).flatmap(lambda n: st.builds(Tally, st.integers(0, n), st.just(n)))
 
@@ -74,6 +76,30 @@ def test_the_share_of_further_trials_is_less_sure_than_the_chance(tally: Tally, 
     further, likely = predicted(tally, trials), wilson(tally)
     assert 0 <= further.low <= likely.low + 1e-9
     assert likely.high - 1e-9 <= further.high <= 1
+
+
+@pytest.mark.parametrize("tally", [Tally(1, 2), Tally(3, 10), Tally(70, 100), Tally(999, 1_000)])
+def test_at_its_ends_the_share_is_just_as_far_off_as_the_test_of_one_sample_allows(tally: Tally) -> None:
+    share, found = tally.successes / tally.trials, wilson(tally)
+    for end, sign in ((found.low, -1), (found.high, 1)):
+        assert (end - share) / sqrt(end * (1 - end) / tally.trials) == pytest.approx(sign * Z_95)
+
+
+@pytest.mark.parametrize("tally", [Tally(30, 100), Tally(70, 100), Tally(500, 1_000)])
+@pytest.mark.parametrize("trials", [50, 200, 10_000])
+@pytest.mark.parametrize("z", [1.0, Z_95])
+def test_at_its_ends_further_trials_are_just_as_far_off_as_the_test_of_two_samples_allows(
+    tally: Tally, trials: int, z: float
+) -> None:
+    share, found = tally.successes / tally.trials, predicted(tally, trials, z)
+    for end, sign in ((found.low, -1), (found.high, 1)):
+        pooled = (tally.successes + end * trials) / (tally.trials + trials)
+        error = sqrt(pooled * (1 - pooled) * (1 / trials + 1 / tally.trials))
+        assert (end - share) / error == pytest.approx(sign * z)
+
+
+def test_no_share_is_below_0_or_above_1() -> None:
+    assert predicted(Tally(1, 2), 1) == Interval(0.0, 1.0)
 
 
 @pytest.mark.parametrize(("tally", "trials"), [(Tally(0, 0), 5), (Tally(3, 5), 0)])

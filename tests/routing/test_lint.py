@@ -197,6 +197,48 @@ def test_a_control_arm_without_weight_compares_nothing() -> None:
     assert told(found(guarded)) == [("warning", "control-without-weight", "/rules/0/then/split/guardrail/control")]
 
 
+PAIR = ("cards", "more-cards")
+IDEAL = of("payment_method", "eq", "ideal")
+NO_WEIGHT = {
+    "split": {
+        "by": "payment",
+        "arms": [{"arm": name, "weight": weight, "use": list(PAIR)} for name, weight in (("a", 0), ("b", 100))],
+        "guardrail": {"control": "a", "max_drop": 5},
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("rules", "use", "detail"),
+    [
+        ([{"when": {"all": [NL, BE]}}], PAIR, "no payment can ever match: its conditions contradict each other"),
+        ([{}, {}], PAIR, "it is never reached: all that matches it matches '0' before"),
+        ([], ("cards",), "there is no fallback: where its only usable PSP declines or is down, no other is tried"),
+        ([], ("cards", "more-cards", "nobody"), "there is no connection 'nobody'"),
+        ([], ("cards", "more-cards", "off"), "the connection 'off' is disabled; it is passed over until it is enabled"),
+        (
+            [],
+            ("cards", "more-cards", "sealed"),
+            "the connection 'sealed' can not be read at present, so it was not checked",
+        ),
+        ([{"when": of("hour_of_day", "gte", 0)}], PAIR, "it is never reached: everything matches '0'"),
+        (
+            [{"when": of("amount", "gt", 5000)}],
+            PAIR,
+            "it compares the amount in any currency: 1000 is 10.00 EUR and 1000 JPY; ask for the currency, too",
+        ),
+        (
+            [{"when": IDEAL, "then": {"use": ["ideal", "cards"]}}],
+            PAIR,
+            "'cards' takes none of the payments that match: not their currency, payment method or amount",
+        ),
+        ([{"then": NO_WEIGHT}], PAIR, "the control arm 'a' has no weight, so nothing can be compared with it"),
+    ],
+)
+def test_what_is_found_is_said_in_words(rules: list[dict[str, Any]], use: tuple[str, ...], detail: str) -> None:
+    assert [one.detail for one in found(*rules, use=use)] == [detail]
+
+
 def test_errors_stand_before_warnings() -> None:
     findings = found({"when": of("amount", "gt", 5000)}, {"when": {"all": [NL, BE]}})
     assert [one.severity for one in findings] == ["error", "warning"]

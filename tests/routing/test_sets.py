@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.routing.boxes import Box, boxes_of, finer, known, within
 from chalicelib.routing.engine import test_of as ready
-from chalicelib.routing.fields import Inputs, inputs_of
-from chalicelib.routing.sets import Numbers, Values, others_of, values_of
+from chalicelib.routing.fields import OPERATORS, Field, Inputs, Takes, Type, inputs_of
+from chalicelib.routing.sets import Numbers, Values, all_of, others_of, values_of
 from tests.routing.strategies import ASKED, NUMBERS, TEXTS, conditions, orders, single_tests, times
 
 PROBES: dict[str, list[Any]] = {
@@ -41,6 +43,75 @@ def test_a_set_holds_what_passes_and_its_opposite_the_rest(when: dict[str, Any])
         assert (has(passing, value), has(others, value)) == (passes, not passes), value
     if not field.always:
         assert (passing.missing, others.missing) == (test({}), not test({}))
+
+
+DIGITS, WORDS = range(2, 7), ["a", "ab", "b", "c"]
+
+
+def small(kind: Type, *, always: bool, named: bool = False) -> Field:
+    """A field of few values, so that all can be looked at; `named` texts are all known."""
+    known_words = frozenset(WORDS) if named else frozenset[str]()
+    return Field("small", kind, "", lambda *_: None, always=always, least=2, most=6, known=known_words)
+
+
+def each_test(field: Field) -> list[tuple[str, Any]]:
+    values: list[Any] = list(DIGITS) if field.type is Type.INTEGER else [*WORDS]
+    wanted: dict[Takes, list[Any]] = {
+        Takes.ONE: values,
+        Takes.LIST: [*([one, other] for one, other in product(values, values)), values],
+        Takes.PAIR: [[one, other] for one, other in product(values, values) if one <= other],
+        Takes.PREFIX: [*WORDS, "abc", "zz"],
+        Takes.FLAG: [True, False],
+    }
+    return [(one.name, value) for one in OPERATORS.values() if field.type in one.types for value in wanted[one.takes]]
+
+
+SMALL = [
+    small(Type.INTEGER, always=True),
+    small(Type.INTEGER, always=False),
+    small(Type.TEXT, always=True, named=True),
+    small(Type.TEXT, always=False, named=True),
+    small(Type.TEXT, always=True),
+    small(Type.TEXT, always=False),
+]
+
+
+@pytest.mark.parametrize("field", SMALL, ids=lambda one: f"{one.type}-{one.always}-{len(one.known)}")
+def test_of_few_values_each_test_has_exactly_those_that_pass(field: Field) -> None:
+    present: list[Any] = list(DIGITS) if field.type is Type.INTEGER else [*WORDS]
+    for op, value in each_test(field):
+        test = OPERATORS[op].test_of(field.name, value)
+        passing, others = values_of(field, op, value), others_of(field, op, value)
+        for one in present:
+            passes = test({field.name: one})
+            assert (has(passing, one), has(others, one)) == (passes, not passes), (op, value, one)
+        passes = test({})
+        expected = (False, False) if field.always else (passes, not passes)
+        assert (passing.missing, others.missing) == expected, (op, value)
+
+
+@pytest.mark.parametrize("field", SMALL, ids=lambda one: f"{one.type}-{one.always}-{len(one.known)}")
+def test_what_two_sets_share_lies_within_both_and_each_within_all(field: Field) -> None:
+    everything: Any = all_of(field)
+    sets: list[Any] = list({of(field, *test) for test in each_test(field) for of in (values_of, others_of)})
+    for one, other in product([everything, *sets], sets):
+        assert (one & other).within(one)
+        assert (one & other).within(other)
+        assert other.within(everything)
+        assert everything & other == other
+
+
+@pytest.mark.parametrize("field", SMALL[:4], ids=lambda one: f"{one.type}-{one.always}-{len(one.known)}")
+def test_of_few_values_what_is_empty_and_what_lies_within_is_known_exactly(field: Field) -> None:
+    present: list[Any] = [None, *(DIGITS if field.type is Type.INTEGER else WORDS)]
+    sets = list({all_of(field), *(of(field, *test) for test in each_test(field) for of in (values_of, others_of))})
+    held = {one: {value for value in present if has(one, value)} for one in sets}
+    for one, other in product(sets, sets):
+        both = one & other  # type: ignore[operator]
+        assert {value for value in present if has(both, value)} == held[one] & held[other]
+        assert both.empty is (not held[one] & held[other])
+        if one.within(other):  # type: ignore[arg-type]
+            assert held[one] <= held[other]
 
 
 @given(conditions(), orders(), times())
