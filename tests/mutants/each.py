@@ -39,6 +39,7 @@ OPTIONS = (
     "--rootdir=.",
     "--tb=native",
     "--assert=plain",
+    "--hypothesis-profile=one failure is enough",  # nobody reads the smallest example
 )
 
 

@@ -23,7 +23,10 @@ from tests.mutants.tables import EQUIVALENT, TABLES, Change, Table, changes_of
 
 ROOT = Path(__file__).parents[2]
 SIDE_BY_SIDE = 2
-OPTIONS = ("-n", "0", "-q", "-s", "-m", "not long", "--no-summary", "--timeout=60", "--tb=native", "--assert=plain")
+OPTIONS = (
+    *("-n", "0", "-q", "-s", "-m", "not long", "--no-summary", "--timeout=60", "--tb=native", "--assert=plain"),
+    "--hypothesis-profile=one failure is enough",  # nobody reads the smallest example
+)
 
 
 class Noticing:

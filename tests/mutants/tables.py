@@ -1,17 +1,19 @@
 """The tables that decide about money and states, and how an entry of each can be wrong.
 
-mutmut leaves tables alone, so each entry is changed here: to every other value of its table, and away. Members of a set are
-taken out, and what it might hold besides is put in. `EQUIVALENT` are the changes that nobody could notice, with the reason.
+mutmut leaves tables alone, so each entry is changed here: to every other value of its table, and away; of a row each column
+in turn. Members of a set are taken out, and what it might hold besides is put in; a number is made greater and less.
+`EQUIVALENT` are the changes that nobody could notice, with the reason.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Iterator, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum
 from functools import partial
 from importlib import import_module
+from types import FunctionType
 from typing import Any
 
 from chalicelib.domain.facts import RISING, DeclineClass, Kind, State
@@ -24,6 +26,10 @@ SANDBOX = ("tests/connectors/sandbox/test_facts.py",)
 UNSURE = ("tests/services/test_proof.py",)
 RESOLVED = ("tests/services/test_amounts.py::test_an_operator", "tests/services/test_resolutions.py::test_a_refused")
 OFFERS = tuple(f"tests/services/test_{verb}.py::test_a_connector" for verb in ("captures", "refunds", "cancellations"))
+ONWARD = ("tests/routing/test_onward.py",)
+RULES = tuple(f"tests/routing/test_{name}.py" for name in ("guide", "engine", "rules", "sets"))
+SETS = ("tests/routing/test_sets.py",)
+HEALTH = ("tests/routing/test_health.py",)
 EXECUTE = ("tests/services/test_proof.py", "tests/services/test_unknown_operations.py::test_each_kind")
 
 
@@ -63,6 +69,10 @@ def _phases() -> Collection[Any]:
     return tuple(import_module("chalicelib.domain.watch").Phase)
 
 
+def _outcomes() -> Collection[Any]:
+    return tuple(import_module("chalicelib.routing.onward").Outcome)
+
+
 MONEY_KINDS = (Kind.AUTHORIZATION, Kind.RELEASE, Kind.CAPTURE, Kind.REFUND, Kind.DISPUTE)  # the others have no amount
 MAY_SUCCEED = MONEY_KINDS[:-1]  # a dispute is won or lost
 FACT_STATES = tuple((kind, state) for kind, states in RISING.items() for state in states)
@@ -96,6 +106,20 @@ BY_MODULE: dict[str, tuple[tuple[Any, ...], ...]] = {
         ("_TOLD_OF_OPERATIONS", ("tests/domain/test_emit.py",)),
         ("_WHOSE", ("tests/domain/test_emit.py",)),
     ),
+    "routing.onward": (
+        ("NEXT", ONWARD),
+        ("FIXED", ONWARD, _outcomes()),
+        ("_OF_CLASS", ONWARD),
+        ("_OF_REASON", ONWARD),
+    ),
+    "routing.fields": (("FIELDS", RULES), ("OPERATORS", RULES)),
+    "routing.sets": (("_OPPOSITE", SETS), ("_ORDERED", SETS), ("_BOUNDS", SETS)),
+    "routing.health": (
+        ("COOL_DOWN_S", HEALTH),
+        ("LATENCIES_MS", HEALTH),
+        *((name, HEALTH) for name in ("BUCKET_S", "BUCKETS", "SLOW_MS", "IN_A_ROW", "SHARE", "SHARE_CALLS")),
+        *((name, HEALTH) for name in ("PROBES", "PROBE_LEASE_S")),
+    ),
     "connectors.sandbox.facts": (
         ("CHECKOUT_STATE", SANDBOX, (), State.OPEN),
         ("MOVEMENT_STATE", SANDBOX, (), State.PENDING),
@@ -118,7 +142,10 @@ EQUIVALENT: dict[str, str] = {}
 def changes_of(table: Table) -> Iterator[Change]:
     """Every change of one entry."""
     value = table.value
-    if table.name == "_RANK":
+    if isinstance(value, int | float):
+        for other in map(type(value), (value + 1, value / 2)):
+            yield Change(table, f"is {other}", partial(_rebind, table, other))
+    elif table.name == "_RANK":
         yield from _swaps(table, value)
     elif isinstance(value, MutableMapping):
         for key, held in value.items():
@@ -142,8 +169,26 @@ def _entry_changes(table: Table, known: MutableMapping[Any, Any], key: Any, held
                 yield Change(table, f"{_text(key)}: {what}", partial(known.__setitem__, key, changed))
         yield Change(table, f"{_text(key)}: one more", partial(known.__setitem__, key, (*held, 60)))
         return
+    if is_dataclass(held):
+        for what, changed in _row_changes(known, held):
+            yield Change(table, f"{_text(key)}: {what}", partial(known.__setitem__, key, changed))
+        return
     for other in _others(known.values(), held):
-        yield Change(table, f"{_text(key)} is {_text(other)}", partial(known.__setitem__, key, other))
+        place = next((one for one, value in known.items() if value is other), None)
+        what = f"as {_text(place)}" if isinstance(other, FunctionType | type) else _text(other)
+        yield Change(table, f"{_text(key)} is {what}", partial(known.__setitem__, key, other))
+
+
+def _row_changes(known: MutableMapping[Any, Any], row: Any) -> Iterator[tuple[str, Any]]:
+    """Each column that it fills in as another row has it; a flag is turned."""
+    for column in fields(row):
+        held = getattr(row, column.name)
+        if held == column.default and held is not False:
+            continue
+        other = next((key for key, one in known.items() if getattr(one, column.name) != held), None)
+        if other is not None:
+            changed = replace(row, **{column.name: getattr(known[other], column.name)})
+            yield f"{column.name} as {_text(other)}", changed
 
 
 def _others(values: Collection[Any], held: Any) -> list[Any]:
@@ -156,7 +201,7 @@ def _tuple_changes(known: tuple[Any, ...], place: int) -> Iterator[tuple[str, tu
     """An element that is missing, one that is greater (of numbers), and one that changes places with the next."""
     element, before, after = known[place], known[:place], known[place + 1 :]
     yield f"no {place}th", before + after
-    if type(element) is int:
+    if isinstance(element, int | float):
         yield f"{place}th is longer", (*before, element + 1, *after)
     elif isinstance(element, tuple):
         for other in _others([one[1] for one in known], element[1]):
@@ -179,7 +224,7 @@ def _rebind(table: Table, changed: Any) -> None:
     known = table.value
     for module in list(sys.modules.values()):
         for name, value in list(vars(module).items()) if hasattr(module, "__dict__") else ():
-            if value is known:
+            if value is known and (name == table.name or not isinstance(known, int | float)):
                 setattr(module, name, changed)
 
 
