@@ -42,8 +42,8 @@ def _rules(document: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def _place(name: str | None, new: Mapping[str, Json], old: Mapping[str, Json]) -> int:
-    names = [*new, *(one for one in old if one not in new)]
-    return names.index(name) if name in names else -1
+    names: list[str | None] = [*new, *(one for one in old if one not in new)]
+    return names.index(name)
 
 
 def _within(before: Json, after: Json, pointer: str) -> Iterator[tuple[str, Json, Json]]:

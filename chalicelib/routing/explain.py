@@ -13,7 +13,6 @@ from chalicelib.routing.fields import Inputs
 from chalicelib.routing.plan import OPEN
 
 Json = Any
-MISSING = None  # how a value that the payment does not have is shown
 DRAFT = 0  # the version of a route that was not saved
 
 
@@ -53,7 +52,7 @@ def condition_of(when: Mapping[str, Json], seen: Inputs) -> dict[str, Json]:
     """A condition with whether it holds; a test with the value it wants and the one there is, null where there is none."""
     matched = test_of(when)(seen)
     if "field" in when:
-        actual = seen.get(when["field"], MISSING)
+        actual = seen.get(when["field"])
         return {"field": when["field"], "op": when["op"], "wanted": when["value"], "actual": actual, "matched": matched}
     if "not" in when:
         return {"not": condition_of(when["not"], seen), "matched": matched}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Literal
 
-from chalicelib.domain.facts import DeclineClass, Fact, Kind, State
+from chalicelib.domain.facts import DeclineClass, Fact, State
 
 Onward = Literal["next", "stop"]
 
@@ -53,7 +53,7 @@ def outcome_of(attempt_id: str, facts: Iterable[Fact]) -> Outcome:
     for cls in (DeclineClass.FRAUD, DeclineClass.HARD, DeclineClass.SOFT):
         if cls in classes:
             return _OF_CLASS[cls]
-    opening = [fact for fact in mine if fact.kind is Kind.OPEN and fact.state in (State.REFUSED, State.ABSENT)]
+    opening = [fact for fact in mine if fact.state in (State.REFUSED, State.ABSENT)]  # no other kind can be either
     return next((_OF_REASON[fact.reason] for fact in opening if fact.reason in _OF_REASON), Outcome.SOFT_DECLINE)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from chalicelib.routing.fields import FIELDS, OPERATORS, TEXT_MAX, VALUES_MAX, Field, Operator, Takes, Type, field_of
+from chalicelib.routing.fields import FIELDS, OPERATORS, TEXT_MAX, VALUES_MAX, Field, Takes, Type, field_of
 
 METADATA_PATTERN = r"^metadata\.[\s\S]{1,40}$"
 
@@ -52,7 +52,3 @@ def _beginning(field: Field) -> dict[str, Any]:
         return form | {"enum": sorted({one[:end] for one in field.known for end in range(1, len(one) + 1)})}
     pattern = field.beginning or field.pattern
     return form | {"pattern": f"^{pattern}$"} if pattern else form
-
-
-def operators_of(field: Field) -> list[Operator]:
-    return [one for one in OPERATORS.values() if field.type in one.types]

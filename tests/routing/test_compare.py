@@ -50,6 +50,17 @@ def test_what_belongs_to_no_rule_is_told_by_its_place_in_the_route() -> None:
     ]
 
 
+def test_a_part_that_was_not_there_is_told_whole() -> None:
+    fallback = {"hard_decline": "stop"}
+    assert differences(route(), route(fallback=fallback)) == [Difference(None, "/fallback", None, fallback)]
+    assert differences(route(fallback=fallback), route()) == [Difference(None, "/fallback", fallback, None)]
+
+
+def test_a_route_that_had_no_rules_got_some() -> None:
+    before = {"name": "r", "otherwise": {"use": ["psp-1"]}}
+    assert differences(before, route(rule("a", "psp-1"))) == [Difference("a", "", None, rule("a", "psp-1"))]
+
+
 @given(routes(), routes())
 def test_only_a_route_and_itself_do_not_differ(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert differences(one, one) == []

@@ -20,6 +20,7 @@ from chalicelib.routing.health import (
     ConnectionHealth,
     Figures,
     Outcome,
+    Probe,
     Window,
     merged,
     overridden,
@@ -88,6 +89,14 @@ def test_half_of_twenty_calls_failing_opens_it(bad: int, good: int, state: Circu
     assert health.circuit.reason == (None if state is CircuitState.CLOSED else "10 of 20 calls failed")
 
 
+def test_a_call_that_works_opens_nothing() -> None:
+    half_bad = after(*(call(T + number, number % 2 == 1) for number in range(19)))
+    assert half_bad.window.figures(T + 19) == Figures(19, 10, 100, 100)
+    worked = after(call(T + 19), start=half_bad)
+    assert worked.circuit.state(T + 19) is CircuitState.CLOSED
+    assert after(call(T + 20, answered=False), start=worked).circuit.reason == "11 of 21 calls failed"
+
+
 def test_what_is_older_than_a_minute_does_not_count_towards_the_share() -> None:
     old = [call(T + number, number % 2 == 0) for number in range(18)]
     health = after(*old, call(T + 90), call(T + 91, answered=False))
@@ -121,6 +130,7 @@ def test_it_is_half_open_once_it_has_cooled_down() -> None:
 
 def test_one_process_at_a_time_may_probe() -> None:
     leased = probing(OPENED, "one", UNTIL_S)
+    assert leased.circuit.probe == Probe("one", UNTIL_S + PROBE_LEASE_S)
     assert not leased.circuit.may_probe(UNTIL_S + PROBE_LEASE_S - 0.001)
     assert leased.circuit.may_probe(UNTIL_S + PROBE_LEASE_S)
 

@@ -23,6 +23,10 @@ KNOWN = {
     "ideal": Candidate("ideal", True, replace(CAN, payment_methods=frozenset({"ideal"}))),
     "dollars": Candidate("dollars", True, replace(CAN, currencies=frozenset({"USD"}))),
     "small": Candidate("small", True, replace(CAN, amount_limits={"EUR": (None, 5000)})),
+    "bounded": Candidate("bounded", True, replace(CAN, amount_limits={"EUR": (100, 5000)})),
+    "two": Candidate(
+        "two", True, replace(CAN, currencies=frozenset({"EUR", "USD"}), amount_limits={"USD": (100, 5000)})
+    ),
     "off": Candidate("off", False, CAN),
     "sealed": Candidate("sealed", False, None, VaultFault("no key")),
 }
@@ -122,9 +126,17 @@ def test_a_rule_that_some_payment_reaches_is_left_alone(first: dict[str, Any], s
     assert found({"when": first}, {"when": second}) == []
 
 
+PAIRS = [{"any": [of(f"metadata.{name}", "eq", value) for value in "ab"]} for name in "abcdefgh"]
+INTRICATE = {"all": [*PAIRS, NL]}
+
+
 def test_a_condition_too_intricate_to_look_through_is_left_alone() -> None:
-    pairs = [{"any": [of(f"metadata.{name}", "eq", value) for value in "ab"]} for name in "abcdefgh"]
-    assert found({"when": {"all": [*pairs, NL]}}, {"when": NL}) == []
+    assert found({"when": INTRICATE}, {"when": NL}) == []
+
+
+@pytest.mark.parametrize("first", [{"all": [NL, BE]}, INTRICATE])
+def test_what_stands_behind_a_rule_that_can_not_be_judged_is_judged_all_the_same(first: dict[str, Any]) -> None:
+    assert told(found({"when": first}, {}, {}))[-1] == ("warning", "unreachable", "/rules/2/when")
 
 
 def test_an_unknown_connection_is_an_error_where_it_stands() -> None:
@@ -155,6 +167,39 @@ def test_a_psp_that_can_take_nothing_of_a_rule_is_told_of(conditions: list[dict[
     assert ("warning", "impossible-connection", "/rules/0/then/use/0") in told(found(first))
     alone = {"when": {"all": conditions}, "then": {"use": [use]}}
     assert ("error", "impossible-connection", "/rules/0/then/use/0") in told(found(alone))
+
+
+@pytest.mark.parametrize(
+    ("amount", "able"),
+    [
+        (of("amount", "lt", 100), False),
+        (of("amount", "lte", 100), True),
+        (of("amount", "gt", 5000), False),
+        (of("amount", "gte", 5000), True),
+        (of("amount", "not_in", [100, 5000]), True),
+        (of("amount", "in", [99, 5001]), False),
+        (of("amount", "in", [5001, 200]), True),
+        ({"any": [of("amount", "lt", 100), of("amount", "gt", 5000)]}, False),
+        ({"any": [of("amount", "lt", 100), of("amount", "gt", 4999)]}, True),
+    ],
+)
+def test_a_psps_limits_are_held_against_the_amounts_that_match(amount: dict[str, Any], able: bool) -> None:
+    first = {"when": {"all": [amount, EUR]}, "then": {"use": ["bounded", "cards"]}}
+    assert ("impossible-connection" in {one.code for one in found(first)}) is not able
+
+
+@pytest.mark.parametrize(
+    ("currencies", "able"), [(["EUR", "USD"], True), (["EUR"], True), (["USD"], False), (["JPY"], False)]
+)
+def test_a_psps_limits_are_those_of_the_currency(currencies: list[str], able: bool) -> None:
+    when = {"all": [of("amount", "gt", 5000), of("currency", "in", currencies)]}
+    findings = found({"when": when, "then": {"use": ["two", "cards", "dollars"]}})
+    assert ("/rules/0/then/use/0" in {one.pointer for one in findings}) is not able
+
+
+def test_where_no_psp_of_a_chain_can_take_what_matches_it_is_an_error_for_each() -> None:
+    yen = {"when": of("currency", "eq", "JPY"), "then": {"use": ["cards", "ideal"]}}
+    assert told(found(yen)) == [("error", "impossible-connection", f"/rules/0/then/use/{place}") for place in (0, 1)]
 
 
 def test_a_psp_that_can_take_some_of_a_rule_is_left_alone() -> None:

@@ -49,6 +49,12 @@ def test_another_attempts_decline_says_nothing_of_this_one() -> None:
     assert outcome_of(ID, [other, opening(State.REFUSED, RefusalKind.RATE_LIMITED)]) is Outcome.RATE_LIMIT
 
 
+def test_only_an_opening_that_failed_says_why() -> None:
+    unanswered = opening(State.UNANSWERED, RefusalKind.OUTAGE)
+    assert outcome_of(ID, [unanswered]) is Outcome.SOFT_DECLINE
+    assert outcome_of(ID, [unanswered, opening(State.REFUSED, RefusalKind.RATE_LIMITED)]) is Outcome.RATE_LIMIT
+
+
 @pytest.mark.parametrize("outcome", [one for one in Outcome if one not in FIXED])
 def test_a_route_may_stop_where_it_would_go_on(outcome: Outcome) -> None:
     assert goes_on(outcome, {})

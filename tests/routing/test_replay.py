@@ -93,6 +93,15 @@ def test_a_connection_that_was_no_candidate_counts_as_well() -> None:
     assert found.after.chain == ("psp-3", "psp-1")
 
 
+def test_a_connection_that_was_no_candidate_may_not_be_able_today() -> None:
+    today = {**TODAY, "psp-3": replace(TODAY["psp-3"], usable=False)}
+    found = replay(
+        engine_of("default", "a-route", use("psp-3", "psp-1")), PAYMENT_ID, ORDER, DECISION, today.__getitem__
+    )
+    assert found.after.chain == ("psp-1",)
+    assert "psp-3 could not take it: the connection is disabled or deleted." in found.why
+
+
 def test_a_payment_that_nobody_could_take_has_no_chain() -> None:
     decision = with_candidates(Considered("psp-1", REASON), Considered("psp-2", REASON))
     found = replayed(use("psp-2"), decision)
