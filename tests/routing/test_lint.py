@@ -60,6 +60,13 @@ def test_a_route_that_is_right_gives_nothing_to_say() -> None:
     assert found({"when": NL}, {"when": BE}) == []
 
 
+def test_a_route_without_rules_is_looked_through_too() -> None:
+    assert told(lint({"name": "r", "otherwise": {"use": ["cards", "off"]}}, known)) == [
+        ("warning", "disabled-connection", "/otherwise/use/1"),
+        ("warning", "no-fallback", "/otherwise/use"),
+    ]
+
+
 CONTRADICTIONS = [
     [NL, BE],
     [NL, {"not": NL}],
@@ -94,6 +101,11 @@ def test_a_rule_that_can_never_match_is_an_error(conditions: list[dict[str, Any]
         (of("metadata.channel", "starts_with", "web"), of("metadata.channel", "starts_with", "webview")),
         (of("metadata.channel", "ne", "app"), of("metadata.channel", "exists", False)),
         ({"not": NL}, BE),
+        ({"not": of("metadata.channel", "starts_with", "web")}, of("metadata.channel", "starts_with", "app")),
+        (
+            {"not": of("metadata.channel", "starts_with", "webview")},
+            {"not": of("metadata.channel", "starts_with", "web")},
+        ),
     ],
 )
 def test_a_rule_behind_one_that_takes_all_of_its_payments_is_told_of(
@@ -120,6 +132,8 @@ def test_a_rule_that_matches_everything_leaves_nothing_for_otherwise() -> None:
         (BE, of("country", "in", ["NL", "BE"])),
         (of("metadata.channel", "ne", "app"), of("metadata.channel", "exists", True)),
         (of("hour_of_day", "between", [9, 17]), of("hour_of_day", "gte", 9)),
+        ({"not": of("metadata.channel", "starts_with", "webview")}, of("metadata.channel", "starts_with", "web")),
+        ({"not": of("metadata.channel", "starts_with", "web")}, of("metadata.channel", "starts_with", "we")),
     ],
 )
 def test_a_rule_that_some_payment_reaches_is_left_alone(first: dict[str, Any], second: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chalicelib.routing.boxes import Box, boxes_of, finer, known, within
 from chalicelib.routing.engine import test_of as ready
 from chalicelib.routing.fields import OPERATORS, Field, Inputs, Takes, Type, inputs_of
-from chalicelib.routing.sets import Numbers, Values, all_of, others_of, values_of
+from chalicelib.routing.sets import Numbers, Texts, Values, all_of, others_of, values_of
 from tests.routing.strategies import ASKED, NUMBERS, TEXTS, conditions, orders, single_tests, times
 
 PROBES: dict[str, list[Any]] = {
@@ -99,6 +99,35 @@ def test_what_two_sets_share_lies_within_both_and_each_within_all(field: Field) 
         assert (one & other).within(other)
         assert other.within(everything)
         assert everything & other == other
+
+
+@pytest.mark.parametrize("field", SMALL, ids=lambda one: f"{one.type}-{one.always}-{len(one.known)}")
+def test_a_sets_parts_are_apart_and_together_the_set(field: Field) -> None:
+    present: list[Any] = [None, *(DIGITS if field.type is Type.INTEGER else WORDS)]
+    for one in (all_of(field), *(of(field, *test) for test in each_test(field) for of in (values_of, others_of))):
+        held = [[value for value in present if has(part, value)] for part in one.singles()]
+        assert sorted(map(str, (value for part in held for value in part))) == sorted(
+            str(value) for value in present if has(one, value)
+        )
+        assert [None] in held or not one.missing
+
+
+def test_all_of_a_field_is_what_payments_may_have() -> None:
+    assert [all_of(one) for one in SMALL] == [
+        Numbers(((2, 6),), False),
+        Numbers(((2, 6),), True),
+        Texts(frozenset(WORDS), False),
+        Texts(frozenset(WORDS), True),
+        Texts(None, False),
+        Texts(None, True),
+    ]
+
+
+def test_texts_that_are_listed_are_parts_of_one_each() -> None:
+    words = values_of(SMALL[4], "in", ["b", "a"])
+    assert words.singles() == [values_of(SMALL[4], "eq", "a"), values_of(SMALL[4], "eq", "b")]
+    spans = values_of(SMALL[0], "in", [6, 2])
+    assert spans.singles() == [values_of(SMALL[0], "eq", 2), values_of(SMALL[0], "eq", 6)]
 
 
 @pytest.mark.parametrize("field", SMALL[:4], ids=lambda one: f"{one.type}-{one.always}-{len(one.known)}")
