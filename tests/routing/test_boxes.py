@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.routing.boxes import BOXES_MAX, TooMany, boxes_of, finer, within
+from chalicelib.routing.boxes import BOXES_MAX, TooMany, boxes_of, finer, size_of, within
 
 NL = {"field": "country", "op": "eq", "value": "NL"}
 
@@ -56,3 +56,28 @@ def test_a_box_lies_within_one_of_fewer_fields_and_not_within_one_of_more() -> N
         True,
         False,
     )
+
+
+def test_what_no_payment_has_makes_no_box() -> None:
+    assert boxes_of({"field": "hour_of_day", "op": "lt", "value": 0}) == []
+
+
+def test_what_holds_for_none_of_several_is_what_holds_for_no_single_one() -> None:
+    assert boxes_of({"not": {"any": [NL]}}) == boxes_of({"not": NL}) != boxes_of(NL)
+
+
+def test_there_is_as_much_to_compare_as_values_are_named_and_one() -> None:
+    (box,) = boxes_of({"all": [NL, of("x", "a", "b")]})
+    assert (size_of({}), size_of(box)) == (1, 4)
+
+
+@pytest.mark.parametrize(("values", "looked_through"), [(999, True), (1000, False)])
+def test_a_box_names_a_thousand_values_of_a_field_at_most(values: int, looked_through: bool) -> None:
+    """So many holes in the amounts leave one span more."""
+    holes = [2 * number + 2 for number in range(values)]
+    parts = [{"field": "amount", "op": "not_in", "value": holes[at : at + 100]} for at in range(0, values, 100)]
+    if looked_through:
+        assert len(boxes_of({"all": parts})) == 1
+    else:
+        with pytest.raises(TooMany):
+            boxes_of({"all": parts})

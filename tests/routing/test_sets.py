@@ -123,6 +123,16 @@ def test_all_of_a_field_is_what_payments_may_have() -> None:
     ]
 
 
+def test_texts_of_one_beginning_lie_within_those_that_bar_another() -> None:
+    def barring(beginning: str) -> Texts:
+        return Texts(None, True, barred=frozenset({beginning}))
+
+    web = Texts(None, False, prefixes=frozenset({"web"}))
+    assert [web.within(barring(one)) for one in ("app", "webview", "we", "web")] == [True, False, False, False]
+    assert barring("web").within(barring("webview"))
+    assert not barring("webview").within(barring("web"))
+
+
 def test_texts_that_are_listed_are_parts_of_one_each() -> None:
     words = values_of(SMALL[4], "in", ["b", "a"])
     assert words.singles() == [values_of(SMALL[4], "eq", "a"), values_of(SMALL[4], "eq", "b")]
