@@ -79,13 +79,14 @@ class Condition(_Part):
         schema["oneOf"] = [
             {"type": "object", "additionalProperties": False, **form} for form in (*tests_schema(), *forms)
         ]
-        schema.pop("additionalProperties", None)
+        del schema["additionalProperties"]
         return reference
 
 
 def _form(part: dict[str, Any]) -> dict[str, Any]:
-    """What may be said, without the null that stands for its absence."""
-    return next(form for form in part["anyOf"] if form.get("type") != "null")
+    """What may be said, without the null behind it that stands for its absence."""
+    form: dict[str, Any] = part["anyOf"][0]
+    return form
 
 
 def _check_test(name: str, op: str, value: Any) -> None:
@@ -240,5 +241,5 @@ READ_ONLY = frozenset({"name", "version", "created_at", "updated_at", "created_b
 
 def document_of(name: str, body: _Document) -> dict[str, Any]:
     """The route as it is stored and shown, defaults filled in."""
-    shown = body.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=set(READ_ONLY))
+    shown = body.model_dump(by_alias=True, exclude_none=True, exclude=set(READ_ONLY))
     return {"name": name, **shown}
