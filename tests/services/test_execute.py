@@ -41,6 +41,7 @@ SOFT = Decline(DeclineClass.SOFT, "declined", "05")
 DECLINED = Refusal(RefusalKind.DECLINED, "not today", SOFT)
 MISCONFIGURED = Refusal(RefusalKind.MISCONFIGURED, "bad key")
 LIMITED = Refusal(RefusalKind.RATE_LIMITED, "slow down")
+DOWN = Refusal(RefusalKind.OUTAGE, "come back later")
 SILENCE, NOBODY = OutcomeUnknown("timeout"), NotSent("refused")
 
 
@@ -184,7 +185,19 @@ def test_the_psps_no_to_the_money_is_final_whoever_asked(executing: Executing, o
     )
 
 
-@pytest.mark.parametrize("said", [MISCONFIGURED, LIMITED])
+@pytest.mark.parametrize(
+    ("said", "cls", "code"),
+    [
+        (MISCONFIGURED, DeclineClass.HARD, "misconfigured"),
+        (LIMITED, DeclineClass.SOFT, "rate_limited"),
+        (DOWN, DeclineClass.SOFT, "outage"),
+    ],
+)
+def test_a_no_that_is_not_about_the_money_has_a_word_of_its_own(said: Refusal, cls: DeclineClass, code: str) -> None:
+    assert decline_of(said) == Decline(cls, code, message=said.detail)
+
+
+@pytest.mark.parametrize("said", [MISCONFIGURED, LIMITED, DOWN])
 def test_another_no_is_final_to_a_caller_and_a_reason_to_wait_to_a_rule(executing: Executing, said: Refusal) -> None:
     text = f"psp-1 refused the refund: {said.detail}."
     assert executing(said) == came_to(Called.REFUSED, decline_of(said), text)

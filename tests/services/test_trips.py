@@ -161,7 +161,9 @@ def test_notifying_reads_the_subscriptions_once_and_records_each_try(counted: Co
     counted.subscribe("sub_2")
     counted.subscribe("sub_3")
     counted.open("the first")
-    counted.notify.message(counted.waiting(Topic.EVENTS).body)  # after a start, old trouble of each endpoint is looked for
+    counted.notify.message(
+        counted.waiting(Topic.EVENTS).body
+    )  # after a start, old trouble of each endpoint is looked for
     counted.open("another")
     message = counted.waiting(Topic.EVENTS)
     counted.made.clear()
