@@ -30,7 +30,11 @@ ONWARD = ("tests/routing/test_onward.py",)
 RULES = tuple(f"tests/routing/test_{name}.py" for name in ("guide", "fields", "rules", "engine", "sets"))
 SETS = ("tests/routing/test_sets.py",)
 HEALTH = ("tests/routing/test_health.py",)
-EXECUTE = ("tests/services/test_proof.py", "tests/services/test_unknown_operations.py::test_each_kind")
+EXECUTE = (
+    "tests/services/test_proof.py",
+    "tests/services/test_unknown_operations.py::test_each_kind",
+    "tests/services/test_execute.py::test_a_no_that_is",
+)
 
 
 @dataclass(frozen=True)
