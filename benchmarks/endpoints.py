@@ -28,7 +28,7 @@ from pathlib import Path
 
 import requests
 
-ALIVE, DEAD, AT_ONCE = 90, 10, 8
+ALIVE, DEAD, AT_ONCE, WORKERS = 90, 10, 8, 2
 BODY_BYTES = 2_000
 
 
@@ -75,7 +75,7 @@ class Worker:
         from chalicelib.services.audit import Actor
         from chalicelib.services.configure_subscriptions import SubscriptionBody, create_subscription
 
-        target = {"url": url, "concurrency": AT_ONCE}
+        target = {"url": url, "concurrency": AT_ONCE // WORKERS}
         body = SubscriptionBody.model_validate(
             {"name": "bench", "channel": "webhook", "target": target, "events": ["*"]}
         )
