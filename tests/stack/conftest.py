@@ -23,7 +23,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with running(tmp_path_factory.mktemp("stack") / "var") as started:
-        for name in ("sandbox-a", "sandbox-b"):  # tests that make them fail would open their circuits to the tests after
+        # Tests that make them fail would open their circuits to the tests after.
+        for name in ("sandbox-a", "sandbox-b"):
             path = f"/v1/connections/{name}/health"
             assert started.call("PUT", path, {"override": "closed"}).status_code == 200
         yield started
