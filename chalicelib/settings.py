@@ -25,8 +25,31 @@ class Settings(BaseSettings):
     public_url: str = Field(
         "http://localhost:8000", description="Where merchants, shoppers and PSPs reach PaymentServer."
     )
+    internet_url: str = Field(
+        "",
+        description="Where PSPs and shoppers reach PaymentServer, if not at the public URL: in the cloud the function URL.",
+    )
     var: Path = Field(Path("var"), description="The folder of everything kept on this machine.")
-    database_url: str = Field("", description="A SQLAlchemy URL; by default the file `payments.db` in `var`.")
+    database_url: str = Field(
+        "",
+        description="A SQLAlchemy URL, or `dynamodb:PREFIX` for tables named PREFIX-payments and so on; by default the "
+        "file `payments.db` in `var`.",
+    )
+    shards: int = Field(
+        8,
+        ge=1,
+        le=128,
+        description="Partitions that DynamoDB's busy indexes are spread over. Raise it; never lower it.",
+    )
+    create_tables: bool = Field(False, description="Create DynamoDB tables that are missing, on a developer's machine.")
+    queue_url: str = Field(
+        "", description="The SQS queues' URL up to `-inbound` and so on; by default the file `queue.db` in `var`."
+    )
+    vault_key: str = Field(
+        "", description="The KMS key that credentials are sealed with; by default the file `keyring.json` in `var`."
+    )
+    webhook_vault_key: str = Field("", description="The KMS key that PSPs' webhook secrets are sealed with.")
+    link_key: str = Field("", description="The KMS HMAC key that return links are signed with.")
     issuer: str = Field("", description="The OpenID Connect issuer whose access tokens are accepted. Required.")
     audience: str = Field("paymentserver", description="The `aud` an access token must name.")
     token_types: tuple[str, ...] = Field(
