@@ -86,6 +86,7 @@ COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-em
 lock: $(VENV)/.dev
 	@$(COMPILE) requirements.in -o requirements.txt
 	@for name in server dev run; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt; done
+	@$(COMPILE) --generate-hashes requirements/ministack.in -o requirements/ministack.txt
 	@for name in requirements/channels/*.in; do $(COMPILE) $$name -o $${name%.in}.txt; done
 
 clean:
