@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 THREADS = 128  # most of them wait for somebody's answer
 WAITING_MAX = 1_000  # jobs of one lane; what comes beyond is left to the due index
+BURST_MAX = 10_000  # of a lane whose endpoint is quick: it works them off within the minute
 
 
 class LaneFull(Exception):
@@ -49,13 +50,16 @@ class Lanes:
             lane = self._lanes.get(name)
             return lane is None or len(lane.waiting) < limit
 
-    def submit(self, name: str, limit: int, key: str, run: Callable[[], None]) -> Future[None]:
-        """Runs `run` when the lane lets it; the future tells when it is done, or what it raised. Raises LaneFull."""
+    def submit(
+        self, name: str, limit: int, key: str, run: Callable[[], None], *, room: int = WAITING_MAX
+    ) -> Future[None]:
+        """Runs `run` when the lane lets it; the future tells when it is done, or what it raised. Raises LaneFull where
+        `room` jobs wait already."""
         inside = contextvars.copy_context()  # so that its log lines carry what the caller's carry
         job = _Job(key, lambda: inside.run(run), Future())
         with self._lock:
             lane = self._lanes.setdefault(name, _Lane())
-            if len(lane.waiting) >= WAITING_MAX:
+            if len(lane.waiting) >= room:
                 raise LaneFull
             lane.waiting.append(job)
             ready = self._next(lane, limit)

@@ -25,7 +25,7 @@ from chalicelib.services.configuration import Configuration
 from chalicelib.services.deliver import Deliver, dead
 from chalicelib.services.endpoints import Endpoints
 from chalicelib.services.kinds import DELIVERY, SUBSCRIPTION, subscription_key
-from chalicelib.services.lanes import LaneFull, Lanes
+from chalicelib.services.lanes import BURST_MAX, WAITING_MAX, LaneFull, Lanes
 from chalicelib.services.order import InOrder, before, looked_at_again
 from chalicelib.services.ports import Ports
 
@@ -99,12 +99,10 @@ class Notify:
 
     def _in_lane(self, record: DeliveryRecord, subscription: Subscription, run: Any) -> Future[None]:
         key = record.payment_id or record.event_id
-        return self._lanes.submit(subscription.id, self._width(subscription), key, run)
-
-    def _width(self, subscription: Subscription) -> int:
-        """How many tries may run side by side: one alone at an endpoint that is slow or silent, or those of some would take
-        all threads."""
-        return _limit(subscription) if self._endpoints.is_well(subscription) else 1
+        well = self._endpoints.is_well(subscription)
+        # Side by side: one alone at an endpoint that is slow or silent, or those of some would take all threads.
+        width, room = (_limit(subscription), BURST_MAX) if well else (1, WAITING_MAX)
+        return self._lanes.submit(subscription.id, width, key, run, room=room)
 
     def _is_recorded(self, event_id: str, subscription_id: str) -> bool:
         try:

@@ -55,7 +55,7 @@ class AtOnce(Lanes):
     def is_short(self, name: str, limit: int) -> bool:
         return True
 
-    def submit(self, name: str, limit: int, key: str, run: Callable[[], None]) -> Future[None]:
+    def submit(self, name: str, limit: int, key: str, run: Callable[[], None], *, room: int = 0) -> Future[None]:
         done: Future[None] = Future()
         try:
             run()

@@ -202,7 +202,7 @@ def test_what_finds_its_lane_full_makes_room_in_the_due_index(world: World, monk
     failing(world, lambda: Retry("busy", 503))
     opened(world, 1)
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise LaneFull
 
     monkeypatch.setattr(Lanes, "submit", full)

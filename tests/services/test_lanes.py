@@ -89,6 +89,7 @@ def test_a_lane_holds_so_many_and_no_more(lanes: Lanes) -> None:
         lanes.submit("one", 1, "a", lambda: None)
     with pytest.raises(LaneFull):
         lanes.submit("one", 1, "a", lambda: None)
+    lanes.submit("one", 1, "a", lambda: None, room=WAITING_MAX + 1)  # where it is quick, more may wait
     lanes.submit("two", 1, "a", lambda: None).result(SOON_S)
     gate.open.set()
 
