@@ -18,9 +18,9 @@ from typing import Any, Protocol
 
 from chalicelib import telemetry
 from chalicelib.api import problem
+from chalicelib.api.route_table import Match, RouteTable
 from chalicelib.domain.errors import STATUS_OF, NotFound, PaymentServerError, TooLarge, Unreadable
 from chalicelib.telemetry.metrics import NONE, OTHER
-from server.route_table import Match, RouteTable
 from server.wsgi_adapter import (
     RECEPTION,
     Context,

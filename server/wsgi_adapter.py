@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
+from chalicelib.api.route_table import Match
 from chalicelib.domain.errors import TooLarge, Unreadable
-from server.route_table import Match
 
 Environ = dict[str, Any]
 RECEPTION = "paymentserver.reception"  # where a server that knows more than WSGI tells puts a Reception
