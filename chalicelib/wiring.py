@@ -71,10 +71,15 @@ class Wiring:
             connectors=connectors(development=settings.is_development),
             publishers=publishers(allowed_networks=settings.reachable_networks),
             public_url=settings.public_url.rstrip("/"),
-            return_key=self.vault.derive("return links"),
+            internet_url=(settings.internet_url or settings.public_url).rstrip("/"),
+            return_key=lambda: self.return_key,
             checkout_budget_s=settings.checkout_budget_s,
             configuration_ttl_s=settings.configuration_ttl_s,
         )
+
+    @cached_property
+    def return_key(self) -> bytes:
+        return self.vault.derive("return links")
 
     @cached_property
     def configuration(self) -> Configuration:

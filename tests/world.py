@@ -140,7 +140,8 @@ class World:
             "connectors": {"simulated": SimulatedConnector},
             "publishers": {"recorder": self.recorder},
             "public_url": "https://pay.example",
-            "return_key": b"k" * 32,
+            "internet_url": "https://hooks.pay.example",
+            "return_key": lambda: b"k" * 32,
         }
         self.ports = Ports(**{**own, **ports})
         for psp in self.psps.values():

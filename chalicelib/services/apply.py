@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from chalicelib import telemetry
 from chalicelib.contracts.connector import AskPsp, CallFailed, Delivery, reference_of
@@ -28,7 +28,8 @@ from chalicelib.domain.ids import inbox_id_of, payment_id_in
 from chalicelib.domain.payment import Entry, Payment
 from chalicelib.domain.telling import words_of
 from chalicelib.outbound.driver import Deadline
-from chalicelib.services.commit import chore, commit
+from chalicelib.services.chores import chore
+from chalicelib.services.commit import commit
 from chalicelib.services.configuration import Configuration, LiveConnection
 from chalicelib.services.intake import delivery_in
 from chalicelib.services.kinds import INBOX, PAYMENT
@@ -53,9 +54,9 @@ class Apply:
         self._ports = ports
         self._configuration = configuration
 
-    def message(self, body: bytes) -> None:
-        """Handles one message of the inbound queue. Raises faults of the store, so that the queue brings it again."""
-        document = json.loads(body)
+    def message(self, document: Mapping[str, Any]) -> None:
+        """Handles one webhook of the inbound queue, as `message_of` made it. Raises faults of the store, so that the queue
+        brings it again."""
         merchant_id, connection_id = document["merchant_id"], document["connection_id"]
         telemetry.note(merchant_id=merchant_id, connection_id=connection_id)
         delivery = delivery_in(document)

@@ -3,7 +3,6 @@ change set off. The queue comes after the commit: the outbox and the due index f
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 from pydantic_core import to_json
@@ -16,6 +15,7 @@ from chalicelib.domain.operation import Called
 from chalicelib.domain.payment import Event, Payment
 from chalicelib.domain.view import text_of
 from chalicelib.domain.watch import Phase
+from chalicelib.services.chores import chore
 from chalicelib.services.kinds import PAYMENT
 from chalicelib.services.ports import Ports
 
@@ -87,8 +87,3 @@ def event_message(payment: Payment, event: Event, *, again: bool = False) -> byt
         "before": [(one.id, one.type, text_of(one.time)) for one in earlier],
     }
     return to_json(document)
-
-
-def chore(do: str, id: str) -> bytes:
-    """A job for the worker: `do` names it, `id` what it is about."""
-    return json.dumps({"do": do, "id": id}, separators=(",", ":")).encode()

@@ -16,7 +16,7 @@ from chalicelib.contracts.publisher import DeliveryFailed, Publication, Rejected
 from chalicelib.contracts.queue import DELAY_MAX_S, Topic
 from chalicelib.domain.configuration import DeliveryRecord, DeliveryTry, Subscription
 from chalicelib.domain.errors import PaymentServerError, QueueFault
-from chalicelib.services.commit import chore
+from chalicelib.services.chores import chore
 from chalicelib.services.disable_subscription import disable
 from chalicelib.services.endpoints import Endpoints
 from chalicelib.services.order import begun_at_of

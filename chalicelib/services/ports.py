@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from chalicelib.contracts.clock import Clock
@@ -26,6 +26,7 @@ class Ports:
     connectors: Mapping[str, type[Connector]]
     publishers: Mapping[str, Publisher]
     public_url: str
-    return_key: bytes  # signs return links
+    internet_url: str  # where PSPs and shoppers reach us
+    return_key: Callable[[], bytes]  # signs return links; made when the first one is needed
     checkout_budget_s: float = 20.0
     configuration_ttl_s: float = 3.0

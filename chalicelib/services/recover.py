@@ -19,7 +19,7 @@ from chalicelib.domain.ids import delivery_id_of
 from chalicelib.domain.payment import JournalEntry, Payment
 from chalicelib.domain.retell import retold
 from chalicelib.domain.view import text_of
-from chalicelib.services.commit import chore
+from chalicelib.services.chores import chore
 from chalicelib.services.kinds import DELIVERY, PAYMENT, SUBSCRIPTION, subscription_key
 from chalicelib.services.ports import Ports
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import Kind, Place
 from chalicelib.domain.view import text_of
-from chalicelib.services.commit import chore
+from chalicelib.services.chores import chore
 from chalicelib.services.kinds import DELIVERY, DUE, INBOX, PAYMENT
 from chalicelib.services.notify import SWEEP_GRACE_S
 from chalicelib.services.ports import Ports

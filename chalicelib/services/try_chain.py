@@ -69,7 +69,7 @@ class TryChain:
             connection_id,
             live.connection.connector,
             now,
-            return_url=return_link(self._ports, payment.id) if through_us else None,
+            return_url=return_link(self._ports, payment.id, payment.order.return_url) if through_us else None,
         )
         return Change(attempts=(attempt,), facts=(Fact(attempt_id, Kind.OPEN, attempt_id, State.STARTED),))
 

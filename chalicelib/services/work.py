@@ -9,6 +9,7 @@ from chalicelib.contracts.queue import Message, Topic
 from chalicelib.domain.errors import NotFound
 from chalicelib.services.apply import Apply
 from chalicelib.services.attend import Attend
+from chalicelib.services.chores import is_chore
 from chalicelib.services.notify import Notify
 
 
@@ -24,15 +25,16 @@ class Work:
 
     def handle(self, message: Message) -> None:
         """Does what the message asks. Any exception means: bring it again."""
-        if message.topic is Topic.INBOUND:
-            self._apply.message(message.body)
-        elif message.topic is Topic.EVENTS:
+        if message.topic is Topic.EVENTS:
             self._notify.message(message.body, again=message.receives > 1)
+            return
+        document = json.loads(message.body)
+        if is_chore(document):  # of the inbound queue too: a returning shopper waits for her payment's sync
+            self._chore(document)
         else:
-            self._chore(message.body)
+            self._apply.message(document)
 
-    def _chore(self, body: bytes) -> None:
-        document = json.loads(body)
+    def _chore(self, document: dict[str, str]) -> None:
         try:
             self._chores[document["do"]](document["id"])
         except NotFound:

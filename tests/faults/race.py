@@ -197,7 +197,7 @@ class Race:
             return self.world.attend.sync(self.payment_id)
         if call.name == "webhook":
             delivery = Delivery({}, self.attempt_id.encode(), NOW)
-            return self.world.apply.message(message_of("default", "psp-1", delivery, "verified"))
+            return self.world.apply.message(json.loads(message_of("default", "psp-1", delivery, "verified")))
         assert call.kind is not None, "a call that is neither moves money"
         return self.world.do(call.kind, self.payment_id, call.key(number), call.value, final=call.final)
 

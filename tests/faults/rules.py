@@ -121,7 +121,7 @@ def come_back_from_page(machine: Machine, chance: Random) -> object:
     payment = some_payment(machine, chance)
     if payment is None:
         return False
-    token = return_token(machine.world.ports.return_key, payment.id)
+    token = return_token(machine.world.ports.return_key(), payment.id, payment.order.return_url)
     machine.call(lambda world: come_back(world.ports, token))
     return True
 

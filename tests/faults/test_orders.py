@@ -29,7 +29,7 @@ def say(world: World, saying: str) -> None:
     elif saying == "poll":
         world.attend.sync(PAYMENT_ID)
     else:
-        come_back(world.ports, return_token(world.ports.return_key, PAYMENT_ID))
+        come_back(world.ports, return_token(world.ports.return_key(), PAYMENT_ID, "https://shop.example/return"))
     world.settle()
 
 

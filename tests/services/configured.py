@@ -133,7 +133,8 @@ def ports_at(folder: Path, store: Store | None = None) -> Ports:
         connectors={"toy": ToyConnector},  # type: ignore[dict-item]  # a toy that can not take payments
         publishers=publishers(allowed_networks=("127.0.0.0/8",)),
         public_url="http://localhost",
-        return_key=b"k" * 32,
+        internet_url="https://hooks.pay.example",
+        return_key=lambda: b"k" * 32,
     )
 
 

@@ -26,7 +26,7 @@ def approved(world: World, **order: object) -> Payment:
 
 
 def returns(world: World, payment: Payment) -> None:
-    come_back(world.ports, return_token(world.ports.return_key, payment.id))
+    come_back(world.ports, return_token(world.ports.return_key(), payment.id, payment.order.return_url))
     world.settle()
 
 
@@ -51,7 +51,8 @@ def test_where_a_connector_needs_it_the_shopper_returns_through_our_signed_link(
 
     world.psps["psp-1"].script = script
     payment = world.open().payment
-    assert seen == [return_link(world.ports, payment.id)]
+    assert seen == [return_link(world.ports, payment.id, payment.order.return_url)]
+    assert seen[0].startswith("https://hooks.pay.example/returns/pay_")
 
 
 def test_elsewhere_the_shopper_returns_straight_to_the_shop(world: World) -> None:
@@ -60,7 +61,7 @@ def test_elsewhere_the_shopper_returns_straight_to_the_shop(world: World) -> Non
 
 def test_the_return_link_leads_on_to_the_shop(world: World) -> None:
     payment = world.open(return_url="https://shop.example/return?basket=7").payment
-    back = come_back(world.ports, return_token(world.ports.return_key, payment.id))
+    back = come_back(world.ports, return_token(world.ports.return_key(), payment.id, payment.order.return_url))
     assert back == f"https://shop.example/return?basket=7&payment_id={payment.id}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -145,15 +146,15 @@ def test_taking_a_webhook_in_goes_to_no_database(counted: CountedWorld) -> None:
 def test_applying_a_webhook_gets_and_puts_the_payment(counted: CountedWorld) -> None:
     message = counted.paid()
     counted.made.clear()
-    counted.apply.message(message.body)
+    counted.apply.message(json.loads(message.body))
     assert counted.made == ["store.get payments", "store.put payments", "queue.send events"]
 
 
 def test_a_webhook_that_says_nothing_new_is_not_written(counted: CountedWorld) -> None:
     message = counted.paid()
-    counted.apply.message(message.body)
+    counted.apply.message(json.loads(message.body))
     counted.made.clear()
-    counted.apply.message(message.body)
+    counted.apply.message(json.loads(message.body))
     assert counted.made == ["store.get payments"]
 
 
