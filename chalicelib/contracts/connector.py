@@ -15,6 +15,8 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 from pydantic import BaseModel
 
+from chalicelib.contracts.amounts import Amounts
+from chalicelib.contracts.words import Words
 from chalicelib.domain.facts import Decline, Fact
 from chalicelib.domain.money import Money
 from chalicelib.domain.payment import Attempt, CaptureMode, NextAction, Order
@@ -24,12 +26,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """`moves_money`: an error after sending it leaves the outcome unknown. `body` is sent as it is."""
+    """`moves_money`: an error after sending it leaves the outcome unknown. `body` is sent as it is. Credentials stand in the
+    headers or the body, so that neither is shown."""
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
     moves_money: bool = False
     operation: str = "call"
 
@@ -154,9 +157,42 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class AskPsp:
-    """A webhook that only says "look": fetch this attempt, or what the PSP calls `psp_reference`."""
+    """A webhook that only says "look": fetch this attempt."""
 
     attempt_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """A webhook about a thing of the PSP's that does not say whose it is: `Connector.look_up` asks. A thing of nobody of
+    ours is no error: an account may take payments by other ways too."""
+
+    psp_object: str
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSetup:
+    """What to enter at the PSP so that it tells us what happens, for people to read.
+
+    `url` is ours. `events`: what to subscribe to, empty where there is nothing to choose. `where`: the place at the PSP.
+    `secret`: where its secret is found and `secret_field` the setting it belongs in, both empty where it has none.
+    `creates`: the PSP's API can make it, by `Connector.create_webhook`.
+    """
+
+    url: str
+    events: tuple[str, ...]
+    where: str
+    secret: str = ""
+    secret_field: str = ""
+    creates: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookMade:
+    """A webhook that the PSP's API made. `settings`: what to keep of its answer, a setting's name and its text."""
+
+    psp_reference: str
+    settings: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +230,11 @@ class Capabilities:
 
 
 class Connector(Protocol):
-    """Constructed with its validated settings. `settings` is a pydantic model; its secrets are SecretStr fields.
+    """Constructed with its validated settings. `settings` is a pydantic model; its secrets are SecretStr fields. Its class
+    variable `account_fields` names what identifies the account, `webhook_fields` the secrets that verify a webhook:
+    `verify` and `read` work without the others.
+
+    `words` are all its tables, `amounts` how it writes an amount; the conformance kit tests both entry by entry.
 
     `verify` raises SignatureInvalid and nothing else on hostile input; `read` raises Unreadable on a verified delivery
     that makes no sense. `open_checkout` and the operations answer a Refusal where the PSP says no.
@@ -206,6 +246,8 @@ class Connector(Protocol):
     capabilities: ClassVar[Capabilities]
     acknowledgement: ClassVar[Acknowledgement]
     verifies_offline: ClassVar[bool]
+    words: ClassVar[tuple[Words[Any], ...]]
+    amounts: ClassVar[Amounts]
 
     @property
     def needs_return_link(self) -> bool:
@@ -237,4 +279,12 @@ class Connector(Protocol):
 
     def verify(self, delivery: Delivery) -> Conversation[None]: ...
 
-    def read(self, delivery: Delivery) -> Sequence[Fact | AskPsp]: ...
+    def read(self, delivery: Delivery) -> Sequence[Fact | AskPsp | LookUp]: ...
+
+    def look_up(self, psp_object: str) -> Conversation[Sequence[Fact | AskPsp]]:
+        """Whose a thing is that a webhook named; empty for nobody's of ours. Called only for what `read` gave."""
+
+    def webhook_setup(self, url: str) -> WebhookSetup: ...
+
+    def create_webhook(self, url: str) -> Conversation[WebhookMade | Refusal]:
+        """Called only where `webhook_setup` says that it `creates`."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib import telemetry
-from chalicelib.contracts.connector import AskPsp, CallFailed, Delivery, reference_of
+from chalicelib.contracts.connector import AskPsp, CallFailed, Delivery, LookUp, reference_of
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import NEW, Stored
 from chalicelib.domain.amend import amend
@@ -105,7 +105,7 @@ class Apply:
             log.exception("a webhook could not be read")
             raise NotApplied("failed", type(error).__name__, verified=True) from None
         by_attempt: dict[str, list[Fact | AskPsp]] = {}
-        for one in said:
+        for one in self._whose(live, said):
             by_attempt.setdefault(one.attempt_id, []).append(one)
         reasons = [self._joined(live, attempt_id, sayings) for attempt_id, sayings in by_attempt.items()]
         waits = [reason for reason in reasons if reason is not None]
@@ -113,6 +113,17 @@ class Apply:
             waits.sort(key=lambda reason: _FIRST.index(reason.status))
             raise NotApplied(waits[0].status, "; ".join(one.detail for one in waits)[:500], verified=True)
         telemetry.count("webhooks_applied_total", connector=live.connection.connector, result="applied")
+
+    def _whose(self, live: LiveConnection, said: Sequence[Fact | AskPsp | LookUp]) -> Iterator[Fact | AskPsp]:
+        """What a webhook says, the PSP asked about each thing that it does not say whose it is."""
+        for one in said:
+            if not isinstance(one, LookUp):
+                yield one
+                continue
+            try:
+                yield from self._ports.driver.converse(live.connector.look_up(one.psp_object), Deadline(BUDGET_S))
+            except CallFailed as error:
+                raise NotApplied("failed", error.detail, verified=True) from None
 
     def _joined(self, live: LiveConnection, attempt_id: str, sayings: Sequence[Fact | AskPsp]) -> NotApplied | None:
         """Why this attempt's part of a delivery must wait, None where it is applied."""

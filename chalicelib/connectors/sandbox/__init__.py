@@ -2,4 +2,6 @@
 
 from chalicelib.connectors.sandbox.connector import SandboxConnector
 
-__all__ = ["SandboxConnector"]
+CONNECTOR = SandboxConnector
+
+__all__ = ["CONNECTOR", "SandboxConnector"]

@@ -10,9 +10,22 @@ from urllib.parse import quote
 
 from pydantic import BaseModel
 
-from chalicelib.connectors.sandbox.facts import decline_of, facts_of, money_of, movement_of
+from chalicelib.connectors.sandbox.facts import (
+    AMOUNTS,
+    CHECKOUTS,
+    DECLINES,
+    DISPUTES,
+    MONEY,
+    MOVEMENTS,
+    TRIES,
+    decline_of,
+    facts_of,
+    money_of,
+    movement_of,
+)
 from chalicelib.connectors.sandbox.settings import SandboxSettings
 from chalicelib.connectors.sandbox.signature import check
+from chalicelib.contracts.amounts import Amounts
 from chalicelib.contracts.connector import (
     Acknowledgement,
     AskPsp,
@@ -23,11 +36,15 @@ from chalicelib.contracts.connector import (
     Delivery,
     HttpRequest,
     HttpResponse,
+    LookUp,
     MoneyOrder,
     Opened,
     Refusal,
     RefusalKind,
+    WebhookMade,
+    WebhookSetup,
 )
+from chalicelib.contracts.words import Words
 from chalicelib.domain.errors import Unreadable
 from chalicelib.domain.facts import Fact, Kind
 from chalicelib.domain.money import EXPONENT
@@ -44,6 +61,8 @@ class SandboxConnector:
     settings: ClassVar[type[BaseModel]] = SandboxSettings
     acknowledgement: ClassVar[Acknowledgement] = Acknowledgement(200, '{"received":true}', "application/json")
     verifies_offline: ClassVar[bool] = True
+    words: ClassVar[tuple[Words[Any], ...]] = (CHECKOUTS, MONEY, MOVEMENTS, TRIES, DISPUTES, DECLINES)
+    amounts: ClassVar[Amounts] = AMOUNTS
     capabilities: ClassVar[Capabilities] = Capabilities(
         operations=frozenset({"capture", "cancel", "refund", "expire"}),
         payment_methods=frozenset({"card", "ideal"}),
@@ -136,12 +155,25 @@ class SandboxConnector:
         return None
         yield  # a conversation without a call
 
-    def read(self, delivery: Delivery) -> Sequence[Fact | AskPsp]:
+    def read(self, delivery: Delivery) -> Sequence[Fact | AskPsp | LookUp]:
         try:
             session = json.loads(delivery.body)["data"]
             return facts_of(session, str(session["reference"]))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise Unreadable(f"The webhook is no sandbox event ({type(error).__name__}).") from None
+
+    def look_up(self, psp_object: str) -> Conversation[Sequence[Fact | AskPsp]]:
+        return ()  # every webhook of the sandbox names its attempt
+        yield  # a conversation without a call
+
+    def webhook_setup(self, url: str) -> WebhookSetup:
+        return WebhookSetup(
+            url, (), "the account's `webhook_url` at the sandbox", "the account's webhook secret", "webhook_secret"
+        )
+
+    def create_webhook(self, url: str) -> Conversation[WebhookMade | Refusal]:
+        return Refusal(RefusalKind.MISCONFIGURED, "the sandbox's accounts are made with their webhook")
+        yield  # a conversation without a call
 
     def _opened(self, session: dict[str, Any], attempt_id: str) -> Opened:
         expires_at = datetime.fromisoformat(str(session["expires_at"]).replace("Z", "+00:00"))

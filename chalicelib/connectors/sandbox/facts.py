@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from chalicelib.contracts.amounts import MinorUnits
+from chalicelib.contracts.words import Words
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
 from chalicelib.domain.money import Money
 
@@ -38,16 +40,24 @@ DECLINE_OF = {
     "suspected_fraud": (DeclineClass.FRAUD, "fraud"),
 }
 
+CHECKOUTS = Words("session.status", CHECKOUT_STATE, State.OPEN)
+MONEY = Words[State | None]("payment.status", _MONEY_STATE, None)
+MOVEMENTS = Words("movement.status", MOVEMENT_STATE, State.PENDING)
+TRIES = Words("try.status", TRY_STATE, State.PENDING)
+DISPUTES = Words("dispute.state", DISPUTE_STATE, State.INQUIRY)
+DECLINES = Words("decline_code", DECLINE_OF, (DeclineClass.SOFT, "declined"))
+AMOUNTS = MinorUnits()
+
 
 def decline_of(psp_code: str, message: str) -> Decline:
     """An unlisted code is soft and generic: it never means success, and it does not end the shopper's chances."""
-    cls, code = DECLINE_OF.get(psp_code, (DeclineClass.SOFT, "declined"))
+    cls, code = DECLINES.of(psp_code)
     return Decline(cls, code, psp_code[:60], message[:200])
 
 
 def facts_of(session: Json, attempt_id: str) -> tuple[Fact, ...]:
     """All facts of one session. Raises KeyError, TypeError or ValueError on what is no session."""
-    checkout = CHECKOUT_STATE.get(str(session["status"]), State.OPEN)
+    checkout = CHECKOUTS.of(session["status"])
     facts = [Fact(attempt_id, Kind.CHECKOUT, str(session["id"]), checkout)]
     if session["status"] == "approved":
         facts.append(Fact(attempt_id, Kind.TRY, f"approval:{session['id']}", State.APPROVED))
@@ -63,8 +73,9 @@ def _payment_facts(session: Json, payment: Json, attempt_id: str) -> list[Fact]:
     captures = payment.get("captures") or ()
     held_first = bool(captures) or payment.get("authorization_expires_at") is not None
     kind = Kind.AUTHORIZATION if held_first or status in _HELD else Kind.CAPTURE
-    if status in _MONEY_STATE:
-        facts.append(Fact(attempt_id, kind, payment_id, _MONEY_STATE[status], amount))
+    state = MONEY.of(status)
+    if state is not None:
+        facts.append(Fact(attempt_id, kind, payment_id, state, amount))
     facts += [movement_of(one, Kind.CAPTURE, attempt_id) for one in captures]
     facts += [movement_of(one, Kind.REFUND, attempt_id) for one in payment.get("refunds") or ()]
     facts += [movement_of(one, Kind.RELEASE, attempt_id) for one in payment.get("voids") or ()]
@@ -79,7 +90,7 @@ def _dispute(dispute: Json, attempt_id: str) -> Fact:
         attempt_id,
         Kind.DISPUTE,
         str(dispute["id"]),
-        DISPUTE_STATE.get(str(dispute["state"]), State.INQUIRY),
+        DISPUTES.of(dispute["state"]),
         money_of(dispute["amount"]),
         reason=str(dispute.get("reason") or "")[:100],
         respond_by=str(dispute.get("respond_by") or "")[:40],
@@ -88,14 +99,14 @@ def _dispute(dispute: Json, attempt_id: str) -> Fact:
 
 def _try(one: Json, number: int, attempt_id: str) -> Fact:
     """`number`, its place in the session's list, tells which one is newer."""
-    state = TRY_STATE.get(str(one["status"]), State.PENDING)
+    state = TRIES.of(one["status"])
     decline = decline_of(str(one.get("code") or ""), "") if state is State.DECLINED else None
     return Fact(attempt_id, Kind.TRY, str(one["id"]), state, revision=number, decline=decline)
 
 
 def movement_of(one: Json, kind: Kind, attempt_id: str) -> Fact:
     """A capture, refund or void, from a session or from the answer to the call that made it."""
-    state = MOVEMENT_STATE.get(str(one["status"]), State.PENDING)
+    state = MOVEMENTS.of(one["status"])
     id = f"expiry:{one['id']}" if one.get("reason") == "expired" and kind is Kind.RELEASE else str(one["id"])
     return Fact(attempt_id, kind, id, state, money_of(one["amount"]), operation_id=_ours(one))
 
@@ -106,7 +117,4 @@ def _ours(one: Json) -> str | None:
 
 
 def money_of(amount: Json) -> Money:
-    value, currency = amount["value"], amount["currency"]
-    if type(value) is not int or not isinstance(currency, str):
-        raise ValueError("an amount is an integer and a currency")
-    return Money(value, currency)
+    return AMOUNTS.read(amount["value"], amount["currency"])

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 class SandboxSettings(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True)
     account_fields: ClassVar[frozenset[str]] = frozenset({"account"})
+    webhook_fields: ClassVar[frozenset[str]] = frozenset({"webhook_secret", "webhook_secret_previous"})
 
     base_url: str = Field(max_length=500, pattern=r"^https?://[^\s?#@]+$")
     """The account's address, for example http://localhost:8002/sandbox-a."""

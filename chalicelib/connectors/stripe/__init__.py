@@ -1,0 +1,7 @@
+"""Stripe: Checkout Sessions on Stripe's own page."""
+
+from chalicelib.connectors.stripe.connector import StripeConnector
+
+CONNECTOR = StripeConnector
+
+__all__ = ["CONNECTOR", "StripeConnector"]
