@@ -41,7 +41,7 @@ DECLINE_OF = {
 }
 
 CHECKOUTS = Words("session.status", CHECKOUT_STATE, State.OPEN)
-MONEY = Words[State | None]("payment.status", _MONEY_STATE, None)
+MONEY: Words[State | None] = Words("payment.status", _MONEY_STATE, None)
 MOVEMENTS = Words("movement.status", MOVEMENT_STATE, State.PENDING)
 TRIES = Words("try.status", TRY_STATE, State.PENDING)
 DISPUTES = Words("dispute.state", DISPUTE_STATE, State.INQUIRY)

@@ -192,7 +192,7 @@ DECLINE = Words(
 )
 
 # docs.stripe.com/declines/card: the issuer's advice outweighs what the code alone would mean.
-ADVICE = Words[DeclineClass | None](
+ADVICE: Words[DeclineClass | None] = Words(
     "advice_code", {"do_not_try_again": HARD, "try_again_later": None, "confirm_card_data": None}, None
 )
 ALL = (SESSION_STATUS, INTENT_STATUS, CANCELLATION_REASON, REFUND_STATUS, DISPUTE_STATUS, EVENT_TYPE, DECLINE, ADVICE)
