@@ -37,6 +37,7 @@ from chalicelib.storage.counted import CountedStore
 from chalicelib.vault.keyring import KeyRing
 
 log = logging.getLogger("paymentserver.wiring")
+DYNAMODB = "dynamodb:"
 
 
 @dataclass
@@ -47,9 +48,17 @@ class Wiring:
 
     @cached_property
     def store(self) -> Store:
+        settings = self.settings
+        if settings.store_url.startswith(DYNAMODB):
+            from chalicelib.storage.dynamodb import DynamoStore
+
+            prefix = settings.store_url.removeprefix(DYNAMODB)
+            return CountedStore(
+                DynamoStore(prefix, KINDS, shards=settings.shards, create_tables=settings.create_tables)
+            )
         from chalicelib.storage.sql import SqlStore  # the SQL toolkit is slow to import
 
-        return CountedStore(SqlStore(self.settings.store_url, KINDS))
+        return CountedStore(SqlStore(settings.store_url, KINDS))
 
     @cached_property
     def queue(self) -> EmbeddedQueue:

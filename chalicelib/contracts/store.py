@@ -29,17 +29,24 @@ class IndexKey:
 
 @dataclass(frozen=True, slots=True)
 class Index(Generic[T]):
-    """`key_of` gives a document's place, or None where it has none (a sparse index)."""
+    """`key_of` gives a document's place, or None where it has none (a sparse index).
+
+    `spread` says that a partition grows without bound or is written by everybody at once: DynamoDB spreads it over its
+    shards. What is read is the same.
+    """
 
     name: str
     key_of: Callable[[T], IndexKey | None]
+    spread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[T]):
     """What a store must know of a document: name (a table's), id, codec, indexes, filterable fields.
 
-    `filters` maps a field name to its value in a document (text of at most KEY_BYTES_MAX bytes, or None).
+    `filters` maps a field name to its value in a document (text of at most KEY_BYTES_MAX bytes, or None). `kept_s`
+    says for how many seconds a document is kept after it was last put, None for good. DynamoDB alone acts on it, some days
+    late, and until then the document is read as any other.
     """
 
     name: str
@@ -48,6 +55,7 @@ class Kind(Generic[T]):
     decode: Callable[[bytes], T]
     indexes: tuple[Index[T], ...] = ()
     filters: Mapping[str, Callable[[T], str | None]] = field(default_factory=dict)
+    kept_s: Callable[[T], int | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +90,8 @@ class Store(Protocol):
         """Writes document and index entries together.
 
         `expect=NEW` inserts; otherwise the stored version must be `expect`. Raises StaleVersion when it is not, TooLarge
-        over DOCUMENT_BYTES_MAX or KEY_BYTES_MAX.
+        over DOCUMENT_BYTES_MAX or KEY_BYTES_MAX. Both mean that nothing was written; a StorageFault may leave it open, and
+        says so.
         """
 
     def delete(self, kind: Kind[T], id: str, *, expect: Version) -> None:
@@ -104,6 +113,11 @@ class Store(Protocol):
         """Documents of one partition in the order of (sort, id); `since` is included, `until` is not.
 
         `where` asks for equality of declared filters. `after` is a former page's; a foreign one raises Unreadable.
+
+        In DynamoDB an index lags behind `get`, as a rule for less than a second. What was just written may not be listed
+        yet: nothing about money is decided by what is absent here. Documents are given as they stand now, where the index
+        still has them, and only those that still belong to the list.
+
         Rows that are added while paging neither repeat nor hide others. Raises ValueError for an undeclared index or
         filter, and a limit outside 1 to PAGE_MAX.
         """

@@ -1,4 +1,9 @@
-"""Every kind of document, its indexes and filters, declared once."""
+"""Every kind of document, its indexes and filters, declared once.
+
+An index is spread where each payment, delivery or webhook writes to one partition of it: those of a merchant account by
+time, and what is due. Others are not, because their partitions stay small or quiet: what belongs to one order or one
+payment, what people configure, an hour's roll-up. Reading what is spread costs a query for each shard.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +30,8 @@ from chalicelib.domain.view import text_of
 from chalicelib.routing.health import ConnectionHealth
 
 T = TypeVar("T")
-DUE = "due"  # the one partition of a due index; a cloud store may shard it
+DUE = "due"  # the one partition of a due index
+KEPT_S = 90 * 86_400  # a delivery or an inbox item that is not due any more
 
 
 def _codec(of: type[T]) -> tuple[Callable[[T], bytes], Callable[[bytes], T]]:
@@ -47,6 +53,10 @@ def _told_due(of: Route | Subscription) -> IndexKey | None:
 
 def _listed(of: Connection | Route | Subscription) -> IndexKey | None:
     return IndexKey(of.merchant_id, text_of(of.created_at)) if of.deleted_at is None else None
+
+
+def _kept_s(of: DeliveryRecord | InboxItem) -> int | None:
+    return KEPT_S if of.due_at is None else None
 
 
 def _last_event(payment: Payment) -> IndexKey | None:
@@ -85,10 +95,11 @@ def _kind(
     of: type[T],
     id_of: Callable[[T], str],
     indexes: tuple[Index[T], ...],
+    kept_s: Callable[[T], int | None] | None = None,
     **filters: Callable[[T], str | None],
 ) -> Kind[T]:
     encode, decode = _codec(of)
-    return Kind(name, id_of, encode, decode, indexes, filters)
+    return Kind(name, id_of, encode, decode, indexes, filters, kept_s)
 
 
 PAYMENT: Kind[Payment] = _kind(
@@ -96,19 +107,20 @@ PAYMENT: Kind[Payment] = _kind(
     Payment,
     lambda payment: payment.id,
     (
-        Index("by_time", lambda payment: IndexKey(payment.merchant_id, text_of(payment.created_at))),
+        Index("by_time", lambda payment: IndexKey(payment.merchant_id, text_of(payment.created_at)), spread=True),
         Index(
             "by_order",
             lambda payment: IndexKey(
                 f"{payment.merchant_id}/{payment.order.order_reference}", text_of(payment.created_at)
             ),
         ),
-        Index("due", lambda payment: _due(payment.due_at)),
+        Index("due", lambda payment: _due(payment.due_at), spread=True),
         Index(
             "attention",
             lambda payment: IndexKey(payment.merchant_id, text_of(payment.created_at)) if payment.attention else None,
+            spread=True,  # while a PSP is away it takes as many payments as by_time does
         ),
-        Index("by_journal", _last_event),
+        Index("by_journal", _last_event, spread=True),
     ),
     status=lambda payment: payment.status,
     connection_id=lambda payment: payment.attempts[-1].connection_id if payment.attempts else None,
@@ -119,15 +131,16 @@ DELIVERY: Kind[DeliveryRecord] = _kind(
     DeliveryRecord,
     lambda delivery: delivery.id,
     (
-        Index("by_time", lambda delivery: IndexKey(delivery.merchant_id, text_of(delivery.created_at))),
+        Index("by_time", lambda delivery: IndexKey(delivery.merchant_id, text_of(delivery.created_at)), spread=True),
         Index(
             "by_payment",
             lambda delivery: (
                 IndexKey(delivery.payment_id, text_of(delivery.created_at)) if delivery.payment_id else None
             ),
         ),
-        Index("due", lambda delivery: _due(delivery.due_at)),
+        Index("due", lambda delivery: _due(delivery.due_at), spread=True),
     ),
+    _kept_s,
     subscription_id=lambda delivery: delivery.subscription_id,
     status=lambda delivery: delivery.status,
     payment_id=lambda delivery: delivery.payment_id,
@@ -140,9 +153,11 @@ INBOX: Kind[InboxItem] = _kind(
         Index(
             "by_time",
             lambda item: IndexKey(item.merchant_id, text_of(item.received_at)) if item.status != "applied" else None,
+            spread=True,
         ),
-        Index("due", lambda item: _due(item.due_at)),
+        Index("due", lambda item: _due(item.due_at), spread=True),
     ),
+    _kept_s,
     connection_id=lambda item: item.connection_id,
     status=lambda item: item.status,
 )

@@ -77,6 +77,8 @@ def query_of(
     upper = Bound(until) if until is not None else None
     if after is not None:
         sort, id = place_of(listing, after)
+        if not (is_storable(sort) and is_storable(id)):
+            raise Unreadable("The cursor names a place that no document could have.")
         # One bound a side, the tighter one, so that a database seeks straight to the page instead of walking to it.
         if newest_first and (upper is None or sort < upper.sort):
             upper = Bound(sort, id)

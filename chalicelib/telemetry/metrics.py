@@ -45,6 +45,7 @@ METRICS: dict[str, Metric] = {
     "queue_depth": Metric("gauge", "Messages waiting.", ("queue",)),
     "queue_oldest_age_seconds": Metric("gauge", "How long the oldest message waits.", ("queue",)),
     "store_calls_total": Metric("counter", "Calls to the database.", ("operation",)),
+    "store_retries_total": Metric("counter", "Calls to DynamoDB that were tried again.", ("reason",)),
     "payments_status_total": Metric("counter", "Status changes of payments.", ("status",)),
     "queue_dead_letters": Metric("gauge", "Messages given up after ten tries, 50 at most.", ("queue",)),
     "circuit_changes_total": Metric("counter", "Circuits that opened or closed.", ("connection", "state")),

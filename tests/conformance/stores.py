@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from chalicelib.contracts.store import NEW, Index, IndexKey, Kind, Store
 from chalicelib.storage.memory import MemoryStore
 from chalicelib.storage.sql import SqlStore
+from tests.conformance.dynamodb import at_dynamodb_local, at_ministack, dynamo_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,9 @@ NOTE: Kind[Note] = Kind(
     _encoded,
     _decoded,
     indexes=(
-        Index("by_time", lambda note: IndexKey(note.partition, note.at)),
+        Index("by_time", lambda note: IndexKey(note.partition, note.at), spread=True),
         Index("by_order", lambda note: IndexKey(note.order, note.at)),
-        Index("due", lambda note: None if note.due is None else IndexKey("due", note.due)),
+        Index("due", lambda note: None if note.due is None else IndexKey("due", note.due), spread=True),
         Index("attention", lambda note: IndexKey(note.partition, note.at) if note.attention else None),
     ),
     filters={
@@ -61,6 +62,7 @@ OTHER: Kind[Note] = Kind(
     _decoded,
     indexes=(Index("by_merchant", lambda note: IndexKey(note.partition, note.at)),),
 )
+KINDS = (NOTE, OTHER)
 
 
 def fill(store: Store, *notes: Note) -> None:
@@ -90,28 +92,30 @@ class OpenStore:
 
 @dataclass(frozen=True, slots=True)
 class StoreHarness:
-    """`shared` says that several processes can use the same data."""
+    """`shared` says that several processes can use the same data; `around` has the server running meanwhile."""
 
     name: str
     shared: bool
     at: Callable[[Path], Callable[[], Store]]
+    around: Callable[[], AbstractContextManager[Any]] = nullcontext
 
     @contextmanager
     def open_for_test(self, tmp_path: Path) -> Iterator[OpenStore]:
         opened: list[Store] = []
-        make = self.at(tmp_path)
 
         def reopen() -> Store:
             opened.append(make())
             return opened[-1]
 
-        try:
-            store = reopen()
-            store.migrate()
-            yield OpenStore(store, reopen)
-        finally:
-            for each in opened:
-                each.close()
+        with self.around():
+            make = self.at(tmp_path)
+            try:
+                store = reopen()
+                store.migrate()
+                yield OpenStore(store, reopen)
+            finally:
+                for each in opened:
+                    each.close()
 
     def __str__(self) -> str:
         return self.name
@@ -132,6 +136,8 @@ def sqlite_url(path: Path) -> str:
 STORES = (
     StoreHarness("memory", False, _memory(None)),
     StoreHarness("memory-filtering-while-paging", False, _memory(3)),
-    StoreHarness("sqlite", True, lambda path: lambda: SqlStore(sqlite_url(path / "store.db"), (NOTE, OTHER))),
+    StoreHarness("sqlite", True, lambda path: lambda: SqlStore(sqlite_url(path / "store.db"), KINDS)),
+    StoreHarness("dynamodb-local", True, dynamo_at(KINDS), at_dynamodb_local),
+    StoreHarness("ministack", True, dynamo_at(KINDS), at_ministack),
 )
 SHARED_STORES = tuple(harness for harness in STORES if harness.shared)

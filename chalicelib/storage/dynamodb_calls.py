@@ -1,0 +1,220 @@
+"""Calls of DynamoDB: each retried inside one time budget, and what comes back told apart.
+
+botocore's own retries are off, because what a failed try may have done is decided here:
+
+    certainly not applied   no connection was made, or DynamoDB throttled the call
+    in doubt                a time-out, a connection that broke, an answer of 500 or one that can not be read
+
+Both are tried again; but after a doubt, a condition that fails may have failed because of one's own earlier try.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from weakref import WeakSet
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    ProxyConnectionError,
+)
+from pynamodb.connection import Connection
+
+from chalicelib import telemetry
+from chalicelib.domain.errors import StorageFault, TooLarge
+from chalicelib.storage.dynamodb_item import Item
+
+BUDGET_S = 4.0  # after it no further try begins
+CONNECT_TIMEOUT_S = 1.0
+READ_TIMEOUT_S = 2.0
+PAUSE_S, PAUSE_MAX_S = 0.025, 0.8  # doubled each time; drawn between 0 and that
+CONNECTIONS_MAX = 32
+
+THROTTLED = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "ThrottlingException",
+        "RequestLimitExceeded",
+        "LimitExceededException",  # too many tables are created at once
+        "TransactionConflictException",
+        "TransactionInProgressException",
+        "ReplicatedWriteConflictException",
+        # as reasons of a cancelled transaction
+        "ThrottlingError",
+        "ProvisionedThroughputExceeded",
+        "TransactionConflict",
+    }
+)
+_NOT_SENT = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
+
+Observe = Callable[[str, str, Any], None]
+
+
+class ConditionFailed(Exception):
+    """`item` is what stands there instead, None where nothing does; `in_doubt` that an earlier try may have been applied."""
+
+    def __init__(self, item: Item | None, in_doubt: bool) -> None:
+        super().__init__("the condition failed")
+        self.item = item
+        self.in_doubt = in_doubt
+
+
+class Rejected(Exception):
+    """DynamoDB's own no, with its code: asking again would not help."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+class Calls:
+    """One client for all threads of a process, made when it is first needed, and made anew after a fork.
+
+    `observe` is told (operation, table, ConsumedCapacity) of each call, table and indexes apart.
+    """
+
+    def __init__(self, *, observe: Observe | None = None, budget_s: float = BUDGET_S) -> None:
+        self._observe = observe
+        self._budget_s = budget_s
+        self._inherited: list[Connection | None] = []
+        self._lock = threading.Lock()
+        self._connection: Connection | None = None
+        _ALL.add(self)
+
+    def call(self, operation: str, table: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Raises StorageFault, TooLarge and ConditionFailed."""
+        try:
+            return self.send(operation, table, request)
+        except Rejected as no:
+            raise _error_of(no, operation, table) from no
+
+    def send(self, operation: str, table: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Raises Rejected instead of what `call` makes of it; a StorageFault says whether it may have been applied."""
+        budget, in_doubt = Budget(self._budget_s), False
+        while True:
+            try:
+                return self._try(operation, table, request)
+            except ClientError as error:
+                response = getattr(error.__cause__, "response", error.response)
+                codes = _codes_of(response)
+                if "ConditionalCheckFailedException" in codes or "ConditionalCheckFailed" in codes:
+                    raise ConditionFailed(_item_in(response), in_doubt) from None
+                status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
+                if not THROTTLED.intersection(codes):
+                    if status < 500:
+                        raise Rejected(codes[0], response.get("Error", {}).get("Message", "")) from None
+                    in_doubt = True
+                reason = "throttled" if THROTTLED.intersection(codes) else "broken"
+                last: Exception = error
+            except BotoCoreError as error:
+                if not isinstance(error, HTTPClientError):
+                    raise StorageFault(f"DynamoDB can not be called: {type(error).__name__}.") from error
+                in_doubt = in_doubt or not isinstance(error, _NOT_SENT)
+                reason, last = "unreachable" if isinstance(error, _NOT_SENT) else "broken", error
+            except Exception as error:  # what is no answer of DynamoDB's raises whatever the parser stumbles over
+                in_doubt, reason, last = True, "broken", error
+            telemetry.count("store_retries_total", reason=reason)
+            if not budget.wait():
+                what = "It may have been applied all the same." if in_doubt else "Nothing was applied."
+                raise StorageFault(
+                    f"DynamoDB did not serve {operation} of {table} within {self._budget_s:g} s ({reason}). {what}"
+                ) from last
+
+    def budget(self) -> Budget:
+        return Budget(self._budget_s)
+
+    def close(self) -> None:
+        with self._lock:
+            connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.client.close()
+
+    def _try(self, operation: str, table: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        asked = dict(request)
+        if operation in _COUNTED:
+            asked["ReturnConsumedCapacity"] = "NONE" if self._observe is None else "INDEXES"
+        answer: dict[str, Any] = self._connected().dispatch(operation, asked)
+        if self._observe is not None and "ConsumedCapacity" in answer:
+            self._observe(operation, table, answer["ConsumedCapacity"])
+        return answer
+
+    def _connected(self) -> Connection:
+        connection = self._connection
+        if connection is None:
+            with self._lock:
+                connection = self._connection
+                if connection is None:
+                    connection = Connection(
+                        connect_timeout_seconds=CONNECT_TIMEOUT_S,
+                        read_timeout_seconds=READ_TIMEOUT_S,
+                        max_pool_connections=CONNECTIONS_MAX,
+                        retry_configuration={"total_max_attempts": 1, "mode": "standard"},
+                    )
+                    assert connection.client is not None  # made here, where no other thread makes another
+                    self._connection = connection
+        return connection
+
+    def _after_fork(self) -> None:
+        """The parent's sockets are not ours. They are kept unused: closing them could wait for a lock that a thread of the
+        parent held, and that nobody here will ever release."""
+        self._inherited.append(self._connection)
+        self._lock = threading.Lock()
+        self._connection = None
+
+
+class Budget:
+    """The time for all tries of one call. `wait` pauses before the next; False when none is left."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ends = time.monotonic() + seconds
+        self._pause_s = PAUSE_S
+
+    def wait(self) -> bool:
+        pause_s = random.uniform(0, self._pause_s)  # noqa: S311  # jitter
+        if time.monotonic() + pause_s >= self._ends:
+            return False
+        time.sleep(pause_s)
+        self._pause_s = min(self._pause_s * 2, PAUSE_MAX_S)
+        return True
+
+
+_ALL: WeakSet[Calls] = WeakSet()
+_COUNTED = frozenset({"GetItem", "PutItem", "UpdateItem", "Query", "BatchGetItem", "TransactWriteItems"})
+
+
+def _renew() -> None:
+    for calls in list(_ALL):
+        calls._after_fork()
+
+
+os.register_at_fork(after_in_child=_renew)
+
+
+def _codes_of(response: Mapping[str, Any]) -> list[str]:
+    """The error's code, and those of what cancelled a transaction."""
+    reasons = [reason["Code"] for reason in response.get("CancellationReasons", ()) if reason.get("Code")]
+    return [*(code for code in reasons if code != "None"), response.get("Error", {}).get("Code", "")]
+
+
+def _item_in(response: Mapping[str, Any]) -> Item | None:
+    for reason in response.get("CancellationReasons", ()):
+        if "Item" in reason:
+            return reason["Item"]  # type: ignore[no-any-return]
+    return response.get("Item")
+
+
+def _error_of(no: Rejected, operation: str, table: str) -> StorageFault | TooLarge:
+    if no.code == "ValidationException" and "size has exceeded" in no.message:
+        return TooLarge(f"The item would exceed what DynamoDB holds (400 kB) in {table}. Nothing was written.")
+    if no.code == "ResourceNotFoundException":
+        return StorageFault(f"There is no DynamoDB table {table}: deploy the tables, or set create_tables.")
+    return StorageFault(f"DynamoDB refused {operation} of {table}: {no.code}. Nothing was applied.")

@@ -1,0 +1,64 @@
+"""The servers that stand in for DynamoDB, each started once for all tests of a process; a test has tables of its own."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from chalicelib.contracts.store import Kind, Store
+from chalicelib.storage.dynamodb import DynamoStore
+from tests.servers.dynamodb_local import dynamodb_local
+from tests.servers.ministack import CREDENTIALS, ministack
+
+Server = Callable[[Path], AbstractContextManager[str]]
+
+
+@cache
+def endpoint_of(server: Server) -> str:
+    """Where it listens until this process ends. Skips where it can not run here."""
+    running = ExitStack()
+    atexit.register(running.close)
+    folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
+    return running.enter_context(server(folder))
+
+
+@contextmanager
+def environment(changed: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in changed}
+    os.environ.update(changed)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def aws_at(endpoint: str) -> AbstractContextManager[None]:
+    """Where botocore looks for DynamoDB meanwhile."""
+    return environment({**CREDENTIALS, "AWS_ENDPOINT_URL_DYNAMODB": endpoint})
+
+
+def at_dynamodb_local() -> AbstractContextManager[None]:
+    return aws_at(endpoint_of(dynamodb_local))
+
+
+def at_ministack() -> AbstractContextManager[None]:
+    return aws_at(endpoint_of(ministack))
+
+
+def dynamo_at(kinds: Sequence[Kind[Any]], **options: Any) -> Callable[[Path], Callable[[], Store]]:
+    def at(tmp_path: Path) -> Callable[[], Store]:
+        prefix = f"test-{secrets.token_hex(6)}"
+        return lambda: DynamoStore(prefix, kinds, create_tables=True, **{"shards": 3, **options})
+
+    return at
