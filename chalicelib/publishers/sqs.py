@@ -6,57 +6,38 @@ SQS has no CloudEvents binding: the attributes are message attributes with HTTP'
 from __future__ import annotations
 
 import hashlib
-import logging
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from chalicelib.contracts.publisher import Publication, Receipt, Rejected, Retry, Target
 from chalicelib.domain.errors import Pointer
+from chalicelib.outbound import aws
 from chalicelib.outbound.guard import is_within
 from chalicelib.publishers.broker import (
     ANSWER_TIMEOUT_S,
     CONNECT_TIMEOUT_S,
     dialled_addresses,
-    library_of,
     objection_to,
 )
 from chalicelib.publishers.clients import SharedClients
 from chalicelib.publishers.cloudevents import CONTENT_TYPE, headers_of, ordering_key_of
 
-if TYPE_CHECKING:
-    import boto3
-
-# Only these names are AWS's own; beside them are load balancers of anybody. A VPC endpoint has a private address.
-AWS_HOST = re.compile(
-    r"(?:sqs|sqs-fips)\.(?P<a>[a-z0-9-]+)\.(?:amazonaws\.com|amazonaws\.com\.cn|api\.aws)"
-    r"|(?:vpce-[a-z0-9-]+\.)?sqs\.(?P<b>[a-z0-9-]+)\.vpce\.amazonaws\.com"
-)
 NOT_AWS = "must be an SQS endpoint of AWS, or in a network of PAYMENTSERVER_ALLOWED_TARGETS"
 RENEW_BEFORE = timedelta(minutes=5)
 CONNECTIONS_MAX = 16
 
-# Error codes of SQS and STS (AWS API references), in words. What AWS says of a signature repeats what was signed.
+# Error codes of SQS (AWS API reference), in words, beside those that AWS' services share.
 _TOLD = {
     "AWS.SimpleQueueService.NonExistentQueue": "there is no such queue",
     "QueueDoesNotExist": "there is no such queue",
     "AccessDenied": "the credentials lack the permission sqs:SendMessage on the queue",
     "AccessDeniedException": "the credentials lack the permission sqs:SendMessage on the queue",
-    "InvalidClientTokenId": "AWS does not know the access key",
-    "UnrecognizedClientException": "AWS does not know the access key",
-    "InvalidAccessKeyId": "AWS does not know the access key",
-    "SignatureDoesNotMatch": "the secret access key is wrong",
-    "InvalidSignatureException": "the secret access key is wrong",
-    "IncompleteSignature": "the secret access key is wrong",
-    "ExpiredToken": "the credentials have expired",
-    "ExpiredTokenException": "the credentials have expired",
 }
-
-
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException")
 
 
@@ -88,7 +69,7 @@ class SqsTarget(BaseModel):
             raise ValueError("must not hold credentials; they have fields of their own")
         if not re.fullmatch(r"(/[\w.-]+)*/[\w-]{1,75}(\.fifo)?", parts.path) or parts.query or parts.fragment:
             raise ValueError("must end with the account and the name of the queue")
-        if parts.scheme == "http" and AWS_HOST.fullmatch(parts.hostname):
+        if parts.scheme == "http" and aws.SQS_HOST.fullmatch(parts.hostname):
             raise ValueError("must be https")
         return value
 
@@ -104,8 +85,7 @@ class SqsTarget(BaseModel):
 
     @property
     def region_of_host(self) -> str | None:
-        found = AWS_HOST.fullmatch(urlsplit(self.queue_url).hostname or "")
-        return found and (found["a"] or found["b"])
+        return aws.region_of(urlsplit(self.queue_url).hostname or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +100,7 @@ class _Client:
 
 
 class SqsPublisher:
-    """Thread-safe, as clients of boto3 are; each keeps its connections."""
+    """Thread-safe, as clients of botocore are; each keeps its connections."""
 
     channel: ClassVar[str] = "sqs"
     settings: ClassVar[type[BaseModel]] = SqsTarget
@@ -141,7 +121,7 @@ class SqsPublisher:
         assert isinstance(settings, SqsTarget)
         parts = urlsplit(settings.queue_url)
         host = parts.hostname or ""
-        if AWS_HOST.fullmatch(host):
+        if aws.SQS_HOST.fullmatch(host):
             return None
         if not self._allowed:
             return Pointer("/queue_url", NOT_AWS)
@@ -150,70 +130,62 @@ class SqsPublisher:
     def publish(self, publication: Publication, target: Target) -> Receipt:
         settings = target.settings
         assert isinstance(settings, SqsTarget)
-        with library_of(self.channel):
-            from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
-            from botocore.parsers import ResponseParserError
+        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
+
         try:
             client = self._clients.of(settings, lambda: self._connected(settings))
             answer = client.sqs.send_message(QueueUrl=settings.queue_url, **_message_of(publication, settings))
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in _EXPIRED:
                 self._clients.drop(settings)
-            raise _refusal_of(error.response) from None
-        except NoCredentialsError:
-            raise Retry(
-                "there are no AWS credentials: give an access key, or let PaymentServer run with a role"
-            ) from None
+            raise _refusal_of(error) from None
         except (BotoCoreError, ResponseParserError) as error:  # its text may hold what was sent
-            raise Retry(f"no answer from SQS ({type(error).__name__})") from None
+            fault = aws.fault_of(error)
+            raise Retry(f"SQS: {fault.told} ({fault.code})") from None
         status = answer["ResponseMetadata"]["HTTPStatusCode"]
         if answer.get("MD5OfMessageBody") != hashlib.md5(publication.body, usedforsecurity=False).hexdigest():
             raise Retry(
                 "SQS did not confirm the message", status
-            )  # boto3 takes an answer that was cut off for an empty one
+            )  # botocore takes an answer that was cut off for an empty one
         return Receipt(status, answer["MessageId"])
 
     def close(self) -> None:
         self._clients.close()
 
     def _connected(self, settings: SqsTarget) -> _Client:
-        import boto3
         from botocore.config import Config
 
-        logging.getLogger("botocore").setLevel(logging.INFO)  # at DEBUG it logs the credentials of assumed roles
         connect_timeout_s, answer_timeout_s = self._timeouts_s
-        config = Config(
-            connect_timeout=connect_timeout_s,
-            read_timeout=answer_timeout_s,
-            retries={"total_max_attempts": 1},  # the delivery schedule does that
-            max_pool_connections=CONNECTIONS_MAX,
-        )
         secret = settings.secret_access_key
-        session = boto3.Session(
-            aws_access_key_id=settings.access_key_id,
-            aws_secret_access_key=secret.get_secret_value() if secret is not None else None,
-            region_name=settings.region or settings.region_of_host,
-        )
+        how = {
+            "region_name": settings.region or settings.region_of_host,
+            "config": Config(
+                connect_timeout=connect_timeout_s,
+                read_timeout=answer_timeout_s,
+                retries={"total_max_attempts": 1},  # the delivery schedule does that
+                max_pool_connections=CONNECTIONS_MAX,
+            ),
+            "aws_access_key_id": settings.access_key_id,
+            "aws_secret_access_key": secret.get_secret_value() if secret is not None else None,
+        }
         endpoint = self._endpoint_of(settings)
         if settings.role_arn is None:
-            return _Client(session.client("sqs", endpoint_url=endpoint, config=config))
-        credentials = _assumed(session, settings, config)
-        sqs = session.client(
-            "sqs",
-            endpoint_url=endpoint,
-            config=config,
-            aws_access_key_id=credentials["AccessKeyId"],
-            aws_secret_access_key=credentials["SecretAccessKey"],
-            aws_session_token=credentials["SessionToken"],
-        )
-        return _Client(sqs, credentials["Expiration"])
+            return _Client(aws.new_client("sqs", **how, endpoint_url=endpoint))
+        credentials = _assumed(settings, how)
+        role = {
+            "aws_access_key_id": credentials["AccessKeyId"],
+            "aws_secret_access_key": credentials["SecretAccessKey"],
+            "aws_session_token": credentials["SessionToken"],
+        }
+        return _Client(aws.new_client("sqs", **how | role, endpoint_url=endpoint), credentials["Expiration"])
 
     def _endpoint_of(self, settings: SqsTarget) -> str:
         """Raises Rejected for a host that is neither AWS's nor allowed. Without TLS the checked address is dialled; with it
         the certificate says who is there."""
         parts = urlsplit(settings.queue_url)
         host, tls = parts.hostname or "", parts.scheme == "https"
-        if AWS_HOST.fullmatch(host):
+        if aws.SQS_HOST.fullmatch(host):
             return f"https://{host}"
         port = parts.port or (443 if tls else 80)
         addresses = dialled_addresses(host, port, self._allowed, tls=tls)
@@ -237,13 +209,13 @@ def _message_of(publication: Publication, settings: SqsTarget) -> dict[str, Any]
     return message
 
 
-def _assumed(session: boto3.Session, settings: SqsTarget, config: Any) -> dict[str, Any]:
+def _assumed(settings: SqsTarget, how: dict[str, Any]) -> dict[str, Any]:
+    from botocore.exceptions import ClientError
+
     asked = {"RoleArn": settings.role_arn, "RoleSessionName": "PaymentServer"}
     if settings.external_id is not None:
         asked["ExternalId"] = settings.external_id
-    from botocore.exceptions import ClientError
-
-    sts = session.client("sts", config=config)
+    sts = aws.new_client("sts", **how)
     try:
         credentials: dict[str, Any] = sts.assume_role(**asked)["Credentials"]
     except ClientError as error:
@@ -255,13 +227,7 @@ def _assumed(session: boto3.Session, settings: SqsTarget, config: Any) -> dict[s
     return credentials
 
 
-def _refusal_of(response: Any) -> Retry:
+def _refusal_of(error: Exception) -> Retry:
     """An operator can mend what AWS refuses, so it is tried again."""
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    error = response.get("Error", {})
-    code, message = str(error.get("Code", "")), str(error.get("Message", ""))
-    if code.isdigit():  # the answer is not of the protocol, and the message all of it: XML, or a page of a proxy
-        found = re.search(r"<Code>(\w{1,60})</Code>", message)
-        code, message = found[1] if found else code, ""
-    words = _TOLD.get(code) or ("" if "Signature" in code else message[:200])
-    return Retry(f"SQS refuses it, {code}: {words}", status)
+    fault = aws.fault_of(error)
+    return Retry(f"SQS refuses it, {fault.code}: {_TOLD.get(fault.code, fault.told)}", fault.status)

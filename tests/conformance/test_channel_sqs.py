@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from chalicelib.contracts.publisher import Publication, Publisher, Rejected, Retry
+from chalicelib.outbound import aws
 from chalicelib.publishers.sqs import SqsPublisher, SqsTarget, _Client
 from tests.conformance.channel import Broker, ChannelHarness
 from tests.conformance.channel_sqs import SqsBroker, policy_of, sqs_fifo
@@ -114,6 +115,7 @@ def test_no_credentials_at_all_are_told(
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    aws.forget()
     with broker.destination() as destination, pytest.raises(Retry, match="there are no AWS credentials"):
         publisher.publish(CAPTURED, destination.at(access_key_id=None, secret_access_key=None))
 
