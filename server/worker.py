@@ -217,8 +217,9 @@ class Worker:
             for topic in Topic:
                 waiting, oldest_s = self._wired.queue.depth(topic)
                 telemetry.gauge("queue_depth", waiting, queue=topic)
-                telemetry.gauge("queue_oldest_age_seconds", oldest_s, queue=topic)
-                telemetry.gauge("queue_dead_letters", len(self._wired.queue.dead(topic)), queue=topic)
+                if oldest_s is not None:
+                    telemetry.gauge("queue_oldest_age_seconds", oldest_s, queue=topic)
+                telemetry.gauge("queue_dead_letters", self._wired.queue.dead_count(topic), queue=topic)
         except PaymentServerError as error:
             log.error("sweep failed", extra={"fields": {"detail": error.detail}})
         except Exception:

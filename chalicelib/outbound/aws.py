@@ -13,6 +13,7 @@ import random
 import re
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 CONNECT_TIMEOUT_S = 1.0
@@ -76,15 +77,15 @@ class AwsFault(Exception):
 def call(
     service: str,
     operation: str,
+    asked: Mapping[str, Any],
     *,
     region: str | None = None,
     has: str | None = None,
     budget_s: float = BUDGET_S,
-    **asked: Any,
 ) -> dict[str, Any]:
-    """One operation in botocore's names, such as ``call("sqs", "send_message", QueueUrl=…)``. Throttling, time-outs and AWS'
-    own errors are tried again inside `budget_s`, so it may be carried out twice. `has` names a member that every complete
-    answer has: botocore takes one that was cut off for an empty one. Raises AwsFault."""
+    """One operation in botocore's names, such as ``call("sqs", "send_message", {"QueueUrl": …})``. Throttling, time-outs and
+    AWS' own errors are tried again inside `budget_s`, so it may be carried out twice. `has` names a member that every
+    complete answer has: botocore takes one that was cut off for an empty one. Raises AwsFault."""
     ends, wait_s = time.monotonic() + budget_s, WAIT_S[0]
     while True:
         try:
@@ -97,7 +98,9 @@ def call(
         wait_s = min(2 * wait_s, WAIT_S[1])
 
 
-def _once(service: str, operation: str, region: str | None, has: str | None, asked: dict[str, Any]) -> dict[str, Any]:
+def _once(
+    service: str, operation: str, region: str | None, has: str | None, asked: Mapping[str, Any]
+) -> dict[str, Any]:
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 

@@ -7,8 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 
-from chalicelib.contracts.queue import DELAY_MAX_S, MESSAGE_BYTES_MAX, RECEIVES_MAX, Message, Topic
-from chalicelib.domain.errors import TooLarge
+from chalicelib.contracts.queue import RECEIVES_MAX, Message, Topic, checked_body, checked_delay
 from chalicelib.queues.queue_file import QueueFile
 
 DONE_WAITING_MAX = 32
@@ -28,12 +27,25 @@ class EmbeddedQueue:
         self._done: list[tuple[int, str]] = []  # (seq, receipt); touched inside a transaction of the file alone
 
     def send(self, topic: Topic, body: bytes, *, delay_s: float = 0) -> None:
-        if len(body) > MESSAGE_BYTES_MAX:
-            raise TooLarge(f"A message of {len(body)} bytes is over the {MESSAGE_BYTES_MAX} allowed. It was not sent.")
+        self.send_all(topic, [body], delay_s=delay_s)
+
+    def send_all(self, topic: Topic, bodies: Sequence[bytes], *, delay_s: float = 0) -> None:
+        """All of them, or none."""
         now = self._now_ms()
-        row = (topic.value, body, now, now + _delay_ms(delay_s))
+        due = now + _ms(checked_delay(delay_s))
+        if bodies:
+            self._insert([(topic.value, checked_body(body), now, due, 0) for body in bodies])
+
+    def send_again(self, message: Message, *, delay_s: float = 0) -> None:
+        now = self._now_ms()
+        due = now + _ms(checked_delay(delay_s))
+        self._insert([(message.topic.value, message.body, now - message.age_ms, due, 1)])
+
+    def _insert(self, rows: Sequence[tuple[str, bytes, int, int, int]]) -> None:
         with self._file.transaction() as connection:
-            connection.execute("INSERT INTO messages (topic, body, sent_ms, due_ms) VALUES (?, ?, ?, ?)", row)
+            connection.executemany(
+                "INSERT INTO messages (topic, body, sent_ms, due_ms, receives) VALUES (?, ?, ?, ?, ?)", rows
+            )
             self._write_done(connection)
 
     def receive(self, topic: Topic, *, count: int = 10, lease_s: float = 60) -> Sequence[Message]:
@@ -41,7 +53,7 @@ class EmbeddedQueue:
             raise ValueError(f"count is {count} and lease_s {lease_s}; both must be positive")
         with self._file.transaction() as connection:
             now = self._now_ms()  # after the wait for the lock, so that a lease begins when it is had
-            until, token = now + round(lease_s * 1000), secrets.token_hex(8)
+            until, token = now + _ms(lease_s), secrets.token_hex(8)
             self._write_done(connection)
             due = connection.execute(
                 "SELECT seq, body, receives, sent_ms FROM messages"
@@ -68,12 +80,12 @@ class EmbeddedQueue:
         self._flush()
 
     def release(self, message: Message, *, delay_s: float = 0) -> None:
-        self._move(message, due_ms=self._now_ms() + _delay_ms(delay_s), receipt=None)
+        self._move(message, due_ms=self._now_ms() + _ms(checked_delay(delay_s)), receipt=None)
 
     def extend(self, message: Message, *, lease_s: float) -> None:
         if lease_s <= 0:
             raise ValueError(f"lease_s is {lease_s}; it must be positive")
-        self._move(message, due_ms=self._now_ms() + round(lease_s * 1000), receipt=message.receipt)
+        self._move(message, due_ms=self._now_ms() + _ms(lease_s), receipt=message.receipt)
 
     def dead(self, topic: Topic, *, limit: int = 50) -> Sequence[Message]:
         now = self._now_ms()
@@ -83,6 +95,11 @@ class EmbeddedQueue:
                 (topic.value, limit),
             ).fetchall()
         return [Message(str(seq), topic, body, "", receives, max(now - sent, 0)) for seq, body, receives, sent in rows]
+
+    def dead_count(self, topic: Topic) -> int:
+        with self._file.transaction() as connection:
+            found = connection.execute("SELECT count(*) FROM messages WHERE topic = ? AND dead = 1", (topic.value,))
+            return int(found.fetchone()[0])
 
     def redrive(self, topic: Topic) -> int:
         with self._file.transaction() as connection:
@@ -137,7 +154,5 @@ class EmbeddedQueue:
         return int(self._clock() * 1000)
 
 
-def _delay_ms(delay_s: float) -> int:
-    if not 0 <= delay_s <= DELAY_MAX_S:
-        raise ValueError(f"delay_s is {delay_s}; it goes from 0 to {DELAY_MAX_S}. Longer waits belong in a due index")
-    return round(delay_s * 1000)
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

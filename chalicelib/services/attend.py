@@ -109,12 +109,14 @@ class Attend:
         recorded = self._recorded(payment.id)
         subscriptions = self._configuration.subscriptions(payment.merchant_id)
         handled: set[str] = set()
+        untold: list[bytes] = []
         for event in payment.outbox:
             wanted = [one for one in subscriptions if one.wants(event.type)]
             if all(delivery_id_of(event.id, one.id) in recorded for one in wanted):
                 handled.add(event.id)
             elif event.due_at <= now:
-                self._ports.queue.send(Topic.EVENTS, event_message(payment, event, again=True))
+                untold.append(event_message(payment, event, again=True))
+        self._ports.queue.send_all(Topic.EVENTS, untold)
         again_at = now + timedelta(seconds=QUEUED_AGAIN_S)
 
         def decide(newest: Payment) -> Payment:

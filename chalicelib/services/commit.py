@@ -55,9 +55,9 @@ def announce(ports: Ports, before: Payment, after: Payment) -> None:
         telemetry.count("payments_status_total", status=after.status)
     known = {event.id for event in before.outbox}
     try:
-        for event in after.outbox:
-            if event.id not in known:
-                ports.queue.send(Topic.EVENTS, event_message(after, event))
+        fresh = [event_message(after, event) for event in after.outbox if event.id not in known]
+        if fresh:
+            ports.queue.send_all(Topic.EVENTS, fresh)
         if _sets_off_work(before, after):
             ports.queue.send(Topic.CHORES, chore("attend", after.id))
     except QueueFault:

@@ -43,6 +43,7 @@ class Recover:
         self._ports, self._subscription, self._since = ports, subscription, since
         self._ends = time.monotonic() + LOOKED_AT_S
         self._count = 0
+        self._begun: list[str] = []  # deliveries of this page, to be queued
 
     def run(self, cursor: str | None) -> Recovered:
         try:
@@ -57,6 +58,7 @@ class Recover:
             raise Unreadable("The cursor is none of this recovery's.")
         while True:
             after = self._page_of_notices(after) if part == _NOTICES else self._page_of_payments(after)
+            self._send()
             if after is None and part == _PAYMENTS:
                 return Recovered(self._count, None)
             if after is None:
@@ -127,7 +129,7 @@ class Recover:
             self._ports.store.put(DELIVERY, begun, expect=stored.version)
         except StaleVersion:
             return True  # it is being tried at this moment
-        self._send(record.id)
+        self._begun.append(record.id)
         return True
 
     def _first(
@@ -153,12 +155,14 @@ class Recover:
             self._ports.store.put(DELIVERY, record, expect=NEW)
         except StaleVersion:
             return True  # its own message came just now
-        self._send(record.id)
+        self._begun.append(record.id)
         return True
 
-    def _send(self, delivery_id: str) -> None:
-        self._ports.queue.send(Topic.CHORES, chore("deliver", delivery_id))
-        self._count += 1
+    def _send(self) -> None:
+        """What a page came to. What a crash or a fault of the queue leaves behind is due, and the sweep finds it."""
+        self._ports.queue.send_all(Topic.CHORES, [chore("deliver", one) for one in self._begun])
+        self._count += len(self._begun)
+        self._begun.clear()
 
 
 def recover(ports: Ports, merchant_id: str, subscription_id: str, since: datetime, cursor: str | None) -> Recovered:

@@ -48,7 +48,6 @@ class Sweep:
         until = text_of(now - timedelta(seconds=grace_s))
         due = self._ports.store.due(kind, "due", DUE, until=until, limit=LOOKED_AT_MAX)
         fresh = [place for place in due if (do, place) not in self._queued][:QUEUED_MAX]
-        for place in fresh:
-            self._ports.queue.send(Topic.CHORES, chore(do, place.id))
-            self._queued[do, place] = now
+        self._ports.queue.send_all(Topic.CHORES, [chore(do, place.id) for place in fresh])
+        self._queued.update({(do, place): now for place in fresh})
         return len(fresh)

@@ -47,7 +47,7 @@ METRICS: dict[str, Metric] = {
     "store_calls_total": Metric("counter", "Calls to the database.", ("operation",)),
     "store_retries_total": Metric("counter", "Calls to DynamoDB that were tried again.", ("reason",)),
     "payments_status_total": Metric("counter", "Status changes of payments.", ("status",)),
-    "queue_dead_letters": Metric("gauge", "Messages given up after ten tries, 50 at most.", ("queue",)),
+    "queue_dead_letters": Metric("gauge", "Messages given up after ten tries.", ("queue",)),
     "circuit_changes_total": Metric("counter", "Circuits that opened or closed.", ("connection", "state")),
     "checkouts_total": Metric("counter", "Checkouts answered.", ("outcome",)),
     "operations_total": Metric("counter", "Captures, cancellations and refunds answered.", ("kind", "outcome")),

@@ -33,6 +33,15 @@ class MemoryQueue:
         now = self._now_ms()
         self._topics[topic][self._seq] = _Waiting(self._seq, body, now, now + round(delay_s * 1000))
 
+    def send_all(self, topic: Topic, bodies: Sequence[bytes], *, delay_s: float = 0) -> None:
+        for body in bodies:
+            self.send(topic, body, delay_s=delay_s)
+
+    def send_again(self, message: Message, *, delay_s: float = 0) -> None:
+        self.send(message.topic, message.body, delay_s=delay_s)
+        one = self._topics[message.topic][self._seq]
+        one.sent_ms, one.receives = self._now_ms() - message.age_ms, 1
+
     def receive(self, topic: Topic, *, count: int = 10, lease_s: float = 60) -> Sequence[Message]:
         waiting = self._topics[topic]
         if not waiting:
@@ -72,6 +81,9 @@ class MemoryQueue:
         now = self._now_ms()
         dead = [one for one in self._topics[topic].values() if one.dead][:limit]
         return [Message(str(one.seq), topic, one.body, "", one.receives, max(now - one.sent_ms, 0)) for one in dead]
+
+    def dead_count(self, topic: Topic) -> int:
+        return sum(one.dead for one in self._topics[topic].values())
 
     def redrive(self, topic: Topic) -> int:
         dead = [one for one in self._topics[topic].values() if one.dead]

@@ -76,7 +76,7 @@ def test_the_queue_in_memory_behaves_as_the_embedded_one(tmp_path: Path, seed: i
     for number in range(120):
         topic, act = (
             chance.choice(tuple(Topic)),
-            chance.choice(("send", "receive", "receive", "done", "release", "wait")),
+            chance.choice(("send", "receive", "receive", "done", "release", "again", "wait")),
         )
         if act == "send":
             delay_s = chance.choice((0, 0, 5))
@@ -93,8 +93,11 @@ def test_the_queue_in_memory_behaves_as_the_embedded_one(tmp_path: Path, seed: i
         elif held:
             pair = held.pop(chance.randrange(len(held)))
             for queue, message in zip(queues, pair, strict=True):
-                queue.done(message) if act == "done" else queue.release(message, delay_s=1)
+                if act == "again":
+                    queue.send_again(message, delay_s=1)
+                queue.release(message, delay_s=1) if act == "release" else queue.done(message)
         assert queues[0].depth(topic) == queues[1].depth(topic)
         assert queues[0].ready(topic) == queues[1].ready(topic)
+        assert queues[0].dead_count(topic) == queues[1].dead_count(topic)
         assert [one.body for one in queues[0].dead(topic)] == [one.body for one in queues[1].dead(topic)]
     queues[1].close()

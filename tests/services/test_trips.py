@@ -93,27 +93,27 @@ def counted(tmp_path: Path) -> CountedWorld:
 def test_a_checkout_puts_twice_and_queues_its_event(counted: CountedWorld) -> None:
     answer = counted.open()
     assert answer.rendered.status == 201
-    assert counted.made == ["store.put payments", "store.put payments", "queue.send events"]
+    assert counted.made == ["store.put payments", "store.put payments", "queue.send_all events"]
 
 
 def test_each_further_attempt_puts_once_more(counted: CountedWorld) -> None:
     counted.world.psps["psp-1"].script = lambda order: "not_sent"
     answer = counted.open()
     assert [attempt.connection_id for attempt in answer.payment.attempts] == ["psp-1", "psp-2"]
-    assert counted.made == ["store.put payments"] * 3 + ["queue.send events"]
+    assert counted.made == ["store.put payments"] * 3 + ["queue.send_all events"]
 
 
 def test_sealing_an_attempt_queues_a_question_about_it_and_puts_no_more_often(counted: CountedWorld) -> None:
     counted.world.psps["psp-1"].script = lambda order: "silent"
     counted.open()
-    assert sorted(counted.made) == ["queue.send chores", "queue.send events"] + ["store.put payments"] * 3
+    assert sorted(counted.made) == ["queue.send chores", "queue.send_all events"] + ["store.put payments"] * 3
 
 
 def test_a_checkout_whose_outcome_is_held_in_doubt_takes_as_few_trips(counted: CountedWorld) -> None:
     counted.world.psps["psp-1"].script = lambda order: "silent"
     answer = counted.open(order=replace(ORDER, route="careful"))
     assert answer.rendered.status == 202
-    assert counted.made == ["store.put payments", "store.put payments", "queue.send events"]
+    assert counted.made == ["store.put payments", "store.put payments", "queue.send_all events"]
 
 
 def test_without_a_keeper_a_failed_call_is_told_in_one_put_more(counted: CountedWorld) -> None:
@@ -121,7 +121,7 @@ def test_without_a_keeper_a_failed_call_is_told_in_one_put_more(counted: Counted
     counted.health.wake = None
     counted.world.psps["psp-1"].script = lambda order: "not_sent"
     counted.open()
-    assert sorted(counted.made) == ["queue.send events", "store.put health"] + ["store.put payments"] * 3
+    assert sorted(counted.made) == ["queue.send_all events", "store.put health"] + ["store.put payments"] * 3
     counted.made.clear()
     counted.world.psps["psp-1"].script = lambda order: "answer"
     counted.open("another")
@@ -147,7 +147,7 @@ def test_applying_a_webhook_gets_and_puts_the_payment(counted: CountedWorld) -> 
     message = counted.paid()
     counted.made.clear()
     counted.apply.message(json.loads(message.body))
-    assert counted.made == ["store.get payments", "store.put payments", "queue.send events"]
+    assert counted.made == ["store.get payments", "store.put payments", "queue.send_all events"]
 
 
 def test_a_webhook_that_says_nothing_new_is_not_written(counted: CountedWorld) -> None:
