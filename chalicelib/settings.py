@@ -5,19 +5,23 @@ Only `wiring` and `server` read settings; everything else is handed what it need
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_origin
 
-from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from chalicelib.outbound.guard import networks_of
 
+PREFIX = "PAYMENTSERVER_"
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
-class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="PAYMENTSERVER_", extra="ignore", frozen=True)
+class Settings(BaseModel):
+    """The environment's, but for those that are given. Raises pydantic's ValidationError."""
+
+    model_config = ConfigDict(frozen=True)
 
     env: Literal["development", "production"] = Field(
         "production", description="`development` allows the sandbox connector, loopback webhook targets and `/docs`."
@@ -74,6 +78,16 @@ class Settings(BaseSettings):
         (), description="URLs that must answer before `/health/ready` says so, as a JSON list."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_environment(cls, given: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, field in cls.model_fields.items():
+            text = os.environ.get(PREFIX + name.upper())
+            if text is not None:
+                found[name] = _list_in(text, name) if get_origin(field.annotation) is tuple else text
+        return {**found, **given}
+
     @field_validator("allowed_targets")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -92,3 +106,10 @@ class Settings(BaseSettings):
     def reachable_networks(self) -> tuple[str, ...]:
         """Networks that webhook targets may be in although they are not public."""
         return (*LOOPBACK, *self.allowed_targets) if self.is_development else self.allowed_targets
+
+
+def _list_in(text: str, name: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise ValueError(f"{PREFIX}{name.upper()} must be a JSON list") from None
