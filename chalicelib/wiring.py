@@ -1,40 +1,42 @@
-"""Puts implementations behind the ports: with the registries the only place that knows them all. Lazy and cached."""
+"""Puts implementations behind the ports: with the registries the only place that knows them all. Lazy and cached.
+
+Each part is imported where it is made, because a function on Lambda pays at its start for all that it imports, and each
+needs a few of them.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from chalicelib import telemetry
-from chalicelib.connectors.registry import connectors
 from chalicelib.contracts.clock import SystemClock
-from chalicelib.contracts.connector import HttpRequest
-from chalicelib.contracts.store import Store
 from chalicelib.domain.errors import StorageFault, StorageFull, StorageReadOnly
-from chalicelib.identity.verify import TokenVerifier
-from chalicelib.outbound.driver import Driver
-from chalicelib.publishers.registry import publishers
-from chalicelib.queues.embedded import EmbeddedQueue
-from chalicelib.services.apply import Apply
-from chalicelib.services.attend import Attend
-from chalicelib.services.checkout import Checkout
-from chalicelib.services.configuration import Configuration
-from chalicelib.services.health import Health
-from chalicelib.services.intake import Intake
-from chalicelib.services.kinds import KINDS
-from chalicelib.services.notify import Notify
-from chalicelib.services.operate import Operate
-from chalicelib.services.ports import Ports
-from chalicelib.services.resolve import Resolve
-from chalicelib.services.retry import Retrying
-from chalicelib.services.try_chain import TryChain
-from chalicelib.services.work import Work
+from chalicelib.services.ports import InboundPorts, Ports
 from chalicelib.settings import Settings
-from chalicelib.storage.counted import CountedStore
-from chalicelib.vault.keyring import KeyRing
+
+if TYPE_CHECKING:
+    from chalicelib.contracts.connector import Connector, HttpRequest
+    from chalicelib.contracts.store import Store
+    from chalicelib.identity.verify import TokenVerifier
+    from chalicelib.queues.embedded import EmbeddedQueue
+    from chalicelib.services.apply import Apply
+    from chalicelib.services.attend import Attend
+    from chalicelib.services.checkout import Checkout
+    from chalicelib.services.configuration import Configuration
+    from chalicelib.services.health import Health
+    from chalicelib.services.intake import Intake
+    from chalicelib.services.notify import Notify
+    from chalicelib.services.operate import Operate
+    from chalicelib.services.resolve import Resolve
+    from chalicelib.services.retry import Retrying
+    from chalicelib.services.try_chain import TryChain
+    from chalicelib.services.work import Work
+    from chalicelib.vault.keyring import KeyRing
 
 log = logging.getLogger("paymentserver.wiring")
 DYNAMODB = "dynamodb:"
@@ -48,6 +50,9 @@ class Wiring:
 
     @cached_property
     def store(self) -> Store:
+        from chalicelib.services.kinds import KINDS
+        from chalicelib.storage.counted import CountedStore
+
         settings = self.settings
         if settings.store_url.startswith(DYNAMODB):
             from chalicelib.storage.dynamodb import DynamoStore
@@ -56,90 +61,136 @@ class Wiring:
             return CountedStore(
                 DynamoStore(prefix, KINDS, shards=settings.shards, create_tables=settings.create_tables)
             )
-        from chalicelib.storage.sql import SqlStore  # the SQL toolkit is slow to import
+        from chalicelib.storage.sql import SqlStore
 
         return CountedStore(SqlStore(settings.store_url, KINDS))
 
     @cached_property
     def queue(self) -> EmbeddedQueue:
+        from chalicelib.queues.embedded import EmbeddedQueue
+
         return EmbeddedQueue(str(self.settings.var / "queue.db"))
 
     @cached_property
     def vault(self) -> KeyRing:
+        from chalicelib.vault.keyring import KeyRing
+
         return KeyRing(self.settings.var / "keyring.json")
 
     @cached_property
+    def connectors(self) -> Mapping[str, type[Connector]]:
+        from chalicelib.connectors.registry import connectors
+
+        return connectors(development=self.settings.is_development)
+
+    @cached_property
+    def _inbound(self) -> dict[str, Any]:
+        settings = self.settings
+        return {
+            "store": self.store,
+            "queue": self.queue,
+            "vault": self.vault,
+            "clock": SystemClock(),
+            "connectors": self.connectors,
+            "internet_url": (settings.internet_url or settings.public_url).rstrip("/"),
+            "return_key": lambda: self.vault.derive("return links"),
+            "configuration_ttl_s": settings.configuration_ttl_s,
+        }
+
+    @cached_property
+    def inbound_ports(self) -> InboundPorts:
+        return InboundPorts(**self._inbound)
+
+    @cached_property
     def ports(self) -> Ports:
+        from chalicelib.outbound.driver import Driver
+        from chalicelib.publishers.registry import publishers
+
         settings = self.settings
         return Ports(
-            store=self.store,
-            queue=self.queue,
-            vault=self.vault,
-            clock=SystemClock(),
+            **self._inbound,
             driver=Driver(call_timeout_s=settings.psp_call_timeout_s, observe=_observe),
-            connectors=connectors(development=settings.is_development),
             publishers=publishers(allowed_networks=settings.reachable_networks),
             public_url=settings.public_url.rstrip("/"),
-            internet_url=(settings.internet_url or settings.public_url).rstrip("/"),
-            return_key=lambda: self.return_key,
             checkout_budget_s=settings.checkout_budget_s,
-            configuration_ttl_s=settings.configuration_ttl_s,
         )
 
     @cached_property
-    def return_key(self) -> bytes:
-        return self.vault.derive("return links")
-
-    @cached_property
     def configuration(self) -> Configuration:
-        return Configuration(self.ports)
+        from chalicelib.services.configuration import Configuration
+
+        return Configuration(self.inbound_ports)
 
     @cached_property
     def health(self) -> Health:
+        from chalicelib.services.health import Health
+
         return Health(self.ports)
 
     @cached_property
     def try_chain(self) -> TryChain:
+        from chalicelib.services.try_chain import TryChain
+
         return TryChain(self.ports, self.configuration, self.health)
 
     @cached_property
     def checkout(self) -> Checkout:
+        from chalicelib.services.checkout import Checkout
+
         return Checkout(self.ports, self.configuration, self.try_chain)
 
     @cached_property
     def operate(self) -> Operate:
+        from chalicelib.services.operate import Operate
+
         return Operate(self.ports, self.configuration)
 
     @cached_property
     def retrying(self) -> Retrying:
+        from chalicelib.services.retry import Retrying
+
         return Retrying(self.ports, self.configuration, self.try_chain)
 
     @cached_property
     def resolve(self) -> Resolve:
+        from chalicelib.services.resolve import Resolve
+
         return Resolve(self.ports, self.configuration)
 
     @cached_property
     def intake(self) -> Intake:
-        return Intake(self.ports, self.configuration)
+        from chalicelib.services.intake import Intake
+
+        return Intake(self.inbound_ports, self.configuration)
 
     @cached_property
     def apply(self) -> Apply:
+        from chalicelib.services.apply import Apply
+
         return Apply(self.ports, self.configuration)
 
     @cached_property
     def attend(self) -> Attend:
+        from chalicelib.services.attend import Attend
+
         return Attend(self.ports, self.configuration)
 
     @cached_property
     def notify(self) -> Notify:
+        from chalicelib.services.notify import Notify
+
         return Notify(self.ports, self.configuration)
 
     @cached_property
     def work(self) -> Work:
+        from chalicelib.services.work import Work
+
         return Work(self.apply, self.attend, self.notify)
 
     @cached_property
     def verifier(self) -> TokenVerifier:
+        from chalicelib.identity.verify import TokenVerifier
+
         settings = self.settings
         return TokenVerifier(
             settings.issuer,

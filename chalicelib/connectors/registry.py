@@ -3,9 +3,11 @@ environment says so."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 
 from chalicelib.contracts.connector import Connector
+from chalicelib.contracts.registry import Registry
 
 _NAMES = (
     "stripe",
@@ -13,6 +15,10 @@ _NAMES = (
 _OF_DEVELOPMENT = ("sandbox",)
 
 
-def connectors(*, development: bool) -> dict[str, type[Connector]]:
-    names = (*_NAMES, *_OF_DEVELOPMENT) if development else _NAMES
-    return {name: import_module(f"chalicelib.connectors.{name}").CONNECTOR for name in names}
+def connectors(*, development: bool) -> Mapping[str, type[Connector]]:
+    return Registry((*_NAMES, *_OF_DEVELOPMENT) if development else _NAMES, _imported)
+
+
+def _imported(name: str) -> type[Connector]:
+    connector: type[Connector] = import_module(f"chalicelib.connectors.{name}").CONNECTOR
+    return connector

@@ -17,7 +17,7 @@ from chalicelib.contracts.store import PAGE_MAX, Kind
 from chalicelib.domain.configuration import Connection, Route, Subscription
 from chalicelib.domain.errors import NotFound
 from chalicelib.services.kinds import CONNECTION, ROUTE, SUBSCRIPTION, connection_key, route_key
-from chalicelib.services.ports import Ports
+from chalicelib.services.ports import InboundPorts
 from chalicelib.services.secrets import opened_settings, secret_texts
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ class LiveConnection:
 class Configuration:
     """Thread-safe. Raises NotFound for what does not exist; store errors pass through."""
 
-    def __init__(self, ports: Ports, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, ports: InboundPorts, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._ports = ports
         self._monotonic = monotonic
         self._lock = threading.Lock()

@@ -18,9 +18,9 @@ from chalicelib.contracts.connector import Acknowledgement, Delivery
 from chalicelib.contracts.queue import Topic
 from chalicelib.domain.errors import Fault, NotFound, QueueFault, SignatureInvalid, TooLarge
 from chalicelib.domain.view import text_of
-from chalicelib.outbound.driver import Deadline
+from chalicelib.outbound.offline import finished
 from chalicelib.services.configuration import Configuration, LiveConnection
-from chalicelib.services.ports import Ports
+from chalicelib.services.ports import InboundPorts
 
 BODY_BYTES_MAX = 131_072  # base64 of it fits a message
 HEADERS_MAX = 50
@@ -33,7 +33,7 @@ _PRIVATE = {"authorization", "cookie", "proxy-authorization", "x-api-key"}
 
 
 class Intake:
-    def __init__(self, ports: Ports, configuration: Configuration) -> None:
+    def __init__(self, ports: InboundPorts, configuration: Configuration) -> None:
         self._ports = ports
         self._configuration = configuration
         self._lock = threading.Lock()
@@ -55,9 +55,7 @@ class Intake:
         verified = live.connector.verifies_offline
         if verified:
             try:
-                self._ports.driver.converse(
-                    live.connector.verify(Delivery(headers, body, delivery.received_at)), Deadline(5)
-                )
+                finished(live.connector.verify(Delivery(headers, body, delivery.received_at)))
             except SignatureInvalid as error:
                 self._reject(live, delivery, error)
         self._queue(merchant_id, connection_id, delivery, verified=verified)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
@@ -35,8 +36,13 @@ KEPT_S = 90 * 86_400  # a delivery or an inbox item that is not due any more
 
 
 def _codec(of: type[T]) -> tuple[Callable[[T], bytes], Callable[[bytes], T]]:
-    adapter = TypeAdapter(of)
-    return adapter.dump_json, adapter.validate_json
+    """Built when it is first used: a process meets few kinds, and one costs up to 20 ms."""
+
+    @cache
+    def adapter() -> TypeAdapter[T]:
+        return TypeAdapter(of)
+
+    return lambda value: adapter().dump_json(value), lambda document: adapter().validate_json(document)
 
 
 def _due(at: datetime | None) -> IndexKey | None:

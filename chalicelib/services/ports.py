@@ -4,29 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from chalicelib.contracts.clock import Clock
-from chalicelib.contracts.connector import Connector
-from chalicelib.contracts.publisher import Publisher
-from chalicelib.contracts.queue import Queue
-from chalicelib.contracts.store import Store
-from chalicelib.contracts.vault import Vault
-from chalicelib.outbound.driver import Driver
+if TYPE_CHECKING:
+    from chalicelib.contracts.clock import Clock
+    from chalicelib.contracts.connector import Connector
+    from chalicelib.contracts.publisher import Publisher
+    from chalicelib.contracts.queue import Queue
+    from chalicelib.contracts.store import Store
+    from chalicelib.contracts.vault import Vault
+    from chalicelib.outbound.driver import Driver
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """`connectors` and `publishers` are the registries' classes and objects by name."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundPorts:
+    """Enough to serve what the Internet may reach, where no PSP and no subscriber is called. `connectors` are the registry's
+    classes by name."""
 
     store: Store
     queue: Queue
     vault: Vault
     clock: Clock
-    driver: Driver
     connectors: Mapping[str, type[Connector]]
+    internet_url: str  # where PSPs and shoppers reach us
+    return_key: Callable[[], bytes]  # signs return links; raises VaultFault where it can not be had
+    configuration_ttl_s: float = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports(InboundPorts):
+    """`publishers` are the registry's objects by name."""
+
+    driver: Driver
     publishers: Mapping[str, Publisher]
     public_url: str
-    internet_url: str  # where PSPs and shoppers reach us
-    return_key: Callable[[], bytes]  # signs return links; made when the first one is needed
     checkout_budget_s: float = 20.0
-    configuration_ttl_s: float = 3.0

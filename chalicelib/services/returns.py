@@ -18,14 +18,14 @@ from chalicelib.contracts.queue import Topic
 from chalicelib.domain.errors import NotFound, QueueFault
 from chalicelib.domain.ids import is_payment_id
 from chalicelib.services.chores import chore
-from chalicelib.services.ports import Ports
+from chalicelib.services.ports import InboundPorts
 
 log = logging.getLogger("paymentserver.returns")
 SIGNATURE_CHARACTERS = 32  # 128 bits
 TOKEN_CHARACTERS_MAX = 2_900  # of a shop's address of 2048 characters that do not compress at all
 
 
-def return_link(ports: Ports, payment_id: str, shop_url: str) -> str:
+def return_link(ports: InboundPorts, payment_id: str, shop_url: str) -> str:
     """Where a PSP sends the shopper whose payment is only complete once we know that she came back.
 
     It is about as long as `shop_url` and our own address together and 100 characters more; a random query makes it up to a
@@ -40,7 +40,7 @@ def return_token(key: bytes, payment_id: str, shop_url: str) -> str:
     return f"{signed}.{_signature(key, signed)}"
 
 
-def come_back(ports: Ports, token: str) -> str:
+def come_back(ports: InboundPorts, token: str) -> str:
     """The shop's return address with ``payment_id`` in its query. Raises NotFound for a token that we did not sign."""
     signed, _, signature = token.rpartition(".")
     payment_id, _, packed = signed.partition(".")
