@@ -14,7 +14,7 @@ T = TypeVar("T")
 UNHEARD_OF = "unheard of: "
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Words(Generic[T]):
     """`field` is what the PSP calls it. `otherwise` is what a word means that is not in the table: nothing yet, pending, a
     soft decline; never success."""

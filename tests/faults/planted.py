@@ -118,7 +118,7 @@ BUGS = (
     Bug(
         "an unsigned webhook is accepted by the connector",
         (Edit("connectors/sandbox/signature.py", "def check(", "def check(*_: object) -> None: ...\n\n\ndef _check("),),
-        ("tests/conformance/test_connector.py",),
+        ("tests/conformance/test_live_psp.py",),
     ),
     Bug(
         "a forged webhook is queued as verified",

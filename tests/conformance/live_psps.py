@@ -1,4 +1,4 @@
-"""How to run each connector against its PSP here. A connector of the registry without a harness fails the suite."""
+"""PSPs that can run here, and how to run their connectors against them."""
 
 from __future__ import annotations
 

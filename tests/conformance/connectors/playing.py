@@ -1,0 +1,217 @@
+"""Plays one step of a scenario and says what came of it, in the words of the scenario files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib.contracts.connector import (
+    AskPsp,
+    AttemptRef,
+    CallFailed,
+    CheckoutOrder,
+    Connector,
+    Conversation,
+    HttpRequest,
+    HttpResponse,
+    LookUp,
+    MoneyOrder,
+    Opened,
+    OutcomeUnknown,
+    ReadFailed,
+    Refusal,
+    WebhookMade,
+)
+from chalicelib.domain.errors import PaymentServerError
+from chalicelib.domain.facts import Decline, Fact
+from chalicelib.domain.money import Money
+from chalicelib.domain.payment import Address, CaptureMode, Customer, Line, Order
+from chalicelib.outbound.driver import Deadline, Driver
+from tests.conformance.connectors.profile import profile_of
+from tests.conformance.connectors.recordings import ATTEMPT_ID, Scenario, Step, operation_of
+from tests.conformance.connectors.replay import Answer, Fault, Replay, answer_of, readdressed
+
+STARTED_AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+WEBHOOK_URL = "https://pay.example/webhooks/default/the-connection"
+MONEY_CALLS = ("capture", "cancel", "refund")
+
+
+@dataclass
+class Told:
+    """`view` is what the step came to; `facts` those that it told; `requests` what the PSP was asked."""
+
+    view: dict[str, Any]
+    facts: tuple[Fact, ...] = ()
+    requests: list[HttpRequest] = field(default_factory=list)
+
+
+def order_of(wanted: Mapping[str, Any]) -> Order:
+    fields: dict[str, Any] = {
+        "order_reference": "order-1001",
+        "return_url": "https://shop.example/return",
+        "cancel_url": "https://shop.example/cancel",
+        **wanted,
+    }
+    fields["amount"] = Money(*fields.get("amount", (1050, "EUR")))
+    fields["capture"] = CaptureMode(fields.get("capture", "automatic"))
+    for name, kind in (("customer", Customer), ("billing_address", Address), ("shipping_address", Address)):
+        if name in fields:
+            fields[name] = kind(**fields[name])
+    currency = fields["amount"].currency
+    fields["lines"] = tuple(
+        Line(one["name"], one["quantity"], Money(one["unit_amount"], currency), one.get("reference"))
+        for one in fields.get("lines", ())
+    )
+    return Order(**fields)
+
+
+def reference_of(scenario: Scenario) -> AttemptRef:
+    order = order_of(scenario.order)
+    checkout = CheckoutOrder(ATTEMPT_ID, "the-connection", order, STARTED_AT, order.return_url, order.cancel_url)
+    return AttemptRef(checkout, profile_of(scenario.psp).psp_reference)
+
+
+def conversation_of(connector: Connector, scenario: Scenario, step: Step) -> Conversation[Any]:
+    ref = reference_of(scenario)
+    if step.call in MONEY_CALLS:
+        return getattr(connector, step.call)(money_order_of(ref, step.operation))  # type: ignore[no-any-return]
+    if step.call == "open_checkout":
+        return connector.open_checkout(ref.checkout)
+    if step.call == "recover":
+        return connector.recover(AttemptRef(ref.checkout, None))
+    if step.call == "test":
+        return connector.test()
+    if step.call == "look_up":
+        return connector.look_up(step.object)
+    if step.call == "create_webhook":
+        return connector.create_webhook(WEBHOOK_URL)
+    if step.call == "webhook":
+        return _webhook(connector, scenario.psp, step)
+    assert step.call in ("fetch", "expire", "complete"), f"there is no call {step.call!r}"
+    return getattr(connector, step.call)(ref)  # type: ignore[no-any-return]
+
+
+def money_order_of(ref: AttemptRef, wanted: Mapping[str, Any]) -> MoneyOrder:
+    amount = Money(*wanted["amount"]) if wanted.get("amount") else None
+    operation_id = operation_of(wanted.get("key", "a"))
+    return MoneyOrder(ref, operation_id, amount, wanted.get("reason"), wanted.get("final", False))
+
+
+def _webhook(connector: Connector, psp: str, step: Step) -> Conversation[Any]:
+    profile = profile_of(psp)
+    body = step.webhook.encode() if isinstance(step.webhook, str) else json.dumps(step.webhook).encode()
+    delivery = profile.sign(body, profile.secret, datetime.now(UTC))
+    yield from connector.verify(delivery)
+    return connector.read(delivery)
+
+
+def play(
+    connector: Connector,
+    scenario: Scenario,
+    step: Step,
+    replay: Replay,
+    answers: Sequence[Answer | Fault] | None = None,
+    driver: Driver | None = None,
+) -> Told:
+    """Through the real driver, over HTTP. `answers` in place of the recorded ones."""
+    given = [answer_of(one) for one in step.exchanges] if answers is None else list(answers)
+    replay.answers = [one for one in given if one is not Fault.REFUSED]
+    addresses = [_CLOSED if one is Fault.REFUSED else replay.url for one in given] or [replay.url]
+    seen: list[HttpRequest] = []
+    conversation = readdressed(conversation_of(connector, scenario, step), addresses, seen)
+    try:
+        said = (driver or Driver(call_timeout_s=5)).converse(conversation, Deadline(20))
+    except (CallFailed, PaymentServerError) as error:
+        return Told({"raises": type(error).__name__}, (), seen)
+    return _told(said, seen)
+
+
+_CLOSED = "http://127.0.0.1:1"
+
+
+def play_in_memory(connector: Connector, scenario: Scenario, step: Step) -> dict[str, Any]:
+    """The same without HTTP, and as fast as it can be: what decides is the connector alone."""
+    answers = [answer_of(one) for one in step.exchanges]
+    conversation = conversation_of(connector, scenario, step)
+    sent: HttpRequest | None = None
+    try:
+        sent = next(conversation)
+        for answer in answers:
+            if answer.status >= 500:
+                raise ValueError(answer.status)
+            lowered = {name.lower(): value for name, value in answer.headers.items()}
+            sent = conversation.send(HttpResponse(answer.status, lowered, answer.body))
+        return {"raises": "more was asked than is recorded"}
+    except StopIteration as stop:
+        return _told(stop.value, []).view
+    except (CallFailed, PaymentServerError) as error:
+        return {"raises": type(error).__name__}
+    except Exception as error:
+        failed = OutcomeUnknown if sent is not None and sent.moves_money else ReadFailed
+        return {"raises": failed.__name__ if sent is not None else type(error).__name__}
+
+
+def _told(said: Any, seen: list[HttpRequest]) -> Told:
+    if said is None:
+        return Told({"nothing": True}, (), seen)
+    if isinstance(said, Refusal):
+        return Told(refusal_view(said), (), seen)
+    if isinstance(said, WebhookMade):
+        return Told({"made": {"psp_reference": said.psp_reference, "settings": dict(said.settings)}}, (), seen)
+    if isinstance(said, Opened):
+        opened: dict[str, Any] = {"psp_reference": said.psp_reference}
+        if said.action is not None:
+            opened |= {"url": said.action.url}
+            if said.action.expires_at is not None:
+                opened["expires_at"] = said.action.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return Told({"opened": opened, **facts_view(said.facts)}, said.facts, seen)
+    facts = tuple(one for one in said if isinstance(one, Fact))
+    view = facts_view(facts)
+    asks = [one.attempt_id for one in said if isinstance(one, AskPsp)]
+    looks_up = [one.psp_object for one in said if isinstance(one, LookUp)]
+    view |= {name: list_ for name, list_ in (("asks", asks), ("looks_up", looks_up)) if list_}
+    return Told(view or {"nothing": True}, facts, seen)
+
+
+def refusal_view(refusal: Refusal) -> dict[str, Any]:
+    view: dict[str, Any] = {"refused": str(refusal.kind)}
+    if refusal.decline is not None:
+        view["decline"] = decline_view(refusal.decline)
+    if refusal.retry_after_s is not None:
+        view["retry_after_s"] = refusal.retry_after_s
+    return view
+
+
+def decline_view(decline: Decline) -> list[str]:
+    return [str(decline.cls), decline.code, decline.psp_code]
+
+
+def facts_view(facts: Sequence[Fact]) -> dict[str, Any]:
+    views = [fact_view(fact) for fact in facts]
+    return {"facts": sorted(views, key=lambda one: (one["kind"], one["id"]))} if views else {}
+
+
+def fact_view(fact: Fact) -> dict[str, Any]:
+    """Only what it says: the attempt where it is not the scenario's, the rest where it is not empty."""
+    view: dict[str, Any] = {"kind": str(fact.kind), "id": fact.id, "state": str(fact.state)}
+    if fact.attempt_id != ATTEMPT_ID:
+        view["attempt_id"] = fact.attempt_id
+    if fact.amount is not None:
+        view["amount"] = [fact.amount.value, fact.amount.currency]
+    if fact.decline is not None:
+        view["decline"] = decline_view(fact.decline)
+    for name in ("operation_id", "reason", "respond_by", "revision"):
+        if getattr(fact, name):
+            view[name] = getattr(fact, name)
+    return view
+
+
+def expected_of(step: Step) -> dict[str, Any]:
+    """The step's expectation, its facts in the order of a view."""
+    expect = dict(step.expect)
+    if "facts" in expect:
+        expect["facts"] = sorted(expect["facts"], key=lambda one: (one["kind"], one["id"]))
+    return expect

@@ -1,0 +1,72 @@
+"""What the kit must know of a connector that no recording can say: `tests/connectors/<psp>/profile.py` has it as `PROFILE`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from chalicelib.connectors.registry import connectors
+from chalicelib.contracts.connector import Connector, Delivery
+
+
+class Signs(StrEnum):
+    """What a webhook's signature is about."""
+
+    BODY = "body"  # every byte
+    FIELDS = "fields"  # some fields alone: `Profile.signed_fields`
+    NOTHING = "nothing"  # it is not signed, so that it may only say "look"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """`settings` are a connection's, with secrets that look like real ones and are none. `sign` makes the delivery that the
+    PSP would send: (body, secret, when it is sent). `secret` is one of `settings`, `previous_secret` the other live one.
+
+    `tolerance_s`: how old a signed time may be, None where none is signed. `opening_tells_amount`: the answer to
+    `open_checkout` repeats the amount. `own_words`: words of this PSP that may stand in no other place of the product; its
+    name is always one. `signed_fields`: for `Signs.FIELDS`, the JSON pointers of what a signature covers.
+    """
+
+    settings: Mapping[str, Any]
+    sign: Callable[[bytes, str, datetime], Delivery]
+    psp_reference: str
+    secret: str = ""
+    previous_secret: str | None = None
+    signs: Signs = Signs.BODY
+    signed_fields: tuple[str, ...] = ()
+    tolerance_s: int | None = 300
+    opening_tells_amount: bool = True
+    own_words: tuple[str, ...] = ()
+
+
+NAMES = tuple(sorted(connectors(development=True)))
+
+
+def connector_class(name: str) -> type[Connector]:
+    return connectors(development=True)[name]
+
+
+@cache
+def profile_of(name: str) -> Profile:
+    """Raises ModuleNotFoundError for a connector without one: every connector of the registry runs in the kit."""
+    found = import_module(f"tests.connectors.{name}.profile").PROFILE
+    assert isinstance(found, Profile)
+    return found
+
+
+def connector_of(name: str, **changes: Any) -> Connector:
+    """Made of its profile's settings, with `changes`."""
+    made = connector_class(name)
+    settings = made.settings.model_validate({**profile_of(name).settings, **changes}, strict=False)
+    return made(settings)  # type: ignore[call-arg]  # every connector is made of its settings
+
+
+def secrets_of(name: str) -> tuple[str, ...]:
+    from chalicelib.services.secrets import secret_texts
+
+    return secret_texts(connector_class(name).settings.model_validate(dict(profile_of(name).settings), strict=False))
