@@ -32,7 +32,7 @@ from chalicelib.domain.payment import Address, CaptureMode, Customer, Line, Orde
 from chalicelib.outbound.driver import Deadline, Driver
 from tests.conformance.connectors.profile import profile_of
 from tests.conformance.connectors.recordings import ATTEMPT_ID, Scenario, Step, operation_of
-from tests.conformance.connectors.replay import Answer, Fault, Replay, answer_of, readdressed
+from tests.conformance.connectors.replay import CLOSED_PORT, Answer, Fault, Replay, answer_of, readdressed
 
 STARTED_AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 WEBHOOK_URL = "https://pay.example/webhooks/default/the-connection"
@@ -119,7 +119,7 @@ def play(
     """Through the real driver, over HTTP. `answers` in place of the recorded ones."""
     given = [answer_of(one) for one in step.exchanges] if answers is None else list(answers)
     replay.answers = [one for one in given if one is not Fault.REFUSED]
-    addresses = [_CLOSED if one is Fault.REFUSED else replay.url for one in given] or [replay.url]
+    addresses = [CLOSED_PORT if one is Fault.REFUSED else replay.url for one in given] or [replay.url]
     seen: list[HttpRequest] = []
     conversation = readdressed(conversation_of(connector, scenario, step), addresses, seen)
     try:
@@ -127,9 +127,6 @@ def play(
     except (CallFailed, PaymentServerError) as error:
         return Told({"raises": type(error).__name__}, (), seen)
     return _told(said, seen)
-
-
-_CLOSED = "http://127.0.0.1:1"
 
 
 def play_in_memory(connector: Connector, scenario: Scenario, step: Step) -> dict[str, Any]:

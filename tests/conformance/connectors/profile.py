@@ -12,6 +12,7 @@ from typing import Any
 
 from chalicelib.connectors.registry import connectors
 from chalicelib.contracts.connector import Connector, Delivery
+from chalicelib.services.secrets import secret_texts
 
 
 class Signs(StrEnum):
@@ -67,6 +68,4 @@ def connector_of(name: str, **changes: Any) -> Connector:
 
 
 def secrets_of(name: str) -> tuple[str, ...]:
-    from chalicelib.services.secrets import secret_texts
-
     return secret_texts(connector_class(name).settings.model_validate(dict(profile_of(name).settings), strict=False))

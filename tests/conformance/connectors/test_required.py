@@ -1,0 +1,62 @@
+"""What every connector's scenarios must show, by what it says it can do."""
+
+from __future__ import annotations
+
+import json
+
+from chalicelib.domain.facts import Kind
+from chalicelib.domain.payment import CaptureMode
+from tests.conformance.connectors.happy import happy_steps
+from tests.conformance.connectors.profile import connector_class, connector_of
+from tests.conformance.connectors.recordings import CONNECTORS, objects_of, scenarios_of
+
+URL = "https://pay.example/webhooks/default/the-connection"
+
+
+def test_there_is_a_scenario_in_which_each_call_goes_well(psp: str) -> None:
+    can = connector_class(psp).capabilities
+    wanted = {"open_checkout", "fetch", "recover", "test", *can.operations}
+    if can.completes_on_return:
+        wanted.add("complete")
+    if connector_of(psp).webhook_setup(URL).creates:
+        wanted.add("create_webhook")
+    assert wanted <= happy_steps(psp).keys(), f"no scenario for {', '.join(sorted(wanted - happy_steps(psp).keys()))}"
+
+
+def test_each_kind_of_movement_is_told_by_more_than_one_source(psp: str) -> None:
+    """And a read of the PSP is one of them, the last step of its scenario."""
+    can = connector_class(psp).capabilities
+    wanted = {Kind.CAPTURE, Kind.DISPUTE}
+    if CaptureMode.MANUAL in can.capture_modes:
+        wanted.add(Kind.AUTHORIZATION)
+    wanted |= {kind for name, kind in (("refund", Kind.REFUND), ("cancel", Kind.RELEASE)) if name in can.operations}
+    shown = set()
+    for scenario in scenarios_of(psp):
+        *before, last = scenario.steps
+        if last.call == "fetch":
+            told = {fact["kind"] for step in before for fact in step.expect.get("facts", ())}
+            shown |= told & {fact["kind"] for fact in last.expect.get("facts", ())}
+    assert wanted <= shown, f"only one source tells of {', '.join(sorted(wanted - shown))}"
+
+
+def test_each_class_of_decline_that_the_tables_know_is_a_scenario(psp: str) -> None:
+    """`test_tables` shows each code; here a decline must be seen as the refusal of a call or as a try."""
+    shown = {
+        one["decline"][0]
+        for scenario in scenarios_of(psp)
+        for step in scenario.steps
+        for one in (step.expect, *step.expect.get("facts", ()))
+        if "decline" in one
+    }
+    assert shown >= {"hard", "soft", "fraud"}
+
+
+def test_too_many_calls_and_wrong_credentials_are_recorded(psp: str) -> None:
+    assert {"rate_limited", "wrong_credentials"} <= objects_of(psp).keys()
+
+
+def test_each_file_of_scenarios_says_where_it_comes_from(psp: str) -> None:
+    for path in sorted((CONNECTORS / psp / "scenarios").glob("*.json")):
+        written = json.loads(path.read_text())
+        assert written.get("recorded"), f"{path.name} says not how it was recorded"
+        assert written.get("source"), f"{path.name} names no source"

@@ -1,0 +1,67 @@
+"""No secret is in a log, an error or anything that shows itself, whatever goes wrong."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from chalicelib.contracts.connector import CallFailed, Refusal
+from chalicelib.domain.errors import PaymentServerError
+from chalicelib.outbound.driver import Deadline, Driver
+from chalicelib.services.secrets import concealed
+from tests.conformance.connectors.happy import happy_steps
+from tests.conformance.connectors.playing import conversation_of
+from tests.conformance.connectors.profile import connector_class, connector_of, profile_of, secrets_of
+from tests.conformance.connectors.recordings import Scenario, Step, object_of
+from tests.conformance.connectors.replay import Answer, Fault, Replay, answer_of, readdressed
+
+WRONG: tuple[Any, ...] = (None, Fault.RESET, Fault.DOWN, "wrong_credentials", "rate_limited", b"<html>")
+
+
+def answers(psp: str, step: Step, wrong: Any) -> list[Answer | Fault]:
+    given: list[Answer | Fault] = [answer_of(one) for one in step.exchanges]
+    if isinstance(wrong, str) and not isinstance(wrong, Fault):
+        wrong = answer_of({"answer": object_of(psp, wrong)})
+    elif isinstance(wrong, bytes):
+        wrong = Answer(200, {}, wrong)
+    return given if wrong is None else [wrong, *given[1:]]
+
+
+def test_no_secret_is_shown(psp: str, replay: Replay, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    shown = [repr(connector_of(psp)), str(vars(connector_of(psp)).get("_settings", ""))]
+    settings = connector_class(psp).settings.model_validate(dict(profile_of(psp).settings), strict=False)
+    shown += [repr(settings), str(settings), settings.model_dump_json()]
+    for scenario, step in happy_steps(psp).values():
+        for wrong in WRONG:
+            shown += said(psp, scenario, step, replay, answers(psp, step, wrong))
+    shown += [caplog.text, *(str(vars(record)) for record in caplog.records)]
+    for secret in secrets_of(psp):
+        found = [text for text in shown if secret in text]
+        assert not found, found[0][:300].replace(secret, "<THE SECRET>")
+
+
+def said(psp: str, scenario: Scenario, step: Step, replay: Replay, given: list[Answer | Fault]) -> list[str]:
+    """What a call came to, as a log or an error page would have it, and the requests that it made."""
+    replay.answers = list(given)
+    seen: list[Any] = []
+    conversation = readdressed(conversation_of(connector_of(psp), scenario, step), [replay.url], seen)
+    try:
+        result = Driver(call_timeout_s=1).converse(conversation, Deadline(5))
+    except (CallFailed, PaymentServerError) as error:
+        return [str(error), repr(error), "".join(traceback.format_exception(error)), repr(seen)]
+    shown = concealed(result, secrets_of(psp)) if isinstance(result, Refusal) else result
+    return [repr(shown), repr(seen)]
+
+
+def test_a_validation_error_of_the_settings_hides_them(psp: str) -> None:
+    made = connector_class(psp).settings
+    wrong = {**profile_of(psp).settings, "no_such_setting": 1}
+    with pytest.raises(ValidationError) as told:
+        made.model_validate(wrong, strict=False)
+    text = str(told.value.errors(include_input=False))
+    assert not any(secret in text for secret in secrets_of(psp))

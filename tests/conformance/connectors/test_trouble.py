@@ -1,0 +1,168 @@
+"""What goes wrong between us and the PSP, at each place of each call: time-outs before and after, too many calls, wrong
+credentials, answers that are none. Only the PSP's own clear word is an outcome."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from chalicelib.outbound.driver import Driver
+from tests.conformance.connectors.happy import happy_steps
+from tests.conformance.connectors.playing import Told, expected_of, play
+from tests.conformance.connectors.profile import connector_of
+from tests.conformance.connectors.recordings import Scenario, Step, object_of
+from tests.conformance.connectors.replay import Answer, Fault, Replay, answer_of
+
+REFUSABLE = {"open_checkout", "recover", "complete", "capture", "cancel", "refund", "test", "create_webhook"}
+NO_ANSWERS = (
+    b"",
+    b"{}",
+    b"[]",
+    b"null",
+    b"17",
+    b'"no"',
+    b"<html>",
+    b'{"id": 1',
+    b"\xff\xfe",
+    b'{"id": 1}',
+    b"[" * 9000,
+)
+MOVED = ("authorization", "capture", "refund")
+_QUICK = Driver(call_timeout_s=0.25)
+
+
+@pytest.fixture(params=list(Fault))
+def fault(request: pytest.FixtureRequest) -> Fault:
+    return Fault(request.param)
+
+
+def places(psp: str) -> Iterator[tuple[Scenario, Step, int]]:
+    for scenario, step in happy_steps(psp).values():
+        for place in range(len(step.exchanges)):
+            yield scenario, step, place
+
+
+def played(psp: str, scenario: Scenario, step: Step, place: int, answer: Answer | Fault, replay: Replay) -> Told:
+    """The step with another answer at one place, the recorded ones around it."""
+    answers: list[Answer | Fault] = [answer_of(one) for one in step.exchanges]
+    answers[place] = answer
+    return play(connector_of(psp), scenario, step, replay, answers, _QUICK)
+
+
+def test_a_call_that_breaks_off_is_certain_only_where_nothing_was_sent(psp: str, fault: Fault, replay: Replay) -> None:
+    for scenario, step, place in places(psp):
+        told = played(psp, scenario, step, place, fault, replay)
+        requests = told.requests[: place + 1]
+        if fault is Fault.REFUSED:
+            moved = any(one.moves_money for one in requests[:-1])
+            wanted = "OutcomeUnknown" if moved else "NotSent"
+        else:
+            wanted = "OutcomeUnknown" if requests[-1].moves_money else "ReadFailed"
+        assert told.view == {"raises": wanted}, f"{step.call}, exchange {place + 1}"
+
+
+def test_calls_that_move_money_say_so(psp: str, replay: Replay) -> None:
+    for call, (scenario, step) in happy_steps(psp).items():
+        told = play(connector_of(psp), scenario, step, replay)
+        moving = sum(one.moves_money for one in told.requests)
+        wanted = call in ("open_checkout", "recover", "complete", "capture", "cancel", "refund")
+        assert moving <= 1, f"{call} moves money in two calls: after the first, nothing says what the second came to"
+        if wanted and not (call == "recover" and connector_of(psp).capabilities.looks_up_references):
+            assert moving == 1, f"{call} moves no money"
+        if not wanted:
+            assert not moving, f"{call} moves money"
+
+
+@pytest.mark.parametrize("body", NO_ANSWERS, ids=range(len(NO_ANSWERS)))
+def test_an_answer_that_is_none_is_never_success(psp: str, body: bytes, replay: Replay) -> None:
+    """A call that looks at the status alone may go on; one that moves money may not."""
+    for scenario, step, place in places(psp):
+        status = answer_of(step.exchanges[place]).status
+        told = played(psp, scenario, step, place, Answer(status, {}, body), replay)
+        where = f"{step.call}, exchange {place + 1}"
+        if told.requests[place].moves_money:
+            assert told.view == {"raises": "OutcomeUnknown"}, where
+        elif step.call not in ("test", "recover"):
+            assert told.view == {"raises": "ReadFailed"} or told.view == expected_of(step), where
+
+
+def test_an_answer_with_a_part_missing_says_nothing_that_the_whole_does_not(psp: str, replay: Replay) -> None:
+    """Whatever is left out of an answer, no money moves by it that the whole answer does not tell of."""
+    for scenario, step, place in places(psp):
+        answer = answer_of(step.exchanges[place])
+        whole = [one for one in step.expect.get("facts", ()) if one["kind"] in MOVED and one["state"] == "succeeded"]
+        known = {(one["kind"], one["id"], *one.get("amount", ())) for one in whole}
+        for path, body in _without_a_part(json.loads(answer.body or b"null")):
+            told = played(psp, scenario, step, place, Answer(answer.status, answer.headers, body), replay)
+            said = {
+                (one["kind"], one["id"], *one.get("amount", ()))
+                for one in told.view.get("facts", ())
+                if one["kind"] in MOVED and one["state"] == "succeeded"
+            }
+            assert said <= known, f"{step.call}, exchange {place + 1}, without {path}"
+
+
+def _without_a_part(document: Any, path: str = "") -> Iterator[tuple[str, bytes]]:
+    """The document without each of its parts, one at a time."""
+
+    def parts(value: Any, at: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+        if isinstance(value, dict | list):
+            for name in value if isinstance(value, dict) else range(len(value)):
+                yield (*at, name)
+                yield from parts(value[name], (*at, name))
+
+    for at in parts(document, ()):
+        shorter = copy.deepcopy(document)
+        inner = shorter
+        for name in at[:-1]:
+            inner = inner[name]
+        del inner[at[-1]]
+        yield "/".join(map(str, at)), json.dumps(shorter).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("rate_limited", {"refused": "rate_limited", "retry_after_s": 7}),
+        ("wrong_credentials", {"refused": "misconfigured"}),
+    ],
+)
+def test_a_no_that_is_not_about_the_money_is_told_apart(
+    psp: str, name: str, wanted: dict[str, Any], replay: Replay
+) -> None:
+    """Recorded with ``Retry-After: 7``. Where there is only facts to answer with, the read failed."""
+    for scenario, step, place in places(psp):
+        told = played(psp, scenario, step, place, answer_of({"answer": object_of(psp, name)}), replay)
+        read = {"raises": "ReadFailed"}
+        where = f"{step.call}, exchange {place + 1}"
+        if step.call in REFUSABLE and (place == 0 or told.requests[place].moves_money):
+            assert told.view in (wanted, read) if not told.requests[place].moves_money else told.view == wanted, where
+        else:
+            assert told.view in (read, wanted), where
+
+
+def test_wrong_credentials_are_told_apart_from_an_outage(psp: str, replay: Replay) -> None:
+    scenario, step = happy_steps(psp)["test"]
+    said = [
+        played(psp, scenario, step, 0, answer, replay).view
+        for answer in (
+            answer_of({"answer": object_of(psp, "wrong_credentials")}),
+            Fault.DOWN,
+            Fault.SILENCE,
+            Fault.REFUSED,
+        )
+    ]
+    assert said == [{"refused": "misconfigured"}, *[{"raises": "ReadFailed"}] * 2, {"raises": "NotSent"}]
+
+
+def test_a_repeat_is_byte_for_byte_the_same(psp: str, replay: Replay) -> None:
+    """An idempotency key is good for the same parameters alone."""
+    for scenario, step in happy_steps(psp).values():
+        first, second = (play(connector_of(psp), scenario, step, replay).requests for _ in range(2))
+        for one, other in zip(first, second, strict=True):
+            if one.moves_money:
+                assert (one.url, one.body, one.headers) == (other.url, other.body, other.headers), step.call
