@@ -20,6 +20,7 @@ from chalicelib.contracts.connector import Conversation
 from chalicelib.contracts.publisher import Publication, Receipt, Target
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import NEW, Store
+from chalicelib.contracts.vault import Use
 from chalicelib.domain.configuration import Connection, Route, RouteVersion, Subscription
 from chalicelib.domain.fold import Folded
 from chalicelib.domain.money import Money
@@ -65,14 +66,14 @@ class HandClock:
 class PlainVault:
     """Seals by writing the context in front: enough to see that contexts are kept apart."""
 
-    def seal(self, secret: str, *, context: str) -> str:
+    def seal(self, secret: str, *, context: str, use: Use = Use.CREDENTIALS) -> str:
         return f"{context}|{secret}"
 
     def open(self, token: str, *, context: str) -> str:
         assert token.startswith(f"{context}|")
         return token.removeprefix(f"{context}|")
 
-    def is_current(self, token: str) -> bool:
+    def is_current(self, token: str, *, use: Use = Use.CREDENTIALS) -> bool:
         return True
 
 

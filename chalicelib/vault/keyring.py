@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from chalicelib.contracts.vault import Use
 from chalicelib.domain.errors import VaultFault
 from chalicelib.vault.ring_file import Ring, RingFile, RingKey
 
@@ -39,7 +40,8 @@ class KeyRing:
         self._ring: Ring | None = None
         self._check_at = 0.0
 
-    def seal(self, secret: str, *, context: str) -> str:
+    def seal(self, secret: str, *, context: str, use: Use = Use.CREDENTIALS) -> str:
+        """One key seals for every use: whoever can read the file can open them all."""
         key = self._sealing()
         head = f"v1.{key.id}"
         try:
@@ -72,7 +74,7 @@ class KeyRing:
         oldest = (self._known() or self._created()).keys[0]
         return HKDF(hashes.SHA256(), 32, salt=None, info=purpose.encode()).derive(oldest.secret)
 
-    def is_current(self, token: str) -> bool:
+    def is_current(self, token: str, *, use: Use = Use.CREDENTIALS) -> bool:
         """False for anything but a token of the newest key; whether it opens is another question."""
         ring = self._known()
         return ring is not None and token.startswith(f"v1.{ring.newest.id}.")
