@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check check-all lint types imports torture kills interleavings planted tables mutants bench lock clean
+.PHONY: help run demo test check check-all lint types imports torture kills interleavings planted tables mutants bench package deploy-test lock clean
 
 help:
 	@echo "make run        serve everything on this machine, on loopback"
@@ -20,6 +20,8 @@ help:
 	@echo "make tables         makes each entry of each table wrong, and shows what no test notices"
 	@echo "make mutants        changes the code of what decides about money, and shows what no test notices"
 	@echo "make bench      speed as ratios to a floor"
+	@echo "make package        what is deployed on AWS, into build/aws; STAGE (prod), ARCHITECTURE (arm64), CHANNELS"
+	@echo "make deploy-test    deploys the package to a stand-in for AWS on this machine, and pays there"
 
 $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
@@ -41,7 +43,7 @@ demo: $(VENV)/.run
 	@exec $(BIN)/python -m dev.demo
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest -q -n auto -m "not long"
+	@$(BIN)/python -m pytest -q -n auto -m "not long and not deployment"
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
@@ -60,7 +62,8 @@ torture: $(VENV)/.dev
 check: lint types imports test
 
 check-all: lint types imports
-	@$(BIN)/python -m pytest -q -n auto
+	@$(BIN)/python -m pytest -q -n auto -m "not deployment"
+	@$(MAKE) deploy-test
 
 kills: $(VENV)/.dev
 	@$(BIN)/python -m tests.faults.kill --rounds $(or $(ROUNDS),10000)
@@ -81,11 +84,26 @@ mutants: $(VENV)/.dev
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks
 
+# Chalice holds pip back to an older one, so it has an environment of its own, which is also told apart from what tests need.
+PACKAGER := build/packager
+$(PACKAGER)/.installed: requirements/package.txt
+	@rm -rf $(PACKAGER)
+	@$(PYTHON) -m venv $(PACKAGER)
+	@echo "Installing what packaging needs (once) ..."
+	@$(PACKAGER)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/package.txt
+	@touch $@
+
+package: $(PACKAGER)/.installed
+	@$(PACKAGER)/bin/python -m infra.package --stage $(or $(STAGE),prod) --architecture $(or $(ARCHITECTURE),arm64) $(CHANNELS:%=--channel %)
+
+deploy-test: $(VENV)/.dev $(PACKAGER)/.installed
+	@$(BIN)/python -m pytest -q -n 0 -m deployment tests/aws
+
 # Pins every requirement anew.
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-header --no-emit-options --no-annotate --allow-unsafe
 lock: $(VENV)/.dev
 	@$(COMPILE) requirements.in -o requirements.txt
-	@for name in server dev run; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt; done
+	@for name in server dev run package; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt; done
 	@$(COMPILE) --generate-hashes requirements/ministack.in -o requirements/ministack.txt
 	@for name in requirements/channels/*.in; do $(COMPILE) $$name -o $${name%.in}.txt; done
 

@@ -48,6 +48,8 @@ TITLE_OF = {
     "vault-fault": "A secret could not be sealed or opened",
     "identity-fault": "The identity provider did not answer",
     "internal-error": "PaymentServer failed",
+    "too-many-requests": "Too many requests at a time",
+    "no-answer-in-time": "The answer took too long",
 }
 
 
