@@ -10,6 +10,7 @@ from chalicelib.contracts.queue import Topic
 from chalicelib.services.kinds import KINDS
 from infra.cloudformation import Json, attribute_of, ref, sub, when
 from infra.grants import table_actions
+from infra.log_metrics import NAMESPACE, put_off_metric
 from infra.names import CONSUMER_OF, FUNCTIONS, SCHEDULED, STAGE, dead_letters_id, queue_id
 from infra.stages import Stage
 
@@ -22,7 +23,7 @@ API_SLOW_MS = 25_000  # API Gateway ends at 29 s
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    namespace: str
+    namespace: Any
     name: str
     dimensions: dict[str, Any]
 
@@ -88,6 +89,10 @@ def _of_queues() -> list[Alarm]:
                 above=OLDEST_S[topic],
                 periods=5,
             )
+        )
+        put_off = [Metric(NAMESPACE, put_off_metric(topic), {})]
+        made.append(
+            Alarm(f"{topic}-put-off", f"an outage keeps {CONSUMER_OF[topic]} from work", put_off, "Sum", 0, periods=3)
         )
     return made
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra import alarms, api, dashboard, functions, keys, parameters, queues, tables
+from infra import alarms, api, dashboard, functions, keys, log_metrics, parameters, queues, tables
 from infra.cloudformation import Json
 from infra.functions import PUBLIC_URL
 from infra.stages import stage_of
@@ -23,6 +23,7 @@ def merge_template(stage_name: str) -> Json:
             **keys.keys(),
             **functions.functions(stage),
             **api.api(),
+            **log_metrics.log_metrics(),
             **alarms.resources(stage),
             **dashboard.dashboard(),
         },

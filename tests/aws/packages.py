@@ -39,7 +39,11 @@ def built(out: Path, *, architecture: str, stage: str = "prod") -> Package:
     """Prints its size, as `make package` does."""
     options = ["--out", str(out), "--architecture", architecture, "--stage", stage]
     done = subprocess.run(
-        [str(PACKAGER / "python"), "-m", "infra.package", *options], cwd=ROOT, capture_output=True, text=True, check=False
+        [str(PACKAGER / "python"), "-m", "infra.package", *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     print(done.stdout, end="")

@@ -127,6 +127,10 @@ def _created(endpoint: str, parameters: Mapping[str, str]) -> dict[str, str]:
         time.sleep(0.1)
     if stack["StackStatus"] != "CREATE_COMPLETE":
         events = formation.describe_stack_events(StackName=NAME)["StackEvents"]
-        failed = [f"{one['LogicalResourceId']}: {one.get('ResourceStatusReason')}" for one in events if "FAILED" in one["ResourceStatus"]]
+        failed = [
+            f"{one['LogicalResourceId']}: {one.get('ResourceStatusReason')}"
+            for one in events
+            if "FAILED" in one["ResourceStatus"]
+        ]
         raise AssertionError(f"{stack['StackStatus']}: {failed}")
     return {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
