@@ -28,8 +28,8 @@ CANCELLATION = "paymentserver_cancellation"
 
 
 def attempt_in(thing: Json) -> str | None:
-    """The attempt that a thing's metadata names, None where it is not ours."""
-    named = (thing.get("metadata") or {}).get(ATTEMPT)
+    """The attempt that a thing's metadata names, None where it is not ours. Raises KeyError where it has none at all."""
+    named = (thing["metadata"] or {}).get(ATTEMPT)
     return named if isinstance(named, str) and named else None
 
 
@@ -38,8 +38,8 @@ def money_in(thing: Json, field: str = "amount") -> Money:
 
 
 def intent_id_in(thing: Json) -> str | None:
-    """Stripe gives the id alone, or the whole Payment Intent where it was asked to."""
-    intent = thing.get("payment_intent")
+    """Stripe gives the id alone, or the whole Payment Intent where it was asked to. Raises KeyError where it says neither."""
+    intent = thing["payment_intent"]
     return str(intent["id"]) if isinstance(intent, Mapping) else intent and str(intent)
 
 

@@ -92,7 +92,7 @@ def object_of(psp: str, name: str) -> Any:
 
 def _scenarios(psp: str, written: Mapping[str, Any]) -> Iterator[Scenario]:
     for row in written.get("rows", [{}]):
-        known = {**ours(psp), **row}
+        known = {**ours(psp), **_filled(_like(row, objects_of(psp)), ours(psp))}
         filled = _filled(
             _like({name: part for name, part in written.items() if name != "rows"}, objects_of(psp)), known
         )

@@ -61,6 +61,7 @@ class Replay(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 65_536  # one write for each answer: two would wait for each other, 40 ms
     server: Replay
 
     def _answer(self) -> None:

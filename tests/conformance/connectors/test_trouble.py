@@ -32,7 +32,7 @@ NO_ANSWERS = (
     b"[" * 9000,
 )
 MOVED = ("authorization", "capture", "refund")
-_QUICK = Driver(call_timeout_s=0.25)
+_PATIENT, _QUICK = Driver(call_timeout_s=5), Driver(call_timeout_s=0.25)
 
 
 @pytest.fixture(params=list(Fault))
@@ -50,11 +50,14 @@ def played(psp: str, scenario: Scenario, step: Step, place: int, answer: Answer 
     """The step with another answer at one place, the recorded ones around it."""
     answers: list[Answer | Fault] = [answer_of(one) for one in step.exchanges]
     answers[place] = answer
-    return play(connector_of(psp), scenario, step, replay, answers, _QUICK)
+    driver = _QUICK if answer is Fault.SILENCE else _PATIENT
+    return play(connector_of(psp), scenario, step, replay, answers, driver)
 
 
 def test_a_call_that_breaks_off_is_certain_only_where_nothing_was_sent(psp: str, fault: Fault, replay: Replay) -> None:
     for scenario, step, place in places(psp):
+        if fault is Fault.SILENCE and place + 1 < len(step.exchanges):
+            continue  # waiting takes time, and the other faults are at each place
         told = played(psp, scenario, step, place, fault, replay)
         requests = told.requests[: place + 1]
         if fault is Fault.REFUSED:
