@@ -6,6 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo test check check-all lint types imports torture kills interleavings planted tables mutants bench package deploy-test lock clean
+.PHONY: help run demo test check check-all lint types imports torture kills interleavings planted tables mutants bench kit connectors lock clean
 
 help:
 	@echo "make run        serve everything on this machine, on loopback"
@@ -22,6 +23,8 @@ help:
 	@echo "make bench      speed as ratios to a floor"
 	@echo "make package        what is deployed on AWS, into build/aws; STAGE (prod), ARCHITECTURE (arm64), CHANNELS"
 	@echo "make deploy-test    deploys the package to a stand-in for AWS on this machine, and pays there"
+	@echo "make kit        the conformance kit for one connector, PSP=name"
+	@echo "make connectors     renders docs/connectors.md from the connectors"
 
 $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
@@ -98,6 +101,11 @@ package: $(PACKAGER)/.installed
 
 deploy-test: $(VENV)/.dev $(PACKAGER)/.installed
 	@$(BIN)/python -m pytest -q -n 0 -m deployment tests/aws
+kit: $(VENV)/.dev
+	@$(BIN)/python -m pytest -q -n 0 tests/conformance/connectors $(if $(PSP),--psp $(PSP))
+
+connectors: $(VENV)/.dev
+	@$(BIN)/python -m tests.conformance.connectors.matrix
 
 # Pins every requirement anew.
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-header --no-emit-options --no-annotate --allow-unsafe

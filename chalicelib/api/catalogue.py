@@ -45,8 +45,14 @@ def connector_view(connector: type[Connector]) -> dict[str, Json]:
             "multiple_captures": can.multiple_captures,
             "partial_refund": can.partial_refund,
             "inert_until_visited": can.inert_until_visited,
+            "looks_up_references": can.looks_up_references,
+            "completes_on_return": can.completes_on_return,
+            "key_lives_s": dict(sorted(can.key_lives_s.items())),
         },
         "payment_methods": sorted(can.payment_methods),
         "currencies": sorted(can.currencies),
+        "amount_limits": {
+            currency: {"least": least, "most": most} for currency, (least, most) in sorted(can.amount_limits.items())
+        },
         "settings": connector.settings.model_json_schema(),
     }

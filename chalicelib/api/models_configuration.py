@@ -124,6 +124,19 @@ class CapabilitiesModel(Shown):
     partial_refund: bool
     inert_until_visited: bool
     """Opening a page moves nothing, so that an unanswered attempt may be sealed and the next PSP tried."""
+    looks_up_references: bool
+    """A page whose opening was never answered can be found by our reference."""
+    completes_on_return: bool
+    """Nothing is paid until the shopper is back and PaymentServer says so."""
+    key_lives_s: dict[str, int]
+    """How long the PSP remembers a call, so that it can be repeated, by call."""
+
+
+class LimitsModel(Shown):
+    """Minor units; null is no limit."""
+
+    least: int | None
+    most: int | None
 
 
 class ConnectorModel(Shown):
@@ -132,6 +145,8 @@ class ConnectorModel(Shown):
     capabilities: CapabilitiesModel
     payment_methods: list[str]
     currencies: list[str]
+    amount_limits: dict[str, LimitsModel]
+    """By currency, of one payment."""
     settings: dict[str, Any] = Field(description="The JSON Schema of a connection's settings.")
 
 

@@ -180,9 +180,13 @@ _CONNECTOR = {
         "multiple_captures": True,
         "partial_refund": True,
         "inert_until_visited": True,
+        "looks_up_references": True,
+        "completes_on_return": False,
+        "key_lives_s": {"open": 86_400, "capture": 86_400, "cancel": 86_400, "refund": 86_400},
     },
     "payment_methods": ["card", "ideal"],
     "currencies": ["EUR", "USD"],
+    "amount_limits": {"EUR": {"least": 50, "most": None}},
     "settings": {"type": "object", "properties": {"api_key": {"type": "string", "writeOnly": True}}},
 }
 _CHANGE = {

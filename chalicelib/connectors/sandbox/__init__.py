@@ -1,4 +1,5 @@
-"""The sandbox PSPs' connector (development alone)."""
+"""The sandbox PSPs of a developer's machine, which `make run` starts: offered in development alone. Their manual is
+dev/sandbox/README.md."""
 
 from chalicelib.connectors.sandbox.connector import SandboxConnector
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from tests.conformance.connectors.profile import NAMES
+from chalicelib.api.catalogue import connector_view
+from tests.conformance.connectors.matrix import matrix_of
+from tests.conformance.connectors.profile import NAMES, connector_class
 from tests.conformance.connectors.recordings import scenarios_of
 from tests.conformance.connectors.replay import Replay, replaying
 
@@ -28,6 +31,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("scenario", found, ids=[one.id for one in found])
     elif "psp" in metafunc.fixturenames:
         metafunc.parametrize("psp", names)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """The capability matrix, where the kit was asked for."""
+    if config.getoption("--psp", default=None):
+        terminalreporter.section("what they can do")
+        terminalreporter.write(matrix_of(connector_view(connector_class(name)) for name in chosen(config)))
 
 
 @pytest.fixture(scope="module")

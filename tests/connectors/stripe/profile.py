@@ -28,5 +28,5 @@ PROFILE = Profile(
     psp_reference="cs_test_kit1",
     secret=SECRET,
     previous_secret=PREVIOUS,
-    own_words=("payment_intent", "whsec", "sk_test", "sk_live", "checkout.session"),
+    own_words=("payment intent", "payment_intent", "checkout session", "checkout.session", "sk_test_", "sk_live_"),
 )
