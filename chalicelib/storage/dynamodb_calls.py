@@ -14,6 +14,7 @@ import os
 import random
 import threading
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 from weakref import WeakSet
@@ -25,6 +26,9 @@ from botocore.exceptions import (
     EndpointConnectionError,
     HTTPClientError,
     ProxyConnectionError,
+)
+from botocore.exceptions import (
+    ConnectionError as BotoConnectionError,
 )
 from pynamodb.connection import Connection
 
@@ -68,12 +72,13 @@ class ConditionFailed(Exception):
 
 
 class Rejected(Exception):
-    """DynamoDB's own no, with its code: asking again would not help."""
+    """DynamoDB's own no, with its code: asking again would not help. `in_doubt` as above."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, in_doubt: bool) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
+        self.in_doubt = in_doubt
 
 
 class Calls:
@@ -108,25 +113,26 @@ class Calls:
                 codes = _codes_of(response)
                 if "ConditionalCheckFailedException" in codes or "ConditionalCheckFailed" in codes:
                     raise ConditionFailed(_item_in(response), in_doubt) from None
-                status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
-                if not THROTTLED.intersection(codes):
-                    if status < 500:
-                        raise Rejected(codes[0], response.get("Error", {}).get("Message", "")) from None
+                throttled = bool(THROTTLED.intersection(codes))
+                if not throttled:
+                    if _is_a_no(response):
+                        raise Rejected(codes[0], response["Error"].get("Message", ""), in_doubt) from None
                     in_doubt = True
-                reason = "throttled" if THROTTLED.intersection(codes) else "broken"
+                reason = "throttled" if throttled else "broken"
                 last: Exception = error
             except BotoCoreError as error:
-                if not isinstance(error, HTTPClientError):
-                    raise StorageFault(f"DynamoDB can not be called: {type(error).__name__}.") from error
+                if not isinstance(error, (HTTPClientError, BotoConnectionError)):
+                    no = f"DynamoDB can not be called: {type(error).__name__}. {_outcome(in_doubt)}"
+                    raise StorageFault(no) from error
                 in_doubt = in_doubt or not isinstance(error, _NOT_SENT)
                 reason, last = "unreachable" if isinstance(error, _NOT_SENT) else "broken", error
             except Exception as error:  # what is no answer of DynamoDB's raises whatever the parser stumbles over
                 in_doubt, reason, last = True, "broken", error
             telemetry.count("store_retries_total", reason=reason)
             if not budget.wait():
-                what = "It may have been applied all the same." if in_doubt else "Nothing was applied."
                 raise StorageFault(
-                    f"DynamoDB did not serve {operation} of {table} within {self._budget_s:g} s ({reason}). {what}"
+                    f"DynamoDB did not serve {operation} of {table} within {self._budget_s:g} s ({reason}). "
+                    + _outcome(in_doubt)
                 ) from last
 
     def budget(self) -> Budget:
@@ -159,7 +165,8 @@ class Calls:
                         max_pool_connections=CONNECTIONS_MAX,
                         retry_configuration={"total_max_attempts": 1, "mode": "standard"},
                     )
-                    assert connection.client is not None  # made here, where no other thread makes another
+                    # The client is made here, where no other thread makes another.
+                    connection.client.meta.events.register("before-parse.dynamodb", _must_be_whole)
                     self._connection = connection
         return connection
 
@@ -199,6 +206,32 @@ def _renew() -> None:
 os.register_at_fork(after_in_child=_renew)
 
 
+def _must_be_whole(response_dict: Mapping[str, Any], **_: Any) -> None:
+    """Raises StorageFault for an answer that DynamoDB did not write.
+
+    botocore takes a 200 with the page of some gateway for an answer without members: "there is no such item". Of a payment
+    that would be a lie with consequences.
+    """
+    headers = response_dict["headers"]
+    if response_dict["status_code"] != 200:
+        return
+    told = headers.get("x-amz-crc32")
+    if told is None and "x-amzn-requestid" not in headers:
+        raise StorageFault("This is no answer of DynamoDB's.")
+    if told is not None and int(told) != zlib.crc32(response_dict["body"]):
+        raise StorageFault("The answer was changed on its way.")
+
+
+def _is_a_no(response: Mapping[str, Any]) -> bool:
+    """Whether it is DynamoDB that refuses: a gateway's page has a status, but no code by name."""
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
+    return 400 <= status < 500 and str(response.get("Error", {}).get("Code", "")).isalpha()
+
+
+def _outcome(in_doubt: bool) -> str:
+    return "It may have been applied all the same." if in_doubt else "Nothing was applied."
+
+
 def _codes_of(response: Mapping[str, Any]) -> list[str]:
     """The error's code, and those of what cancelled a transaction."""
     reasons = [reason["Code"] for reason in response.get("CancellationReasons", ()) if reason.get("Code")]
@@ -217,4 +250,4 @@ def _error_of(no: Rejected, operation: str, table: str) -> StorageFault | TooLar
         return TooLarge(f"The item would exceed what DynamoDB holds (400 kB) in {table}. Nothing was written.")
     if no.code == "ResourceNotFoundException":
         return StorageFault(f"There is no DynamoDB table {table}: deploy the tables, or set create_tables.")
-    return StorageFault(f"DynamoDB refused {operation} of {table}: {no.code}. Nothing was applied.")
+    return StorageFault(f"DynamoDB refused {operation} of {table}: {no.code}. {_outcome(no.in_doubt)}")

@@ -12,7 +12,7 @@ from typing import Any
 from chalicelib.contracts.store import NEW, Index, IndexKey, Kind, Store
 from chalicelib.storage.memory import MemoryStore
 from chalicelib.storage.sql import SqlStore
-from tests.conformance.dynamodb import at_dynamodb_local, at_ministack, dynamo_at
+from tests.conformance.dynamodb import at_dynamodb_local, at_ministack, at_throttled_dynamodb, dynamo_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,7 @@ STORES = (
     StoreHarness("memory-filtering-while-paging", False, _memory(3)),
     StoreHarness("sqlite", True, lambda path: lambda: SqlStore(sqlite_url(path / "store.db"), KINDS)),
     StoreHarness("dynamodb-local", True, dynamo_at(KINDS), at_dynamodb_local),
+    StoreHarness("dynamodb-local-throttled", True, dynamo_at(KINDS), at_throttled_dynamodb),
     StoreHarness("ministack", True, dynamo_at(KINDS), at_ministack),
 )
 SHARED_STORES = tuple(harness for harness in STORES if harness.shared)

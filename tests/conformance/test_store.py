@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.store import DOCUMENT_BYTES_MAX, KEY_BYTES_MAX, NEW, Store, Version
+from chalicelib.contracts.store import DOCUMENT_BYTES_MAX, KEY_BYTES_MAX, NEW, Kind, Store, Version
 from chalicelib.domain.errors import NotFound, StaleVersion, StorageFault, TooLarge, Unreadable
 from tests.conformance.stores import NOTE, OTHER, STORES, Note, OpenStore, fill, listed
 
@@ -131,14 +132,55 @@ def test_a_document_may_be_as_large_as_the_limit(store: Store) -> None:
     assert len(store.get(NOTE, "n").value.text) == spare
 
 
+LONG = "é" * (KEY_BYTES_MAX // 2)
+
+
+def _raw(id: str, text: str) -> Note:
+    return Note(id, text=text)
+
+
+RAW: Kind[Note] = replace(
+    NOTE,
+    encode=lambda note: f"{note.id}\n".encode() + note.text.encode("latin-1"),
+    decode=lambda document: _raw(*document.decode("latin-1").split("\n", 1)),
+)
+
+
+def test_a_document_that_can_not_be_compressed_may_be_as_large_under_the_longest_keys(store: Store) -> None:
+    dice = random.Random(1)
+    id = "i" * KEY_BYTES_MAX
+    note = Note(
+        id, LONG, LONG, LONG, LONG, True, text=dice.randbytes(DOCUMENT_BYTES_MAX - len(id) - 1).decode("latin-1")
+    )
+    assert len(RAW.encode(note)) == DOCUMENT_BYTES_MAX
+    version = store.put(RAW, note, expect=NEW)
+    store.put(RAW, note, expect=version)
+    assert store.get(RAW, id).value.text == note.text
+    assert store.find(RAW, "by_time", LONG).items[0].value.text == note.text
+
+
+def test_a_list_of_the_largest_documents_is_read(store: Store) -> None:
+    """More than the 16 MB that DynamoDB gives at once."""
+    texts = {
+        f"n{number:02}": random.Random(number).randbytes(DOCUMENT_BYTES_MAX - 4).decode("latin-1")
+        for number in range(50)
+    }
+    for id, text in texts.items():
+        store.put(RAW, Note(id, text=text), expect=NEW)
+    found: dict[str, str] = {}
+    after = None
+    while not found or after is not None:
+        page = store.find(RAW, "by_time", "shop", newest_first=False, after=after)
+        found.update((one.value.id, one.value.text) for one in page.items)
+        after = page.after
+    assert found == texts
+
+
 def test_a_larger_document_is_refused_and_not_written(store: Store) -> None:
     with pytest.raises(TooLarge):
         store.put(NOTE, Note("n", text="x" * DOCUMENT_BYTES_MAX), expect=NEW)
     with pytest.raises(NotFound):
         store.get(NOTE, "n")
-
-
-LONG = "é" * (KEY_BYTES_MAX // 2)
 
 
 @pytest.mark.parametrize("field", ["id", "at", "partition", "order", "due", "status"])

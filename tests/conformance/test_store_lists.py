@@ -59,6 +59,17 @@ def test_sort_keys_are_compared_by_their_bytes(store: Store) -> None:
     assert listed(store, newest_first=False, limit=4) == [f"n{number}" for number in ids]
 
 
+def test_the_longest_keys_are_in_order_too(store: Store) -> None:
+    sorts = ["x" * (KEY_BYTES_MAX - 1), "x" * KEY_BYTES_MAX, "x" * (KEY_BYTES_MAX - 1) + "y"]
+    notes = [
+        Note(f"{name}{number}", at) for number, at in enumerate(sorts) for name in ("a" * (KEY_BYTES_MAX - 1), "b", "a")
+    ]
+    fill(store, *reversed(notes))
+    ordered = [note.id for note in sorted(notes, key=lambda note: (note.at, note.id))]
+    assert listed(store, newest_first=False, limit=2) == ordered
+    assert listed(store, newest_first=True, limit=2) == ordered[::-1]
+
+
 def test_ids_are_compared_by_their_bytes(store: Store) -> None:
     names = [name for name in AWKWARD if name]
     fill(store, *(Note(name) for name in names))
