@@ -5,7 +5,7 @@
 | `id` | S | the table's key |
 | `version` | N | see `row.first_version` |
 | `token` | B | drawn anew by each put, so that a writer whose answer was lost knows its own write |
-| `document` | B | a byte that names the codec, then the document |
+| `document` | B | a byte that names the codec, then the document, deflated where that makes it smaller |
 | `X_partition`, `X_place` | S | the place in index X; absent where a document has none |
 | `lapses_at` | N | the second after which DynamoDB may delete the item |
 """
@@ -16,6 +16,8 @@ import os
 import time
 import zlib
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 from chalicelib.contracts.store import KEY_BYTES_MAX, Index, Kind, Place, Version
@@ -25,7 +27,8 @@ from chalicelib.storage.row import Row
 T = TypeVar("T")
 Item = Mapping[str, Mapping[str, Any]]  # as the wire has it: {"id": {"S": "pay_1"}}
 PLAIN, DEFLATED = b"\0", b"\1"
-LEVEL = 6  # of 4 kB of payment: 9 saves 0.4 % for twice the time, 1 costs 9 %
+DICTIONARY = Path(__file__).parent / "dictionary_1.txt"
+LEVEL = 6  # of a payment of 16 kB: 1,061 bytes in 118 µs; 9 saves 37 of them for 40 % more time, 4 costs 438 more
 TOKEN_BYTES = 12
 _APART = "\0"  # keys hold no NUL, and it sorts before everything else
 
@@ -67,7 +70,10 @@ def token_in(item: Item) -> bytes:
 
 def packed(document: bytes) -> bytes:
     """Never more than one byte longer than the document, however little of it repeats."""
-    deflated = zlib.compress(document, LEVEL)
+    deflating = zlib.compressobj(
+        LEVEL, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_DEFAULT_STRATEGY, _common()
+    )
+    deflated = deflating.compress(document) + deflating.flush()
     return DEFLATED + deflated if len(deflated) < len(document) else PLAIN + document
 
 
@@ -78,11 +84,21 @@ def document_in(item: Item) -> bytes:
     if codec == PLAIN:
         return content
     if codec == DEFLATED:
+        inflating = zlib.decompressobj(zlib.MAX_WBITS, _common())
         try:
-            return zlib.decompress(content)
+            document = inflating.decompress(content)
         except zlib.error:
-            raise StorageFault(f"The item {item['id']['S']!r} is damaged; restore it from a backup.") from None
+            document = b""
+        if inflating.eof:
+            return document
+        raise StorageFault(f"The item {item['id']['S']!r} is damaged; restore it from a backup.")
     raise StorageFault(f"The item {item['id']['S']!r} was written by a newer PaymentServer: update.")
+
+
+@cache
+def _common() -> bytes:
+    """What documents have in common, so that a small one need not spell it out. It is frozen: see make_dictionary in tests."""
+    return DICTIONARY.read_bytes()
 
 
 # Places in an index
