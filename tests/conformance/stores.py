@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,17 @@ OTHER: Kind[Note] = Kind(
     _encoded,
     _decoded,
     indexes=(Index("by_merchant", lambda note: IndexKey(note.partition, note.at)),),
+)
+
+
+def _raw(id: str, text: str) -> Note:
+    return Note(id, text=text)
+
+
+RAW: Kind[Note] = replace(
+    NOTE,
+    encode=lambda note: f"{note.id}\n".encode() + note.text.encode("latin-1"),
+    decode=lambda document: _raw(*document.decode("latin-1").split("\n", 1)),
 )
 KINDS = (NOTE, OTHER)
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.store import DOCUMENT_BYTES_MAX, KEY_BYTES_MAX, NEW, Kind, Store, Version
+from chalicelib.contracts.store import DOCUMENT_BYTES_MAX, KEY_BYTES_MAX, NEW, Store, Version
 from chalicelib.domain.errors import NotFound, StaleVersion, StorageFault, TooLarge, Unreadable
-from tests.conformance.stores import NOTE, OTHER, STORES, Note, OpenStore, fill, listed
+from tests.conformance.stores import NOTE, OTHER, RAW, STORES, Note, OpenStore, fill, listed
 
 
 @pytest.fixture(params=STORES, ids=str)
@@ -133,17 +133,6 @@ def test_a_document_may_be_as_large_as_the_limit(store: Store) -> None:
 
 
 LONG = "é" * (KEY_BYTES_MAX // 2)
-
-
-def _raw(id: str, text: str) -> Note:
-    return Note(id, text=text)
-
-
-RAW: Kind[Note] = replace(
-    NOTE,
-    encode=lambda note: f"{note.id}\n".encode() + note.text.encode("latin-1"),
-    decode=lambda document: _raw(*document.decode("latin-1").split("\n", 1)),
-)
 
 
 def test_a_document_that_can_not_be_compressed_may_be_as_large_under_the_longest_keys(store: Store) -> None:
