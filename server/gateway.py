@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
-import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from typing import Any, Protocol
 
 from chalicelib import telemetry
 from chalicelib.api import problem
+from chalicelib.api.envelope import ALWAYS, BODY_LIMIT_BYTES, WEBHOOK_LIMIT_BYTES, WEBHOOKS, request_id_of
 from chalicelib.api.route_table import Match, RouteTable
 from chalicelib.domain.errors import STATUS_OF, NotFound, PaymentServerError, TooLarge, Unreadable
 from chalicelib.telemetry.metrics import NONE, OTHER
@@ -37,13 +36,8 @@ from server.wsgi_adapter import (
 )
 
 log = logging.getLogger("paymentserver.gateway")
-BODY_LIMIT_BYTES = 64 * 1024
-WEBHOOK_LIMIT_BYTES = 128 * 1024  # PSPs batch events; more does not fit a message of the queue
-WEBHOOKS = "/webhooks/"
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SLUG_OF = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
-_ALWAYS = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer"))
 _INTERNAL = "This is a fault of PaymentServer's. Its log has the details under this request id."
 
 StartResponse = Callable[..., Any]
@@ -91,7 +85,8 @@ class _Gateway:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         started = time.perf_counter()
         method = environ.get("REQUEST_METHOD", "")
-        seen = _Seen(request_id_of(environ), raw_path_of(environ), method if method in _METHODS else OTHER)
+        request_id = request_id_of(environ.get("HTTP_X_REQUEST_ID"))
+        seen = _Seen(request_id, raw_path_of(environ), method if method in _METHODS else OTHER)
         with telemetry.bind(request_id=seen.request_id):
             reply = self._answer(environ, seen)
             seconds = time.perf_counter() - started
@@ -168,12 +163,6 @@ class _Gateway:
         return Reply(status, [("Content-Type", problem.CONTENT_TYPE), *(headers or [])], body)
 
 
-def request_id_of(environ: Environ) -> str:
-    """The caller's own id where it is well formed, else a new one."""
-    given = environ.get("HTTP_X_REQUEST_ID", "")
-    return given if REQUEST_ID.fullmatch(given) else "req_" + secrets.token_hex(12)
-
-
 def _close(environ: Environ) -> None:
     reception: Reception | None = environ.get(RECEPTION)
     if reception is not None:
@@ -198,7 +187,7 @@ def _completed(reply: Reply, request_id: str) -> list[tuple[str, str]]:
     own = {"x-request-id", "content-length", *(("content-type",) if _bodiless(reply.status) else ())}
     headers = [(name, value) for name, value in reply.headers if name.lower() not in own]
     present = {name.lower() for name, _ in headers}
-    headers += [(name, value) for name, value in _ALWAYS if name.lower() not in present]
+    headers += [(name, value) for name, value in ALWAYS.items() if name.lower() not in present]
     headers.append(("X-Request-Id", request_id))
     if not _bodiless(reply.status):
         headers.append(("Content-Length", str(len(reply.body))))

@@ -22,8 +22,9 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 
 from chalicelib import telemetry
+from chalicelib.api.envelope import BODY_LIMIT_BYTES
 from chalicelib.settings import Settings
-from server.gateway import BODY_LIMIT_BYTES, WSGIApplication, gateway
+from server.gateway import WSGIApplication, gateway
 from server.gunicorn_worker import GatewayArbiter, GatewayLog, GatewayWorker
 from server.health_keeper import keep_health, stop_keeping
 from server.metrics import forget, share_metrics

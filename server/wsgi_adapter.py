@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
+from chalicelib.api.envelope import check_single
 from chalicelib.api.route_table import Match
 from chalicelib.domain.errors import TooLarge, Unreadable
 
@@ -18,7 +19,6 @@ RECEPTION = "paymentserver.reception"  # where a server that knows more than WSG
 _QUERY_FIELDS_LIMIT = 100
 _READ_STEP_BYTES = 16_384
 _CALL_BUDGET_MS = 29_000  # what API Gateway gives a call
-ONCE = ("authorization", "idempotency-key", "if-match")  # two of them would let a proxy and us read different ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,7 @@ def headers_of(environ: Environ) -> dict[str, list[str]]:
         for name, value in environ.items():
             if name.startswith("HTTP_") or name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
                 found[name.removeprefix("HTTP_").replace("_", "-").lower()] = [value]
-    for name in ONCE:
-        if len(found.get(name, ())) > 1:
-            raise Unreadable(f"The header {name} was sent more than once.")
+    check_single(found)
     return found
 
 

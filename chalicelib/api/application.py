@@ -35,6 +35,7 @@ from chalicelib.api import (
 )
 from chalicelib.api.body import ERRORS_SHOWN, invalid_of, json_of, parsed, pointer_of
 from chalicelib.api.card_numbers import refuse_card_numbers
+from chalicelib.api.envelope import request_id_of
 from chalicelib.api.operation import OPERATIONS, Answer, Call, Operation
 from chalicelib.api.threadlocal import ThreadSafeChalice
 from chalicelib.domain.errors import (
@@ -110,7 +111,7 @@ def _respond(
     request = app.current_request
     assert request is not None, "Chalice sets the request before it calls a view"
     headers = {str(name).lower(): str(value) for name, value in request.headers.items()}
-    request_id = middleware.request_id_of(headers)
+    request_id = request_id_of(headers.get("x-request-id"))
     path = request.context.get("path") or operation.path
     with telemetry.bind(request_id=request_id, operation=operation.name):
         wired: Wiring | None = None

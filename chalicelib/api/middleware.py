@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
-import re
-import secrets
 from collections.abc import Callable
 from typing import Any
 
 from chalice.app import Chalice, ChaliceUnhandledError, Response
 
 from chalicelib.api import problem
+from chalicelib.api.envelope import request_id_of
 from chalicelib.wiring import Wiring
 
 log = logging.getLogger("paymentserver.api")
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _KNOWN: dict[int, tuple[str, str]] = {
     400: ("unreadable", "The request can not be read."),
     404: ("not-found", "There is no such address."),
@@ -40,7 +38,7 @@ def install(app: Chalice, lookup: Callable[[], Wiring]) -> None:
 
 
 def _problem_of(response: Response, event: Any, lookup: Callable[[], Wiring]) -> Response:
-    request_id = request_id_of(dict(event.headers) if event is not None else {})
+    request_id = request_id_of(event.headers.get("x-request-id") if event is not None else None)
     headers = {**response.headers, "X-Request-Id": request_id}
     if response.status_code < 400:
         return Response(body=response.body, status_code=response.status_code, headers=headers)
@@ -56,12 +54,6 @@ def _problem_of(response: Response, event: Any, lookup: Callable[[], Wiring]) ->
     )
     headers = {name: value for name, value in headers.items() if name.lower() != "content-type"}
     return Response(body=body.decode(), status_code=status, headers={**headers, "Content-Type": problem.CONTENT_TYPE})
-
-
-def request_id_of(headers: dict[str, str]) -> str:
-    """The caller's own, where it is well formed; otherwise a new one."""
-    given = next((str(value) for name, value in headers.items() if name.lower() == "x-request-id"), "")
-    return given if _REQUEST_ID.fullmatch(given) else "req_" + secrets.token_hex(12)
 
 
 def _public_url(lookup: Callable[[], Wiring]) -> str:

@@ -1,22 +1,64 @@
-"""The API's function: Chalice answers API Gateway's event; here is what is logged and what every answer carries."""
+"""The API's function: Chalice answers API Gateway's events; here are the limits, the log line and what every answer carries,
+as the gateway has them outside of Lambda."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.api import problem
 from chalicelib.api.application import create_app
+from chalicelib.api.envelope import ALWAYS, body_limit, check_single, request_id_of
+from chalicelib.domain.errors import STATUS_OF, PaymentServerError, TooLarge
 from chalicelib.functions.invocation import Context, invocation
 from chalicelib.functions.wired import wired
 
-ALWAYS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 _app = create_app(wired)
 
 
-def handle(event: dict[str, Any], context: Context) -> dict[str, Any]:
-    with invocation("api", context) as fields:
-        about = event.get("requestContext") or {}
-        fields["route"] = f"{about.get('httpMethod')} {about.get('resourcePath')}"
-        answer: dict[str, Any] = _app(event, context)
-        fields["http_status"] = answer["statusCode"]
+def start(handler: str) -> None:
+    """Makes what a checkout needs."""
+    for part in (wired().verifier, wired().checkout):
+        assert part is not None
+
+
+def handle(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    headers = {name.lower(): values for name, values in (event.get("multiValueHeaders") or {}).items()}
+    request_id = request_id_of(next(iter(headers.get("x-request-id", ())), None), context.aws_request_id)
+    about = event["requestContext"]
+    with invocation("api", context, request_id) as fields:
+        fields.update(method=about["httpMethod"], route=f"{about['httpMethod']} {event['resource']}")
+        try:
+            fields["bytes_in"] = _checked(event, headers)
+            told = {**event, "headers": {**(event.get("headers") or {}), "x-request-id": request_id}}
+            answer: dict[str, Any] = _app(told, context)
+        except PaymentServerError as error:
+            answer = _problem(error, event, request_id)
+        fields.update(http_status=answer["statusCode"], bytes_out=len(answer.get("body") or ""))
         answer["headers"] = {**ALWAYS, **answer["headers"]}
         return answer
+
+
+def _checked(event: Mapping[str, Any], headers: Mapping[str, list[str]]) -> int:
+    """The length of the body in bytes. Raises TooLarge and Unreadable."""
+    check_single(headers)
+    text = event.get("body") or ""
+    size = len(text) * 3 // 4 - text[-2:].count("=") if event.get("isBase64Encoded") else len(text.encode())
+    limit = body_limit(event["resource"])
+    if size > limit:
+        raise TooLarge(f"The body is longer than {limit} bytes.")
+    return size
+
+
+def _problem(error: PaymentServerError, event: Mapping[str, Any], request_id: str) -> dict[str, Any]:
+    status = STATUS_OF[type(error)]
+    body = problem.problem(
+        error.slug,
+        status,
+        error.detail,
+        public_url=wired().settings.public_url.rstrip("/"),
+        instance=event["path"],
+        request_id=request_id,
+    )
+    headers = {"Content-Type": problem.CONTENT_TYPE, "X-Request-Id": request_id}
+    return {"statusCode": status, "headers": headers, "multiValueHeaders": {}, "body": body.decode()}

@@ -24,13 +24,13 @@ class Context(Protocol):
 
 
 @contextmanager
-def invocation(function: str, context: Context) -> Iterator[dict[str, Any]]:
+def invocation(function: str, context: Context, request_id: str | None = None) -> Iterator[dict[str, Any]]:
     """Yields the fields of the wide line, for the handler to fill in. What is raised is told and passed on: Lambda counts
-    it as an error of the function."""
+    it as an error of the function. `request_id` is Lambda's own by default."""
     logs()
     began = time.perf_counter()
     fields: dict[str, Any] = {"result": "done", "cold": _is_first()}
-    with telemetry.bind(request_id=context.aws_request_id, function=function):
+    with telemetry.bind(request_id=request_id or context.aws_request_id, function=function):
         try:
             yield fields
         except BaseException:

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from chalicelib.api.envelope import WEBHOOK_LIMIT_BYTES
 from chalicelib.services.intake import BODY_BYTES_MAX
-from server.gateway import WEBHOOK_LIMIT_BYTES, gateway
+from server.gateway import gateway
 from server.wsgi_adapter import RECEPTION, Reception
 from tests.server.shop import app
 
