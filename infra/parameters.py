@@ -49,9 +49,9 @@ PARAMETERS: dict[str, Json] = {
         "Description": "Private networks that webhook subscriptions may point at, as a JSON list of CIDR blocks.",
     },
     "SubscriberRoleArns": {
-        "Type": "CommaDelimitedList",
+        "Type": "String",
         "Default": "",
-        "Description": "Roles that SQS subscriptions may name as role_arn.",
+        "Description": "Roles that SQS subscriptions may name as role_arn, with commas between.",
     },
     "LogLevel": {
         "Type": "String",
@@ -101,7 +101,7 @@ CONDITIONS: dict[str, Json] = {
     "HasInternetUrl": is_set("InternetUrl"),
     "HasWebAcl": is_set("WebAclArn"),
     "HasAlarmTopic": is_set("AlarmTopicArn"),
-    "HasSubscriberRoles": {"Fn::Not": [{"Fn::Equals": [{"Fn::Join": ["", ref("SubscriberRoleArns")]}, ""]}]},
+    "HasSubscriberRoles": is_set("SubscriberRoleArns"),
     "IsPrivate": {"Fn::Equals": [ref("ApiAccess"), "PRIVATE"]},
     "ReservesConcurrency": {"Fn::Equals": [ref("ReserveConcurrency"), "yes"]},
 }

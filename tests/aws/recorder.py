@@ -14,7 +14,7 @@ from typing import Any
 SERVICES = {"DynamoDB": "dynamodb", "AmazonSQS": "sqs", "TrentService": "kms"}
 ACTION_OF = {"SendMessageBatch": "SendMessage", "TransactWriteItems": "DeleteItem"}  # where rights have another name
 
-Used = tuple[str, str]  # an action such as "dynamodb:Query", and a table, a table and its index, a queue, or a key
+Used = tuple[str, str]  # an action such as "dynamodb:Query", and a table, a table's index, a queue, or a key's use
 
 
 class Recorder(ThreadingHTTPServer):
@@ -54,8 +54,8 @@ def used_in(target: str, body: Any) -> set[Used]:
 def _resources(service: str, body: Any) -> list[str]:
     if service == "sqs":
         return [body["QueueUrl"].rpartition("/")[2]]
-    if service == "kms":
-        return [body["KeyId"].rpartition("/")[2]]
+    if service == "kms":  # Decrypt names no key, but what it is for
+        return [body["EncryptionContext"]["use"] if "EncryptionContext" in body else "links"]
     if "RequestItems" in body:
         return list(body["RequestItems"])
     if "TransactItems" in body:

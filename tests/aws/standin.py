@@ -8,8 +8,9 @@ What ministack can not do, and what is done about it here and never in the produ
     web ACL associations             not deployed, as WebAclArn is empty
     AWS' own addresses               the API and the function URL are called by path on loopback
     schedules                        fire each minute as on AWS; the tests call the functions sooner
-    X-Ray, key policies, log         accepted, and without effect
-    retention, deletion protection
+    aws:PrincipalArn of a function   is its session there and its role on AWS; key policies are told both
+    X-Ray, log retention, deletion   accepted, and without effect
+    protection
 
 `PAYMENTSERVER_ENV=development` is set besides, because the PSPs and the shop are on loopback.
 """
@@ -89,6 +90,12 @@ def adapted(stack: dict[str, Any], urls: Mapping[str, str]) -> dict[str, Any]:
             for statement in policy["PolicyDocument"]["Statement"]:
                 if any(key.startswith("kms:") for test in statement.get("Condition", {}).values() for key in test):
                     del statement["Condition"]
+    for key in (one for one in resources.values() if one["Type"] == "AWS::KMS::Key"):
+        for statement in key["Properties"]["KeyPolicy"]["Statement"]:
+            if "Condition" in statement:
+                roles = statement["Condition"]["ArnLike"]["aws:PrincipalArn"]["Fn::Sub"]
+                sessions = roles.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/")
+                statement["Condition"]["ArnLike"]["aws:PrincipalArn"] = [{"Fn::Sub": roles}, {"Fn::Sub": sessions}]
     for name, resource in FUNCTIONS.items():
         variables = resources[resource]["Properties"]["Environment"]["Variables"]
         variables.update({"PAYMENTSERVER_ENV": "development", "AWS_ENDPOINT_URL": urls[name]})
