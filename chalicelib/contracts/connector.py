@@ -7,7 +7,7 @@ PSP's manual, and `outbound.driver` decides in one place what is certain.
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -116,23 +116,27 @@ class CheckoutOrder:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRef:
-    """What a connector needs to ask about an attempt; `checkout` lets it repeat the call where nothing can be looked up."""
+    """What a connector needs to ask about an attempt; `checkout` lets it repeat the call where nothing can be looked up.
+
+    `facts`: what is known of the attempt, for a PSP that names its money in webhooks alone.
+    """
 
     checkout: CheckoutOrder
     psp_reference: str | None
+    facts: tuple[Fact, ...] = ()
 
     @property
     def attempt_id(self) -> str:
         return self.checkout.attempt_id
 
 
-def reference_of(attempt: Attempt, order: Order) -> AttemptRef:
-    """Names an attempt to its connector, with exactly the parameters its first call had."""
+def reference_of(attempt: Attempt, order: Order, facts: Iterable[Fact] = ()) -> AttemptRef:
+    """Names an attempt to its connector, with exactly the parameters its first call had. `facts` are the payment's."""
     return_url = attempt.return_url or order.return_url
     checkout = CheckoutOrder(
         attempt.id, attempt.connection_id, order, attempt.started_at, return_url=return_url, cancel_url=order.cancel_url
     )
-    return AttemptRef(checkout, attempt.psp_reference)
+    return AttemptRef(checkout, attempt.psp_reference, tuple(fact for fact in facts if fact.attempt_id == attempt.id))
 
 
 @dataclass(frozen=True, slots=True)

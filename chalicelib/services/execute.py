@@ -142,7 +142,7 @@ class _Call:
 
     def _conversation(self, connector: Connector) -> Conversation[Sequence[Fact] | Refusal]:
         operation = self._operation
-        reference = reference_of(self._attempt, self._payment.order)
+        reference = reference_of(self._attempt, self._payment.order, self._payment.facts)
         order = MoneyOrder(reference, operation.id, operation.amount, operation.reason, operation.final)
         return {
             OperationKind.CAPTURE: connector.capture,

@@ -125,7 +125,9 @@ def test_the_psp_is_told_what_to_do_in_its_own_names(executing: Executing, kind:
     assert executing((REFUNDED,), of=replace(REFUND, kind=kind)) == came_to(
         Called.ANSWERED, None, f"psp-1 took the {kind}.", REFUNDED
     )
-    reference = reference_of(executing.payment.attempts[0], executing.payment.order)
+    payment = executing.payment
+    reference = reference_of(payment.attempts[0], payment.order, payment.facts)
+    assert reference.facts == payment.facts != ()
     assert executing.connector.asked == [(verb, MoneyOrder(reference, "op_1", money(400), "returned", True))]
     assert executing.connector.bound == [{"connector": "scripted", "payment_id": PAYMENT_ID}]
     assert 19 < executing.driver.left_s[0] <= 20
