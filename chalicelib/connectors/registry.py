@@ -10,6 +10,7 @@ from chalicelib.contracts.connector import Connector
 from chalicelib.contracts.registry import Registry
 
 _NAMES = (
+    "adyen",
     "stripe",
 )  # fmt: skip
 _OF_DEVELOPMENT = ("sandbox",)
