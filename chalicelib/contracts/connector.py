@@ -213,7 +213,8 @@ class Capabilities:
     """`inert_until_visited`: opening a page moves nothing and the PSP sends no link of its own, so that an unanswered
     attempt may be sealed. `key_lives_s`: how long the PSP remembers an idempotency key, by operation (open, capture,
     cancel, refund, complete); absent is never. `looks_up_references`: an attempt without a PSP reference can be found by
-    ours. `names_operations`: reading an attempt shows our operation ids. `completes_on_return`: nothing is paid until
+    ours. `reads_money`: reading an attempt shows what was paid; if not, webhooks alone tell of it. `names_operations`:
+    reading an attempt shows our operation ids. `completes_on_return`: nothing is paid until
     `complete` is called once the shopper has approved. `amount_limits`: the least and the most that one payment may be,
     in minor units, by currency; None is no limit.
     """
@@ -228,6 +229,7 @@ class Capabilities:
     inert_until_visited: bool
     looks_up_references: bool
     key_lives_s: Mapping[str, int]
+    reads_money: bool = True
     names_operations: bool = False
     completes_on_return: bool = False
     amount_limits: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,7 +27,7 @@ from chalicelib.contracts.connector import (
     WebhookMade,
 )
 from chalicelib.domain.errors import PaymentServerError
-from chalicelib.domain.facts import Decline, Fact
+from chalicelib.domain.facts import Decline, Fact, Kind, State
 from chalicelib.domain.money import Money
 from chalicelib.domain.payment import Address, CaptureMode, Customer, Line, Order
 from chalicelib.outbound.driver import Deadline, Driver
@@ -74,10 +75,25 @@ def reference_of(scenario: Scenario) -> AttemptRef:
     return AttemptRef(checkout, profile_of(scenario.psp).psp_reference)
 
 
+def facts_before(scenario: Scenario, step: Step) -> tuple[Fact, ...]:
+    """What the steps before the scenario's first such call have told."""
+    steps = itertools.takewhile(lambda one: one.call != step.call, scenario.steps)
+    return tuple(_fact(view) for one in steps for view in one.expect.get("facts", ()))
+
+
+def _fact(view: Mapping[str, Any]) -> Fact:
+    """The fact that `fact_view` shows, without its decline."""
+    said = {name: part for name, part in view.items() if name not in ("kind", "state", "amount", "decline")}
+    amount = Money(*view["amount"]) if "amount" in view else None
+    known = {"attempt_id": ATTEMPT_ID, **said}
+    return Fact(kind=Kind(view["kind"]), state=State(view["state"]), amount=amount, **known)
+
+
 def conversation_of(connector: Connector, scenario: Scenario, step: Step) -> Conversation[Any]:
     ref = reference_of(scenario)
     if step.call in MONEY_CALLS:
-        return getattr(connector, step.call)(money_order_of(ref, step.operation))  # type: ignore[no-any-return]
+        known = replace(ref, facts=facts_before(scenario, step))
+        return getattr(connector, step.call)(money_order_of(known, step.operation))  # type: ignore[no-any-return]
     if step.call == "open_checkout":
         return connector.open_checkout(ref.checkout)
     if step.call == "recover":
