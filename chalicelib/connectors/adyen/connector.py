@@ -88,7 +88,7 @@ class AdyenConnector:
         inert_until_visited=True,
         looks_up_references=False,
         key_lives_s=dict.fromkeys(("open", "capture", "cancel", "refund"), KEY_LIVES_S),
-        names_operations=False,
+        reads_money=False,
     )
 
     def __init__(self, settings: AdyenSettings) -> None:
@@ -124,7 +124,7 @@ class AdyenConnector:
     def expire(self, attempt: AttemptRef) -> Conversation[Sequence[Fact]]:
         """A link that is no longer active is refused: what it is then is read."""
         response = yield self._request("PATCH", _link_path(attempt), "expire", {"status": "expired"})
-        if response.status != 200:
+        if response.status in (400, 422):
             return (yield from self.fetch(attempt))
         return (link_fact(_read(response), attempt.attempt_id),)
 
