@@ -178,6 +178,7 @@ class SimulatedConnector:
     title: ClassVar[str] = "Simulated PSP"
     settings: ClassVar[type[BaseModel]] = SimulatedSettings
     acknowledgement: ClassVar[Acknowledgement] = Acknowledgement()
+    signature_headers: ClassVar[frozenset[str]] = frozenset({"x-signature", "authorization"})
     verifies_offline: ClassVar[bool] = True
     needs_return_link: bool = False
     capabilities: ClassVar[Capabilities] = Capabilities(

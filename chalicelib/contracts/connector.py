@@ -243,7 +243,9 @@ class Connector(Protocol):
     `words` are all its tables, `amounts` how it writes an amount; the conformance kit tests both entry by entry.
 
     `verify` raises SignatureInvalid and nothing else on hostile input; `read` raises Unreadable on a verified delivery
-    that makes no sense. `open_checkout` and the operations answer a Refusal where the PSP says no.
+    that makes no sense. `open_checkout` and the operations answer a Refusal where the PSP says no. `signature_headers` are
+    all headers that `verify` reads, in lower case. One that holds a secret of ours may come as its digest, so it is compared
+    by `presented.is_presented`.
     """
 
     name: ClassVar[str]
@@ -251,9 +253,13 @@ class Connector(Protocol):
     settings: ClassVar[type[BaseModel]]
     capabilities: ClassVar[Capabilities]
     acknowledgement: ClassVar[Acknowledgement]
-    verifies_offline: ClassVar[bool]
+    signature_headers: ClassVar[frozenset[str]]
     words: ClassVar[tuple[Words[Any], ...]]
     amounts: ClassVar[Amounts]
+
+    @property
+    def verifies_offline(self) -> bool:
+        """Whether `verify` asks nobody, but for what it keeps; where it has to, it is left to a queue function."""
 
     @property
     def needs_return_link(self) -> bool:

@@ -9,11 +9,16 @@ from chalicelib.contracts.connector import Conversation
 T = TypeVar("T")
 
 
+class WantsCall(RuntimeError):
+    """A conversation that could not do without its PSP after all."""
+
+
 def finished(conversation: Conversation[T]) -> T:
-    """Its result. Raises RuntimeError for one that wants to make a call after all."""
+    """Its result. Raises WantsCall for one that wants to make a call."""
     try:
         request = next(conversation)
     except StopIteration as stop:
         result: T = stop.value
         return result
-    raise RuntimeError(f"a conversation that was to be offline calls {request.operation}")
+    conversation.close()
+    raise WantsCall(f"a conversation that was to be offline calls {request.operation}")

@@ -1,7 +1,7 @@
 """Takes a PSP's webhook in: verify the exact bytes, queue them, give the PSP its answer. It writes no database.
 
-While the database is down and the connection is not cached, the delivery is queued as not yet verified, and `apply` does
-it later: nothing is lost, and nothing unverified is applied.
+While the database is down and the connection is not cached, or the PSP must be asked for something, the delivery is queued as
+not yet verified, and `apply` does it later: nothing is lost, and nothing unverified is applied.
 """
 
 from __future__ import annotations
@@ -10,26 +10,23 @@ import base64
 import json
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import NoReturn
 
 from chalicelib import telemetry
-from chalicelib.contracts.connector import Acknowledgement, Delivery
+from chalicelib.contracts.connector import Acknowledgement, CallFailed, Connector, Delivery
 from chalicelib.contracts.queue import Topic
 from chalicelib.domain.errors import Fault, NotFound, QueueFault, SignatureInvalid, TooLarge
 from chalicelib.domain.view import text_of
-from chalicelib.outbound.offline import finished
+from chalicelib.outbound.offline import WantsCall, finished
 from chalicelib.services.configuration import Configuration, LiveConnection
+from chalicelib.services.kept_headers import kept
 from chalicelib.services.ports import InboundPorts
 
 BODY_BYTES_MAX = 131_072  # base64 of it fits a message
-HEADERS_MAX = 50
-HEADER_CHARACTERS_MAX = 2_048
 SAMPLE_EVERY_S = 60
 CONNECTIONS_SAMPLED_MAX = 10_000
-
-# Headers that are nobody's business in a queue or an inbox.
-_PRIVATE = {"authorization", "cookie", "proxy-authorization", "x-api-key"}
 
 
 class Intake:
@@ -43,24 +40,38 @@ class Intake:
         """`headers` have lower-case names. Raises NotFound, SignatureInvalid, TooLarge, QueueFault."""
         if len(body) > BODY_BYTES_MAX:
             raise TooLarge(f"The body has {len(body)} bytes; {BODY_BYTES_MAX} are allowed.")
-        delivery = Delivery(_kept(headers), body, self._ports.clock.now())
+        delivery = Delivery(headers, body, self._ports.clock.now())
         try:
             live = self._configuration.connection(merchant_id, connection_id)
         except NotFound:
             raise NotFound("There is no such connection.") from None
         except Fault:
-            self._queue(merchant_id, connection_id, delivery, verified=False)
+            self._queue(merchant_id, connection_id, self._to_verify(delivery), verified=False)
             return Acknowledgement()
         telemetry.note(merchant_id=merchant_id, connection_id=connection_id)
-        verified = live.connector.verifies_offline
-        if verified:
-            try:
-                finished(live.connector.verify(Delivery(headers, body, delivery.received_at)))
-            except SignatureInvalid as error:
-                self._reject(live, delivery, error)
-        self._queue(merchant_id, connection_id, delivery, verified=verified)
+        verified = self._verify(live, delivery)
+        whole = replace(delivery, headers=kept(headers)) if verified else self._to_verify(delivery, live.connector)
+        self._queue(merchant_id, connection_id, whole, verified=verified)
         telemetry.count("webhooks_received_total", connector=live.connection.connector, result="queued")
         return live.connector.acknowledgement
+
+    def _verify(self, live: LiveConnection, delivery: Delivery) -> bool:
+        """Whether it is verified now; later where the PSP has to be asked for more. Raises SignatureInvalid."""
+        if not live.connector.verifies_offline:
+            return False
+        try:
+            finished(live.connector.verify(delivery))
+        except SignatureInvalid as error:
+            self._reject(live, replace(delivery, headers=kept(delivery.headers)), error)
+        except (WantsCall, CallFailed):
+            return False
+        return True
+
+    def _to_verify(self, delivery: Delivery, connector: Connector | None = None) -> Delivery:
+        """With what its verification reads, also where nobody can say yet which connector's that is."""
+        those = (connector,) if connector else self._ports.connectors.values()
+        read = {name for one in those for name in one.signature_headers}
+        return replace(delivery, headers=kept(delivery.headers, read))
 
     def _queue(self, merchant_id: str, connection_id: str, delivery: Delivery, *, verified: bool) -> None:
         state = "verified" if verified else "unverified"
@@ -85,11 +96,6 @@ class Intake:
             except QueueFault:
                 pass  # a forgery's sample is not worth an error; it was counted
         raise error
-
-
-def _kept(headers: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: value for name, value in headers.items() if name not in _PRIVATE}
-    return {name: value[:HEADER_CHARACTERS_MAX] for name, value in list(kept.items())[:HEADERS_MAX]}
 
 
 def message_of(merchant_id: str, connection_id: str, delivery: Delivery, state: str, detail: str = "") -> bytes:

@@ -28,6 +28,7 @@ from chalicelib.domain.ids import attempt_id_of, operation_id_of, payment_id_of
 from chalicelib.domain.money import Money
 from chalicelib.domain.payment import Attempt, CaptureMode, Order
 from chalicelib.outbound.driver import Deadline, Driver
+from chalicelib.services.kept_headers import kept
 from tests.conformance.live_psps import HARNESSES, Psp
 
 
@@ -182,6 +183,17 @@ def test_a_webhook_is_verified_and_names_our_attempt(psp: Psp) -> None:
     delivery = psp.delivery(ref)
     run(psp.connector.verify(delivery))
     assert {said.attempt_id for said in psp.connector.read(delivery)} == {ref.attempt_id}
+
+
+def test_a_verification_that_is_put_off_finds_the_headers_it_reads(psp: Psp) -> None:
+    ref, _ = opened(psp, attempt_ref())
+    delivery = psp.delivery(ref)
+    junk = {f"a-{number}": "x" for number in range(100)}
+    run(
+        psp.connector.verify(
+            replace(delivery, headers=kept({**junk, **delivery.headers}, psp.connector.signature_headers))
+        )
+    )
 
 
 def test_one_changed_byte_is_a_forgery(psp: Psp) -> None:

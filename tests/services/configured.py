@@ -83,6 +83,7 @@ class ToyConnector:
         key_lives_s={},
     )
     acknowledgement: ClassVar[Acknowledgement] = Acknowledgement()
+    signature_headers: ClassVar[frozenset[str]] = frozenset()
     verifies_offline: ClassVar[bool] = True
 
     def __init__(self, settings: ToySettings) -> None:

@@ -60,6 +60,7 @@ class SandboxConnector:
     title: ClassVar[str] = "Sandbox PSP"
     settings: ClassVar[type[BaseModel]] = SandboxSettings
     acknowledgement: ClassVar[Acknowledgement] = Acknowledgement(200, '{"received":true}', "application/json")
+    signature_headers: ClassVar[frozenset[str]] = frozenset({"sandbox-signature"})
     verifies_offline: ClassVar[bool] = True
     words: ClassVar[tuple[Words[Any], ...]] = (CHECKOUTS, MONEY, MOVEMENTS, TRIES, DISPUTES, DECLINES)
     amounts: ClassVar[Amounts] = AMOUNTS

@@ -66,6 +66,7 @@ class StripeConnector:
     title: ClassVar[str] = "Stripe"
     settings: ClassVar[type[BaseModel]] = StripeSettings
     acknowledgement: ClassVar[Acknowledgement] = Acknowledgement()
+    signature_headers: ClassVar[frozenset[str]] = frozenset({"stripe-signature"})
     verifies_offline: ClassVar[bool] = True
     words: ClassVar[tuple[Words[Any], ...]] = ALL
     amounts: ClassVar[Amounts] = AMOUNTS
