@@ -235,6 +235,16 @@ class Capabilities:
     amount_limits: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)
 
 
+class Verifying(Protocol):
+    """What of a connector takes webhooks in: it is constructed with its `webhook_fields` alone, the other secrets masked."""
+
+    acknowledgement: ClassVar[Acknowledgement]
+    verifies_offline: ClassVar[bool]
+    signature_headers: ClassVar[frozenset[str]]
+
+    def verify(self, delivery: Delivery) -> Conversation[None]: ...
+
+
 class Connector(Protocol):
     """Constructed with its validated settings. `settings` is a pydantic model; its secrets are SecretStr fields. Its class
     variable `account_fields` names what identifies the account, `webhook_fields` the secrets that verify a webhook:

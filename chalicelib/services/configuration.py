@@ -12,13 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from chalicelib.contracts.connector import Connector
+from chalicelib.contracts.connector import Connector, Verifying
 from chalicelib.contracts.store import PAGE_MAX, Kind
 from chalicelib.domain.configuration import Connection, Route, Subscription
 from chalicelib.domain.errors import NotFound
 from chalicelib.services.kinds import CONNECTION, ROUTE, SUBSCRIPTION, connection_key, route_key
 from chalicelib.services.ports import InboundPorts
-from chalicelib.services.secrets import opened_settings, secret_texts
+from chalicelib.services.secrets import opened_settings, secret_texts, webhook_fields
 
 T = TypeVar("T")
 CACHED_MAX = 10_000
@@ -37,6 +37,14 @@ class LiveConnection:
         return self.connection.enabled and self.connection.deleted_at is None
 
 
+@dataclass(frozen=True, slots=True)
+class ReceivingConnection:
+    """A connection that takes webhooks in, and can do nothing else: its API credentials were never opened."""
+
+    connection: Connection
+    connector: Verifying
+
+
 class Configuration:
     """Thread-safe. Raises NotFound for what does not exist; store errors pass through."""
 
@@ -46,11 +54,17 @@ class Configuration:
         self._lock = threading.Lock()
         self._cached: dict[tuple[str, str], tuple[float, Any]] = {}
         self._live: dict[tuple[str, int], LiveConnection] = {}
+        self._receiving: dict[tuple[str, int], ReceivingConnection] = {}
 
     def connection(self, merchant_id: str, connection_id: str) -> LiveConnection:
         """Deleted and disabled connections too: their credentials stay for what is under way."""
         key = connection_key(merchant_id, connection_id)
         return self._live_of(self._read(CONNECTION, key))
+
+    def receiving(self, merchant_id: str, connection_id: str) -> ReceivingConnection:
+        """Deleted and disabled connections too: their PSPs still tell what becomes of payments."""
+        connection = self._read(CONNECTION, connection_key(merchant_id, connection_id))
+        return self._made(self._receiving, connection, self._new_receiving)
 
     def route(self, merchant_id: str, name: str) -> Route:
         route = self._read(ROUTE, route_key(merchant_id, name))
@@ -90,18 +104,34 @@ class Configuration:
         return value
 
     def _live_of(self, connection: Connection) -> LiveConnection:
+        return self._made(self._live, connection, self._new_live)
+
+    def _made(self, made: dict[tuple[str, int], T], connection: Connection, make: Callable[[Connection], T]) -> T:
+        """What was made of this version of the connection, or is made now."""
         key = (connection_key(connection.merchant_id, connection.id), connection.version)
-        live = self._live.get(key)
-        if live is None:
-            connector = self._ports.connectors.get(connection.connector)
-            if connector is None:
-                raise NotFound(
-                    f"Connection {connection.id!r} uses the connector {connection.connector!r}, which is off."
-                )
-            settings = opened_settings(self._ports.vault, connection, connector.settings)
-            live = LiveConnection(connection, connector(settings), secret_texts(settings))  # type: ignore[call-arg]
+        found = made.get(key)
+        if found is None:
+            found = make(connection)
             with self._lock:
-                if len(self._live) >= CACHED_MAX:
-                    self._live.clear()
-                self._live[key] = live
-        return live
+                if len(made) >= CACHED_MAX:
+                    made.clear()
+                made[key] = found
+        return found
+
+    def _new_live(self, connection: Connection) -> LiveConnection:
+        connector = self._connector_of(connection)
+        settings = opened_settings(self._ports.vault, connection, connector.settings)
+        return LiveConnection(connection, connector(settings), secret_texts(settings))  # type: ignore[call-arg]
+
+    def _new_receiving(self, connection: Connection) -> ReceivingConnection:
+        """A connector whose verification asks its PSP opens nothing here: `apply` verifies."""
+        connector = self._connector_of(connection)
+        only = webhook_fields(connector.settings) if connector.verifies_offline else frozenset[str]()
+        settings = opened_settings(self._ports.vault, connection, connector.settings, only=only)
+        return ReceivingConnection(connection, connector(settings))  # type: ignore[call-arg]
+
+    def _connector_of(self, connection: Connection) -> type[Connector]:
+        connector = self._ports.connectors.get(connection.connector)
+        if connector is None:
+            raise NotFound(f"Connection {connection.id!r} uses the connector {connection.connector!r}, which is off.")
+        return connector

@@ -15,12 +15,12 @@ from datetime import datetime
 from typing import NoReturn
 
 from chalicelib import telemetry
-from chalicelib.contracts.connector import Acknowledgement, CallFailed, Connector, Delivery
+from chalicelib.contracts.connector import Acknowledgement, CallFailed, Delivery, Verifying
 from chalicelib.contracts.queue import Topic
 from chalicelib.domain.errors import Fault, NotFound, QueueFault, SignatureInvalid, TooLarge
 from chalicelib.domain.view import text_of
 from chalicelib.outbound.offline import WantsCall, finished
-from chalicelib.services.configuration import Configuration, LiveConnection
+from chalicelib.services.configuration import Configuration, ReceivingConnection
 from chalicelib.services.kept_headers import kept
 from chalicelib.services.ports import InboundPorts
 
@@ -42,7 +42,7 @@ class Intake:
             raise TooLarge(f"The body has {len(body)} bytes; {BODY_BYTES_MAX} are allowed.")
         delivery = Delivery(headers, body, self._ports.clock.now())
         try:
-            live = self._configuration.connection(merchant_id, connection_id)
+            live = self._configuration.receiving(merchant_id, connection_id)
         except NotFound:
             raise NotFound("There is no such connection.") from None
         except Fault:
@@ -55,7 +55,7 @@ class Intake:
         telemetry.count("webhooks_received_total", connector=live.connection.connector, result="queued")
         return live.connector.acknowledgement
 
-    def _verify(self, live: LiveConnection, delivery: Delivery) -> bool:
+    def _verify(self, live: ReceivingConnection, delivery: Delivery) -> bool:
         """Whether it is verified now; later where the PSP has to be asked for more. Raises SignatureInvalid."""
         if not live.connector.verifies_offline:
             return False
@@ -67,7 +67,7 @@ class Intake:
             return False
         return True
 
-    def _to_verify(self, delivery: Delivery, connector: Connector | None = None) -> Delivery:
+    def _to_verify(self, delivery: Delivery, connector: Verifying | None = None) -> Delivery:
         """With what its verification reads, also where nobody can say yet which connector's that is."""
         those = (connector,) if connector else self._ports.connectors.values()
         read = {name for one in those for name in one.signature_headers}
@@ -77,7 +77,7 @@ class Intake:
         state = "verified" if verified else "unverified"
         self._ports.queue.send(Topic.INBOUND, message_of(merchant_id, connection_id, delivery, state))
 
-    def _reject(self, live: LiveConnection, delivery: Delivery, error: SignatureInvalid) -> NoReturn:
+    def _reject(self, live: ReceivingConnection, delivery: Delivery, error: SignatureInvalid) -> NoReturn:
         """Counts every forgery, keeps one a minute for each connection."""
         telemetry.count("webhooks_rejected_total", connector=live.connection.connector)
         minute = int(delivery.received_at.timestamp()) // SAMPLE_EVERY_S

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from pydantic import BaseModel
+
 from chalicelib.contracts.store import Stored
-from chalicelib.contracts.vault import Vault
 from chalicelib.domain.configuration import Connection, SigningSecret, Subscription
 from chalicelib.domain.errors import NotFound, StaleVersion
 from chalicelib.services.audit import INSTALLATION, Actor, Change, append, draft_of, entries_of, merchants_of
 from chalicelib.services.change import CONNECTIONS, SUBSCRIPTIONS, TRIES, Noun, O, put_audited, sweep_audit
 from chalicelib.services.kinds import connection_key, subscription_key
 from chalicelib.services.ports import Ports
-from chalicelib.services.secrets import context_of
+from chalicelib.services.secrets import context_of, use_of
 from chalicelib.services.target import signing_field
 
 
@@ -59,7 +60,7 @@ def _reseal(ports: Ports, actor: Actor, noun: Noun[O], key: str) -> int:
             stored: Stored[O] = ports.store.get(noun.kind, key)
         except NotFound:
             return 0
-        changed, count = _resealed(ports.vault, stored.value)
+        changed, count = _resealed(ports, stored.value)
         if not count:
             return 0
         try:
@@ -70,17 +71,18 @@ def _reseal(ports: Ports, actor: Actor, noun: Noun[O], key: str) -> int:
     raise StaleVersion(f"The {noun.name} {key} is changed by too many calls at once; run the rotation again.")
 
 
-def _resealed(vault: Vault, value: O) -> tuple[O, int]:
+def _resealed(ports: Ports, value: O) -> tuple[O, int]:
     assert isinstance(value, (Connection, Subscription)), "routes hold no secrets"
-    count = 0
+    vault, model, count = ports.vault, _model_of(ports, value), 0
 
     def again(token: str, field: str) -> str:
         nonlocal count
-        if vault.is_current(token):
+        use = use_of(model, field)
+        if vault.is_current(token, use=use):
             return token
         count += 1
         context = context_of(value.merchant_id, value.id, field)
-        return vault.seal(vault.open(token, context=context), context=context)
+        return vault.seal(vault.open(token, context=context), context=context, use=use)
 
     secrets = {place: again(token, place) for place, token in value.secrets.items()}
     value = replace(value, secrets=secrets)
@@ -90,3 +92,12 @@ def _resealed(vault: Vault, value: O) -> tuple[O, int]:
         )
         value = replace(value, signing=signing)
     return value, count
+
+
+def _model_of(ports: Ports, value: Connection | Subscription) -> type[BaseModel]:
+    """Which says what each secret is for. Of a connector that is off nothing is known, and no webhook is taken either: its
+    secrets are kept as credentials until the next rotation with it on."""
+    if isinstance(value, Subscription):
+        return BaseModel
+    connector = ports.connectors.get(value.connector)
+    return BaseModel if connector is None else connector.settings

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError, create_model
 
 from chalicelib.contracts.connector import Refusal
-from chalicelib.contracts.vault import Vault
+from chalicelib.contracts.vault import Use, Vault
 from chalicelib.domain.configuration import Connection, Subscription
 from chalicelib.domain.errors import StorageFault
 from chalicelib.domain.payment import Json
@@ -54,6 +55,16 @@ def _holds(annotation: Any) -> bool:
     return annotation is SecretStr or any(_holds(part) for part in get_args(annotation))
 
 
+def webhook_fields(settings: type[BaseModel]) -> frozenset[str] | None:
+    """The secrets that verify webhooks, which a connector's settings name; None where a model does not say."""
+    return getattr(settings, "webhook_fields", None)
+
+
+def use_of(settings: type[BaseModel], place: str) -> Use:
+    """What the secret at that place is for."""
+    return Use.WEBHOOKS if place.partition("/")[0] in (webhook_fields(settings) or ()) else Use.CREDENTIALS
+
+
 def context_of(merchant_id: str, object_id: str, field: str) -> str:
     """What a sealed secret is bound to: it does not open in another place."""
     return f"{merchant_id}/{object_id}/{field}"
@@ -67,7 +78,8 @@ def split(
     sealed: dict[str, str] = {}
     for place, secret in _secrets_in(settings):
         if secret != MASK:
-            sealed[place] = vault.seal(secret, context=context_of(merchant_id, object_id, place))
+            context = context_of(merchant_id, object_id, place)
+            sealed[place] = vault.seal(secret, context=context, use=use_of(type(settings), place))
         elif place in kept:
             sealed[place] = kept[place]
     return public, sealed
@@ -113,13 +125,20 @@ def concealed(refusal: Refusal, secrets: Iterable[str]) -> Refusal:
     return replace(refusal, detail=hidden(refusal.detail), decline=decline)
 
 
-def opened_settings(vault: Vault, of: Connection | Subscription, model: type[BaseModel]) -> BaseModel:
-    """The stored settings as their model, secrets opened. Raises VaultFault, and StorageFault where they no longer fit."""
+def opened_settings(
+    vault: Vault, of: Connection | Subscription, model: type[BaseModel], *, only: frozenset[str] | None = None
+) -> BaseModel:
+    """The stored settings as their model, secrets opened. `only` names those that are needed: the others stay sealed and
+    read as the mask. Raises VaultFault, and StorageFault where they no longer fit."""
     public = of.settings if isinstance(of, Connection) else of.target
+    hidden = frozenset[str]() if only is None else secret_fields(model) - only
     opened = {
-        place: vault.open(token, context=context_of(of.merchant_id, of.id, place))
+        place: MASK
+        if place.partition("/")[0] in hidden
+        else vault.open(token, context=context_of(of.merchant_id, of.id, place))
         for place, token in of.secrets.items()
     }
+    model = _masking(model, hidden) if hidden else model
     try:
         return model.model_validate(_placed(public, opened), strict=False)
     except ValidationError as error:  # which holds the secrets: nothing but the places leaves here
@@ -127,3 +146,14 @@ def opened_settings(vault: Vault, of: Connection | Subscription, model: type[Bas
     raise StorageFault(
         f"The stored settings of {of.id!r} do not fit this PaymentServer ({wrong[:200]}): send them anew, whole."
     )
+
+
+@cache
+def _masking(model: type[BaseModel], hidden: frozenset[str]) -> type[BaseModel]:
+    """The model, but for the rules that its hidden secrets keep and a mask does not."""
+    fields: dict[str, Any] = {}
+    for name in hidden:
+        field = model.model_fields[name]
+        default = None if field.is_required() else field.get_default(call_default_factory=True)
+        fields[name] = (SecretStr | dict[str, SecretStr] | None, default)
+    return create_model(model.__name__, __base__=model, **fields)

@@ -56,6 +56,7 @@ class MovingClock:
 class ToySettings(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
     account_fields: ClassVar[frozenset[str]] = frozenset({"account"})
+    webhook_fields: ClassVar[frozenset[str]] = frozenset({"webhook_secret"})
 
     base_url: str
     account: str
