@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any, Literal, get_origin
+from typing import Any, Literal, Self, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -94,9 +94,21 @@ class Settings(BaseModel):
         networks_of(value)
         return value
 
+    @model_validator(mode="after")
+    def _keys_together(self) -> Self:
+        keys = (self.vault_key, self.webhook_vault_key, self.link_key)
+        if any(keys) and not all(keys):
+            raise ValueError("vault_key, webhook_vault_key and link_key belong together: give all three, or none")
+        return self
+
     @property
     def is_development(self) -> bool:
         return self.env == "development"
+
+    @property
+    def keeps_files(self) -> bool:
+        """Whether anything is kept in `var`."""
+        return not (self.database_url and self.queue_url and self.vault_key)
 
     @property
     def store_url(self) -> str:

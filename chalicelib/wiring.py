@@ -21,9 +21,10 @@ from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
     from chalicelib.contracts.connector import Connector, HttpRequest
+    from chalicelib.contracts.queue import Queue
     from chalicelib.contracts.store import Store
+    from chalicelib.contracts.vault import Vault
     from chalicelib.identity.verify import TokenVerifier
-    from chalicelib.queues.embedded import EmbeddedQueue
     from chalicelib.services.apply import Apply
     from chalicelib.services.attend import Attend
     from chalicelib.services.checkout import Checkout
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from chalicelib.services.retry import Retrying
     from chalicelib.services.try_chain import TryChain
     from chalicelib.services.work import Work
-    from chalicelib.vault.keyring import KeyRing
 
 log = logging.getLogger("paymentserver.wiring")
 DYNAMODB = "dynamodb:"
@@ -66,16 +66,25 @@ class Wiring:
         return CountedStore(SqlStore(settings.store_url, KINDS))
 
     @cached_property
-    def queue(self) -> EmbeddedQueue:
+    def queue(self) -> Queue:
+        if self.settings.queue_url:
+            from chalicelib.queues.sqs import SqsQueue
+
+            return SqsQueue(self.settings.queue_url)
         from chalicelib.queues.embedded import EmbeddedQueue
 
         return EmbeddedQueue(str(self.settings.var / "queue.db"))
 
     @cached_property
-    def vault(self) -> KeyRing:
+    def vault(self) -> Vault:
+        settings = self.settings
+        if settings.vault_key:
+            from chalicelib.vault.kms import KmsVault
+
+            return KmsVault(settings.vault_key, settings.webhook_vault_key, settings.link_key)
         from chalicelib.vault.keyring import KeyRing
 
-        return KeyRing(self.settings.var / "keyring.json")
+        return KeyRing(settings.var / "keyring.json")
 
     @cached_property
     def connectors(self) -> Mapping[str, type[Connector]]:
@@ -204,7 +213,8 @@ class Wiring:
         """Makes every part now, since a cached property is not safe in two threads at once, and brings the schema up to
         date. A database that is down or full now is no reason not to start: webhooks are queued without it, and the
         worker tries again. Raises StorageTooNew: what a newer version has written must not be written over."""
-        self.settings.var.mkdir(mode=0o700, parents=True, exist_ok=True)  # its files name shoppers
+        if self.settings.keeps_files:
+            self.settings.var.mkdir(mode=0o700, parents=True, exist_ok=True)  # its files name shoppers
         try:
             self.store.migrate()
         except (StorageFault, StorageFull, StorageReadOnly) as error:

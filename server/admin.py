@@ -44,7 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument(
         "--expect-head", metavar="HASH", help="a head noted earlier, which must still be in the chain; needs --merchant"
     )
-    chores.add_parser("rotate-keys", help="add a key to the key ring, and seal every stored secret with it")
+    chores.add_parser(
+        "rotate-keys",
+        help="seal every stored secret again: with a new key of the key ring, or new data keys of AWS KMS",
+    )
     statistics = chores.add_parser("rebuild-statistics", help="recount closed hours from the payments")
     statistics.add_argument(
         "--from", dest="since", metavar="TIME", required=True, type=_time, help="2026-01-31, or RFC 3339"
@@ -93,10 +96,18 @@ def _rebuild_statistics(wired: Wiring, merchant: str | None, since: datetime, un
     return 0
 
 
+def _named(key_id: str) -> str:
+    """AWS KMS renews its keys by itself, so there the data keys are what is new."""
+    mark = key_id.removeprefix("kms:")
+    return (
+        f"key {key_id}" if mark == key_id else f"a new data key under each KMS key (the one of credentials is {mark})"
+    )
+
+
 def _rotate_keys(wired: Wiring) -> int:
     key_id = wired.vault.rotate()
     done = reseal_all(wired.ports, Actor(getpass.getuser(), "server.admin"), key_id)
-    print(f"key {key_id} seals from now on; {done.secrets} secrets of {done.objects} objects were sealed again")
+    print(f"{_named(key_id)} seals from now on; {done.secrets} secrets of {done.objects} objects were sealed again")
     return 0
 
 

@@ -54,3 +54,20 @@ def test_a_bad_setting_is_named(monkeypatch: pytest.MonkeyPatch, variable: str, 
     with pytest.raises(ValidationError) as raised:
         Settings()
     assert variable.removeprefix(PREFIX).lower() in str(raised.value).lower()
+
+
+KEYS = {"vault_key": "alias/a", "webhook_vault_key": "alias/b", "link_key": "alias/c"}
+
+
+@pytest.mark.parametrize("missing", KEYS)
+def test_keys_of_kms_are_given_together(missing: str) -> None:
+    with pytest.raises(ValidationError, match="belong together"):
+        Settings(**{**KEYS, missing: ""})
+    assert Settings(**KEYS).vault_key == "alias/a"
+
+
+@pytest.mark.parametrize("missing", ["database_url", "queue_url", "vault_key", None])
+def test_nothing_is_kept_on_this_machine_where_everything_is_elsewhere(missing: str | None) -> None:
+    elsewhere = {"database_url": "dynamodb:p", "queue_url": "https://sqs.eu-west-1.amazonaws.com/1/p", **KEYS}
+    kept = dict.fromkeys(KEYS if missing == "vault_key" else [missing] if missing else [], "")
+    assert Settings(**{**elsewhere, **kept}).keeps_files is (missing is not None)

@@ -45,3 +45,40 @@ def test_a_database_of_a_newer_version_is_not_served(wired: Wiring, tmp_path: Pa
     connection.close()
     with pytest.raises(StorageTooNew):
         Wiring(wired.settings).assemble()
+
+
+KEYS = {"vault_key": "alias/a", "webhook_vault_key": "alias/b", "link_key": "alias/c"}
+QUEUE_URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/paymentserver"
+
+
+def test_settings_choose_what_is_behind_the_ports(tmp_path: Path) -> None:
+    here = Wiring(Settings(var=tmp_path))
+    there = Wiring(Settings(var=tmp_path, queue_url=QUEUE_URL, **KEYS))
+    chosen = [(type(one.queue).__name__, type(one.vault).__name__) for one in (here, there)]
+    assert chosen == [("EmbeddedQueue", "KeyRing"), ("SqsQueue", "KmsVault")]
+
+
+def test_no_folder_is_made_where_nothing_is_kept_on_this_machine(tmp_path: Path) -> None:
+    database_url = f"sqlite:///{tmp_path / 'elsewhere.db'}"
+    settings = Settings(var=tmp_path / "var", database_url=database_url, queue_url=QUEUE_URL, **KEYS)
+    made = Wiring(settings)
+    made.assemble()
+    made.store.close()
+    assert not (tmp_path / "var").exists()
+
+
+def test_wiring_asks_nothing_of_the_vault_and_the_queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start must work while they are out of reach, and a webhook pays for no key of links."""
+    monkeypatch.setattr("chalicelib.outbound.aws.client", lambda *_: pytest.fail("AWS was asked"))
+    made = Wiring(Settings(var=tmp_path, queue_url=QUEUE_URL, **KEYS))
+    made.assemble()
+    made.store.close()
+    assert not (tmp_path / "keyring.json").exists()
+
+
+def test_the_key_ring_is_made_with_the_first_secret(wired: Wiring, tmp_path: Path) -> None:
+    wired.assemble()
+    assert not (tmp_path / "keyring.json").exists()
+    assert len(wired.ports.return_key()) == 32
+    assert (tmp_path / "keyring.json").exists()
+    wired.store.close()

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 import pytest
 
 from tests.conformance.channel import Broker, ChannelHarness
-from tests.servers.ministack import ministack
 
 
 @pytest.fixture(scope="session")
@@ -23,10 +22,3 @@ def broker_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Ch
             return brokers[name]
 
         yield started
-
-
-@pytest.fixture(scope="session")
-def ministack_at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The endpoint of an AWS stand-in that all tests of this process share: names are to be one's own."""
-    with ministack(tmp_path_factory.mktemp("ministack")) as endpoint:
-        yield endpoint
