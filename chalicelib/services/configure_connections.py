@@ -29,7 +29,7 @@ class ConnectionBody(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     id: str = Field(pattern=SLUG)
-    """A name of your own, such as `stripe-nl`. It can never be used again."""
+    """A name of your own, such as `cards-nl`. It can never be used again."""
     connector: str = Field(min_length=1, max_length=40)
     """The PSP's name in the catalogue of connectors."""
     settings: dict[str, Any]

@@ -2,7 +2,7 @@
 
 log = logging.getLogger("paymentserver.checkout")
 with telemetry.bind(payment_id=payment.id):
-    log.info("checkout opened", extra={"fields": {"connector": "stripe"}})
+    log.info("checkout opened", extra={"fields": {"connector": "sandbox"}})
 telemetry.count("checkouts_total", outcome="opened")
 """
 
