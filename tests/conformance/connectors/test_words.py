@@ -23,9 +23,9 @@ def files(psp: str) -> Iterator[Path]:
     for top in PRODUCT:
         place = ROOT / top
         for path in [place] if place.is_file() else sorted(place.rglob("*")):
-            if path.is_file() and path.suffix in SUFFIXES and path != REGISTRY:
-                if not any(folder in path.parents for folder in folders):
-                    yield path
+            elsewhere = path != REGISTRY and not any(folder in path.parents for folder in folders)
+            if elsewhere and path.is_file() and path.suffix in SUFFIXES:
+                yield path
 
 
 def test_no_word_of_a_psp_stands_outside_its_folder(psp: str) -> None:

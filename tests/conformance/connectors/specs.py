@@ -1,0 +1,19 @@
+"""PSPs' own specifications and published vectors, as data that is not part of this repository: tests that need one skip with
+a line where it is not there. They lie beside the checkout (`../shared/psp-specs`), or where `PSP_SPECS` says."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+_BESIDE = Path(__file__).parents[3].parent / "shared" / "psp-specs"
+
+
+def spec_file(name: str) -> str:
+    """The file's text. Skips the module, or the test, that asks for one that is not there."""
+    path = Path(os.environ.get("PSP_SPECS") or _BESIDE) / name
+    if not path.exists():
+        pytest.skip(f"{name} is not there: PSP_SPECS says where the PSPs' specifications are", allow_module_level=True)
+    return path.read_text()
