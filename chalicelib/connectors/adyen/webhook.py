@@ -82,6 +82,8 @@ def _said(item: Mapping[str, Any], now: datetime, in_parts: bool) -> Iterator[Fa
         if original:  # about a payment that may be ours, made in the Customer Area with another reference: people look
             yield AskPsp(reference[:80])
         return
+    if ":" in item["success"]:
+        raise ValueError("a field with a colon could be two of those that are signed")
     read = Item(
         psp_reference=_reference(item["pspReference"]),
         original=original and _reference(original),
