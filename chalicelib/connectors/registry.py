@@ -11,6 +11,7 @@ from chalicelib.contracts.registry import Registry
 
 _NAMES = (
     "adyen",
+    "paypal",
     "stripe",
 )  # fmt: skip
 _OF_DEVELOPMENT = ("sandbox",)

@@ -28,6 +28,8 @@ class Profile:
     """`settings` are a connection's, with secrets that look like real ones and are none. `sign` makes the delivery that the
     PSP would send: (body, secret, when it is sent). `secret` is one of `settings`, `previous_secret` the other live one.
 
+    `prepare` gives a connector what calls before would have: an access token, the key that webhooks are verified with.
+
     `tolerance_s`: how old a signed time may be, None where none is signed. `opening_tells_amount`: the answer to
     `open_checkout` repeats the amount. `own_words`: words of this PSP that may stand in no other place of the product; its
     name is always one. `signed_fields`: for `Signs.FIELDS`, the JSON pointers of what a signature covers.
@@ -43,6 +45,7 @@ class Profile:
     tolerance_s: int | None = 300
     opening_tells_amount: bool = True
     own_words: tuple[str, ...] = ()
+    prepare: Callable[[Any], None] = lambda connector: None
 
 
 NAMES = tuple(sorted(connectors(development=True)))
@@ -64,7 +67,9 @@ def connector_of(name: str, **changes: Any) -> Connector:
     """Made of its profile's settings, with `changes`."""
     made = connector_class(name)
     settings = made.settings.model_validate({**profile_of(name).settings, **changes}, strict=False)
-    return made(settings)  # type: ignore[call-arg]  # every connector is made of its settings
+    connector = made(settings)  # type: ignore[call-arg]  # every connector is made of its settings
+    profile_of(name).prepare(connector)
+    return connector
 
 
 def secrets_of(name: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from chalicelib.contracts.connector import Conversation, HttpRequest
+from tests.conformance.connectors.recordings import object_of
 
 T = TypeVar("T")
 CLOSED_PORT = "http://127.0.0.1:1"  # nobody listens there
@@ -42,6 +43,13 @@ def answer_of(exchange: Mapping[str, Any]) -> Answer:
     text = body["$text"] if isinstance(body, dict) and "$text" in body else None
     raw = text.encode() if text is not None else json.dumps(body).encode() if "body" in answer else b""
     return Answer(answer.get("status", 200), answer.get("headers", {}), raw)
+
+
+def answers_of(psp: str, name: str) -> list[Answer]:
+    """Of an object of `objects.json` that is an answer, or the list of those that a connector is given one after the other:
+    a token that is no longer taken, and no other in its place."""
+    found = object_of(psp, name)
+    return [answer_of({"answer": one}) for one in (found if isinstance(found, list) else [found])]
 
 
 class Replay(ThreadingHTTPServer):
@@ -85,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer
 
     def _write(self, status: int, headers: Mapping[str, str], body: bytes, length: int | None = None) -> None:
-        self.send_response(status)
+        self.send_response_only(status)  # whose Date is a recorded one
         for name, value in headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body) if length is None else length))

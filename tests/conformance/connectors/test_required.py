@@ -25,8 +25,8 @@ def test_there_is_a_scenario_in_which_each_call_goes_well(psp: str) -> None:
 
 
 def test_each_kind_of_movement_is_told_by_more_than_one_source(psp: str) -> None:
-    """And a read of the PSP is one of them, the last step of its scenario, where it `reads_money`. A webhook that only says
-    "look" is as good as what is read then."""
+    """And a read of the PSP is one of them, the last step of its scenario, where it `reads_money`: of the payment, or of the
+    thing itself. A webhook that only says "look" is as good as what is read then."""
     can = connector_class(psp).capabilities
     wanted = {Kind.CAPTURE, Kind.DISPUTE}
     if CaptureMode.MANUAL in can.capture_modes:
@@ -40,7 +40,7 @@ def read_after_being_told(psp: str) -> set[str]:
     shown = set()
     for scenario in scenarios_of(psp):
         *before, last = scenario.steps
-        if last.call == "fetch":
+        if last.call in ("fetch", "look_up"):
             told = {fact["kind"] for step in before for fact in step.expect.get("facts", ())}
             read = {fact["kind"] for fact in last.expect.get("facts", ())}
             looks = any({"asks", "looks_up"} & step.expect.keys() for step in before)

@@ -16,8 +16,8 @@ from chalicelib.services.secrets import concealed
 from tests.conformance.connectors.happy import happy_steps
 from tests.conformance.connectors.playing import conversation_of
 from tests.conformance.connectors.profile import connector_class, connector_of, profile_of, secrets_of
-from tests.conformance.connectors.recordings import Scenario, Step, object_of
-from tests.conformance.connectors.replay import Answer, Fault, Replay, answer_of, readdressed
+from tests.conformance.connectors.recordings import Scenario, Step
+from tests.conformance.connectors.replay import Answer, Fault, Replay, answer_of, answers_of, readdressed
 
 WRONG: tuple[Any, ...] = (None, Fault.RESET, Fault.DOWN, "wrong_credentials", "rate_limited", b"<html>")
 
@@ -25,8 +25,8 @@ WRONG: tuple[Any, ...] = (None, Fault.RESET, Fault.DOWN, "wrong_credentials", "r
 def answers(psp: str, step: Step, wrong: Any) -> list[Answer | Fault]:
     given: list[Answer | Fault] = [answer_of(one) for one in step.exchanges]
     if isinstance(wrong, str) and not isinstance(wrong, Fault):
-        wrong = answer_of({"answer": object_of(psp, wrong)})
-    elif isinstance(wrong, bytes):
+        return [*answers_of(psp, wrong), *given[1:]]
+    if isinstance(wrong, bytes):
         wrong = Answer(200, {}, wrong)
     return given if wrong is None else [wrong, *given[1:]]
 

@@ -14,8 +14,8 @@ from chalicelib.outbound.driver import Driver
 from tests.conformance.connectors.happy import happy_steps
 from tests.conformance.connectors.playing import Told, expected_of, play
 from tests.conformance.connectors.profile import connector_of
-from tests.conformance.connectors.recordings import Scenario, Step, object_of
-from tests.conformance.connectors.replay import Answer, Fault, Replay, answer_of
+from tests.conformance.connectors.recordings import Scenario, Step
+from tests.conformance.connectors.replay import Answer, Fault, Replay, answer_of, answers_of
 
 REFUSABLE = {"open_checkout", "recover", "complete", "capture", "cancel", "refund", "test", "create_webhook"}
 NO_ANSWERS = (
@@ -48,9 +48,16 @@ def places(psp: str) -> Iterator[tuple[Scenario, Step, int]]:
 
 def played(psp: str, scenario: Scenario, step: Step, place: int, answer: Answer | Fault, replay: Replay) -> Told:
     """The step with another answer at one place, the recorded ones around it."""
+    return played_with(psp, scenario, step, place, [answer], replay)
+
+
+def played_with(
+    psp: str, scenario: Scenario, step: Step, place: int, given: list[Answer | Fault], replay: Replay
+) -> Told:
+    """And with several in its place, where the connector asks for something before it gives up."""
     answers: list[Answer | Fault] = [answer_of(one) for one in step.exchanges]
-    answers[place] = answer
-    driver = _QUICK if answer is Fault.SILENCE else _PATIENT
+    answers[place : place + 1] = given
+    driver = _QUICK if Fault.SILENCE in given else _PATIENT
     return play(connector_of(psp), scenario, step, replay, answers, driver)
 
 
@@ -139,7 +146,7 @@ def test_a_no_that_is_not_about_the_money_is_told_apart(
 ) -> None:
     """Recorded with ``Retry-After: 7``. Where there is only facts to answer with, the read failed."""
     for scenario, step, place in places(psp):
-        told = played(psp, scenario, step, place, answer_of({"answer": object_of(psp, name)}), replay)
+        told = played_with(psp, scenario, step, place, list(answers_of(psp, name)), replay)
         read = {"raises": "ReadFailed"}
         where = f"{step.call}, exchange {place + 1}"
         if step.call in REFUSABLE and (place == 0 or told.requests[place].moves_money):
@@ -153,7 +160,7 @@ def test_wrong_credentials_are_told_apart_from_an_outage(psp: str, replay: Repla
     said = [
         played(psp, scenario, step, 0, answer, replay).view
         for answer in (
-            answer_of({"answer": object_of(psp, "wrong_credentials")}),
+            answers_of(psp, "wrong_credentials")[0],
             Fault.DOWN,
             Fault.SILENCE,
             Fault.REFUSED,

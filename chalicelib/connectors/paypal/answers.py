@@ -1,0 +1,56 @@
+"""PayPal's answers, read."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+
+from chalicelib.connectors.paypal.facts import Json, money_in, order_facts, unit_in
+from chalicelib.connectors.paypal.places import page_of, path_of
+from chalicelib.connectors.paypal.tables import Subject
+from chalicelib.contracts.connector import AttemptRef, CheckoutOrder, HttpResponse, Opened, ReadFailed
+from chalicelib.domain.facts import Fact, Kind, State
+from chalicelib.domain.payment import NextAction
+
+ABSENT_AFTER_S = 900  # "not found" proves nothing about an order that is younger
+_NO_LONGER_PAYABLE = frozenset({"APPROVED", "COMPLETED", "VOIDED"})
+
+
+def read(response: HttpResponse) -> Json:
+    """Raises ReadFailed where PayPal did not answer with what was asked, ValueError for what can not be read."""
+    if response.status not in (200, 201):
+        raise ReadFailed(f"PayPal answered {response.status}")
+    document = response.json()
+    if not isinstance(document, dict):
+        raise ValueError("the answer is no object")
+    return document
+
+
+def order_in(response: HttpResponse, attempt: AttemptRef) -> tuple[Fact, ...]:
+    """The facts of the order that was read, or that PayPal no longer has it: unpaid orders are forgotten after hours. Raises
+    ReadFailed."""
+    if response.status != 404:
+        return order_facts(read(response), attempt.attempt_id)
+    try:
+        now = parsedate_to_datetime(response.headers.get("date", ""))
+        age_s = (now - attempt.checkout.started_at).total_seconds()
+    except (ValueError, TypeError):
+        age_s = 0.0
+    if age_s < ABSENT_AFTER_S:
+        raise ReadFailed("PayPal does not know the order")
+    return (Fact(attempt.attempt_id, Kind.CHECKOUT, str(attempt.psp_reference), State.EXPIRED, reason="gone"),)
+
+
+def opened_in(document: Json, order: CheckoutOrder, life_minutes: int) -> Opened:
+    """Raises ValueError, KeyError or TypeError for what is not the order that was asked for."""
+    id, status = document["id"], str(document["status"])
+    path_of(Subject.ORDER, id)
+    facts = order_facts(document, order.attempt_id)
+    if money_in(unit_in(document)) != order.order.amount:
+        raise ValueError("the order is for another amount than was asked")
+    if status in _NO_LONGER_PAYABLE:
+        return Opened(str(id), None, facts)
+    url = page_of(document.get("links"), "payer-action", "approve")
+    if url is None:
+        raise ValueError("the order has no page")
+    return Opened(str(id), NextAction(url, expires_at=order.started_at + timedelta(minutes=life_minutes)), facts)

@@ -1,0 +1,130 @@
+"""PayPal's signing certificates: fetched where a webhook says, believed where a public root vouches for them, kept.
+
+Who sends us forgeries must not make us fetch without bound, nor push a good certificate out: only what was found good is
+kept, and only so many unknown ones are fetched a minute.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
+
+from chalicelib.contracts.connector import Conversation, HttpRequest, HttpResponse, ReadFailed
+from chalicelib.domain.errors import SignatureInvalid
+
+KEPT_MAX = 8
+KEPT_S = 86_400
+FETCHES_MAX, FETCHES_WITHIN_S = 6, 60.0
+PEM_BYTES_MAX = 65_536
+CHAIN_MAX = 6
+KEY_BITS_MIN = 2_048
+_NAME = re.compile(r"([a-z0-9-]+\.)+paypal\.com")
+
+
+@lru_cache(maxsize=1)
+def public_roots() -> Store:
+    """The roots that TLS clients trust."""
+    import certifi
+
+    with open(certifi.where(), "rb") as file:
+        return Store(x509.load_pem_x509_certificates(file.read()))
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    key: RSAPublicKey
+    begins: datetime
+    ends: datetime
+    fetched_s: float
+
+
+class Certificates:
+    """Thread-safe. `intermediates`: PEM, besides those that PayPal's own file brings."""
+
+    def __init__(self, intermediates: str | None, now_s: Callable[[], float] = time.time) -> None:
+        self._intermediates = x509.load_pem_x509_certificates(intermediates.encode()) if intermediates else []
+        self._now_s = now_s
+        self._lock = threading.Lock()
+        self._kept: dict[str, Certificate] = {}
+        self._fetches: list[float] = []
+
+    def key(self, url: str, at: datetime) -> Conversation[RSAPublicKey]:
+        """The key of the certificate at `url`, which the caller has checked. Raises SignatureInvalid for one that nobody
+        vouches for, ReadFailed where it can not be fetched now."""
+        found = self._known(url)
+        if found is None:
+            self._check_rate()
+            response = yield HttpRequest("GET", url, {"Accept": "*/*"}, operation="certificate")
+            self._count()
+            found = self._believed(_pem_in(response), at)
+            self._keep(url, found)
+        if not found.begins <= at <= found.ends:
+            raise SignatureInvalid("The webhook's certificate was not valid then.")
+        return found.key
+
+    def _known(self, url: str) -> Certificate | None:
+        with self._lock:
+            found = self._kept.get(url)
+        return found if found is not None and self._now_s() - found.fetched_s < KEPT_S else None
+
+    def _keep(self, url: str, found: Certificate) -> None:
+        with self._lock:
+            self._kept.pop(url, None)
+            while len(self._kept) >= KEPT_MAX:
+                del self._kept[next(iter(self._kept))]
+            self._kept[url] = found
+
+    def _check_rate(self) -> None:
+        now_s = self._now_s()
+        with self._lock:
+            self._fetches = [at_s for at_s in self._fetches if 0 <= now_s - at_s < FETCHES_WITHIN_S]
+            if len(self._fetches) >= FETCHES_MAX:
+                raise ReadFailed("too many certificates were asked for this minute")
+
+    def _count(self) -> None:
+        with self._lock:
+            self._fetches.append(self._now_s())
+
+    def _believed(self, pem: bytes, at: datetime) -> Certificate:
+        """Raises SignatureInvalid. The first certificate is PayPal's, the others lead towards a root."""
+        try:
+            chain = x509.load_pem_x509_certificates(pem)
+            leaf, others = chain[0], chain[1:CHAIN_MAX]
+            key = leaf.public_key()
+            name = _name_in(leaf)
+            policy = PolicyBuilder().store(public_roots()).time(at.astimezone(UTC))
+            policy.build_server_verifier(x509.DNSName(name)).verify(leaf, [*others, *self._intermediates])
+        except (ValueError, TypeError, IndexError, x509.ExtensionNotFound, VerificationError) as error:
+            raise SignatureInvalid(f"Nobody vouches for the webhook's certificate ({type(error).__name__}).") from None
+        if not isinstance(key, RSAPublicKey) or key.key_size < KEY_BITS_MIN:
+            raise SignatureInvalid("The webhook's certificate has no RSA key of a safe size.")
+        return Certificate(key, leaf.not_valid_before_utc, leaf.not_valid_after_utc, self._now_s())
+
+
+def _name_in(leaf: x509.Certificate) -> str:
+    """The name below paypal.com that it is for. Raises ValueError where it is for none."""
+    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    ours = [name for name in names.get_values_for_type(x509.DNSName) if _NAME.fullmatch(name)]
+    if not ours:
+        raise ValueError("the certificate is for no name of PayPal's")
+    return ours[0]
+
+
+def _pem_in(response: HttpResponse) -> bytes:
+    """Raises SignatureInvalid where PayPal has no such certificate, ReadFailed where it does not say."""
+    if response.status in (400, 404, 410):
+        raise SignatureInvalid("PayPal has no such certificate.")
+    if response.status != 200:
+        raise ReadFailed(f"the certificate could not be read ({response.status})")
+    if len(response.body) > PEM_BYTES_MAX:
+        raise SignatureInvalid("The webhook's certificate is too large.")
+    return response.body

@@ -1,0 +1,143 @@
+"""What PayPal's order says, as facts. An order has one purchase unit of ours; each authorization, capture and refund in it is
+a movement under PayPal's own id, whether an answer or a read tells of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from chalicelib.connectors.paypal.amounts import AMOUNTS
+from chalicelib.connectors.paypal.places import operation_in
+from chalicelib.connectors.paypal.tables import (
+    APPROVED,
+    AUTHORIZATION_STATUS,
+    CAPTURE_STATUS,
+    DISPUTE_OUTCOME,
+    DISPUTE_STAGE,
+    DISPUTE_STATUS,
+    ORDER_STATUS,
+    REFUND_STATUS,
+    Hold,
+)
+from chalicelib.domain.facts import Decline, Fact, Kind, State
+from chalicelib.domain.money import Money
+
+Json = Mapping[str, Any]
+
+
+def money_in(thing: Json, field: str = "amount") -> Money:
+    return AMOUNTS.read(thing[field]["value"], thing[field]["currency_code"])
+
+
+def unit_in(order: Json) -> Json:
+    """The one purchase unit; an answer may leave it out."""
+    units: Sequence[Json] = order.get("purchase_units") or ({},)
+    return units[0]
+
+
+def payments_in(order: Json, what: str) -> list[Json]:
+    """`what`: authorizations, captures or refunds."""
+    return list((unit_in(order).get("payments") or {}).get(what) or ())
+
+
+def seconds_in(thing: Json, field: str = "update_time") -> int:
+    """Unix seconds, 0 where PayPal does not say."""
+    text = str(thing.get(field) or "")
+    return int(datetime.fromisoformat(text.upper().replace("Z", "+00:00")).timestamp()) if text else 0
+
+
+def order_facts(order: Json, attempt_id: str) -> tuple[Fact, ...]:
+    """All facts of one order. Raises KeyError, TypeError or ValueError on what is no order of this attempt."""
+    if unit_in(order).get("custom_id", attempt_id) != attempt_id:
+        raise ValueError("the order is another attempt's")
+    id, status = str(order["id"]), str(order["status"])
+    holds, captures = payments_in(order, "authorizations"), payments_in(order, "captures")
+    denied = bool(holds) and all(AUTHORIZATION_STATUS.of(one["status"]) is Hold.DENIED for one in holds)
+    state = State.FAILED if denied else ORDER_STATUS.of(status)
+    facts = [Fact(attempt_id, Kind.CHECKOUT, id, state, reason=ORDER_STATUS.note(status))]
+    if status == APPROVED:
+        facts.append(Fact(attempt_id, Kind.TRY, f"approval:{id}", State.APPROVED))
+    for hold in holds:
+        facts += authorization_facts(hold, captures, attempt_id)
+    facts += [capture_fact(one, attempt_id) for one in captures]
+    facts += [refund_fact(one, attempt_id) for one in payments_in(order, "refunds")]
+    return tuple(facts)
+
+
+def authorization_facts(hold: Json, captures: list[Json], attempt_id: str) -> Iterator[Fact]:
+    """`captures` are all of the order's: the last one gives back what was not captured."""
+    id, status, amount = str(hold["id"]), hold["status"], money_in(hold)
+    become, note = AUTHORIZATION_STATUS.of(status), AUTHORIZATION_STATUS.note(status)
+    state = {Hold.PENDING: State.PENDING, Hold.DENIED: State.FAILED}.get(become, State.SUCCEEDED)
+    yield Fact(attempt_id, Kind.AUTHORIZATION, id, state, amount, reason=note)
+    if become is Hold.VOIDED:
+        yield void_fact(hold, attempt_id)
+        return
+    moved = [one for one in captures if CAPTURE_STATUS.of(one["status"]) is not State.FAILED]
+    rest = amount.value - sum(money_in(one).value for one in moved)
+    last = next((one for one in moved if one.get("final_capture") is True), None)
+    if rest > 0 and state is State.SUCCEEDED and (last is not None or become is Hold.ENDED):
+        given_back = Money(rest, amount.currency)
+        whose = operation_in(last) if last is not None else None
+        yield Fact(attempt_id, Kind.RELEASE, f"rest:{id}", State.SUCCEEDED, given_back, operation_id=whose)
+
+
+def void_fact(hold: Json, attempt_id: str, operation_id: str | None = None) -> Fact:
+    """PayPal voids an authorization whose time is over by itself."""
+    id, expires_s = str(hold["id"]), seconds_in(hold, "expiration_time")
+    lapsed = 0 < expires_s <= seconds_in(hold)
+    name = f"expiry:{id}" if lapsed else f"void:{id}"
+    return Fact(attempt_id, Kind.RELEASE, name, State.SUCCEEDED, operation_id=None if lapsed else operation_id)
+
+
+def capture_fact(capture: Json, attempt_id: str) -> Fact:
+    status = capture["status"]
+    return Fact(
+        attempt_id,
+        Kind.CAPTURE,
+        str(capture["id"]),
+        CAPTURE_STATUS.of(status),
+        money_in(capture),
+        operation_id=operation_in(capture),
+        reason=CAPTURE_STATUS.note(status),
+    )
+
+
+def refund_fact(refund: Json, attempt_id: str) -> Fact:
+    status = refund["status"]
+    return Fact(
+        attempt_id,
+        Kind.REFUND,
+        str(refund["id"]),
+        REFUND_STATUS.of(status),
+        money_in(refund),
+        operation_id=operation_in(refund),
+        reason=REFUND_STATUS.note(status),
+    )
+
+
+def declined_facts(order: Json, attempt_id: str, decline: Decline, *, ends: bool) -> tuple[Fact, ...]:
+    """PayPal would not pay what the shopper approved. `ends`: she can not make it good on PayPal's page."""
+    id, at_s = str(order["id"]), seconds_in(order)
+    tried = Fact(attempt_id, Kind.TRY, f"{id}:{at_s}", State.DECLINED, revision=at_s, decline=decline)
+    checkout = Fact(attempt_id, Kind.CHECKOUT, id, State.FAILED if ends else State.OPEN)
+    return (checkout, tried)
+
+
+def dispute_fact(dispute: Json, attempt_id: str) -> Fact:
+    """A dispute can go back: an appeal opens one that was decided. Its own last change tells which is newer."""
+    stage, outcome = dispute.get("dispute_life_cycle_stage"), dispute.get("dispute_outcome") or {}
+    decided = DISPUTE_STATUS.of(dispute.get("status"))
+    state = DISPUTE_OUTCOME.of(outcome.get("outcome_code")) if decided else None
+    return Fact(
+        attempt_id,
+        Kind.DISPUTE,
+        str(dispute["dispute_id"]),
+        state or DISPUTE_STAGE.of(stage),
+        money_in(dispute, "dispute_amount"),
+        revision=seconds_in(dispute) or seconds_in(dispute, "create_time"),
+        reason=DISPUTE_STAGE.note(stage) or str(dispute.get("reason") or "")[:100],
+        respond_by=str(dispute.get("seller_response_due_date") or "")[:40],
+    )

@@ -1,0 +1,158 @@
+"""Captures, voids and refunds (developer.paypal.com/api/payments/v2). PayPal does each to an authorization or a capture, whose
+ids the order tells: so it is read before, and what a repeat finds done is not done again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from chalicelib.connectors.paypal.answers import read
+from chalicelib.connectors.paypal.facts import (
+    Json,
+    authorization_facts,
+    capture_fact,
+    money_in,
+    payments_in,
+    refund_fact,
+    void_fact,
+)
+from chalicelib.connectors.paypal.issues import Verdict
+from chalicelib.connectors.paypal.order import amount_of, invoice_of
+from chalicelib.connectors.paypal.places import capture_id_in, operation_in, path_of
+from chalicelib.connectors.paypal.refusals import refusal_of, said_in
+from chalicelib.connectors.paypal.session import Session
+from chalicelib.connectors.paypal.tables import (
+    AUTHORIZATION_STATUS,
+    CAPTURE_STATUS,
+    REFUND_STATUS,
+    Hold,
+    Subject,
+)
+from chalicelib.contracts.amounts import Unwritable
+from chalicelib.contracts.connector import Conversation, HttpResponse, MoneyOrder, Refusal, RefusalKind
+from chalicelib.domain.facts import Fact, State
+
+Done = Sequence[Fact] | Refusal
+NOTHING_HELD = Refusal(RefusalKind.MISCONFIGURED, "the order holds no authorization that could be taken or given back")
+NOTHING_CAPTURED = Refusal(RefusalKind.MISCONFIGURED, "the order has no capture that could be refunded")
+
+
+def capture(session: Session, order: MoneyOrder) -> Conversation[Done]:
+    try:
+        body = _asked(order) | {"final_capture": order.final}
+    except Unwritable as error:
+        return Refusal(RefusalKind.MISCONFIGURED, str(error))
+    found = yield from _order(session, order)
+    captures, hold = payments_in(found, "captures"), _hold(found, Hold.HELD)
+    done = _ours(captures, order)
+    if done is not None:
+        return (capture_fact(done, order.attempt.attempt_id),)
+    if hold is None:
+        return NOTHING_HELD
+    path = f"{path_of(Subject.AUTHORIZATION, hold['id'])}/capture"
+    response = yield from session.ask(session.post(path, body, "capture", key=order.operation_id))
+    if response.status in (200, 201):
+        return tuple(_captured(read(response), hold, captures, order))
+    if _was_done_before(response):
+        done = _ours(payments_in((yield from _order(session, order)), "captures"), order)
+        if done is not None:
+            return (capture_fact(done, order.attempt.attempt_id),)
+    return refusal_of(response, was_read=True)
+
+
+def cancel(session: Session, order: MoneyOrder) -> Conversation[Done]:
+    """A void happens once, whoever asked for it."""
+    attempt_id = order.attempt.attempt_id
+    found = yield from _order(session, order)
+    hold = _hold(found, Hold.HELD, Hold.PENDING) or _hold(found, Hold.VOIDED)
+    if hold is None:
+        return NOTHING_HELD
+    if AUTHORIZATION_STATUS.of(hold["status"]) is not Hold.VOIDED:
+        path = f"{path_of(Subject.AUTHORIZATION, hold['id'])}/void"
+        response = yield from session.ask(session.post(path, None, "cancel", key=order.operation_id))
+        if response.status == 204:
+            return (replace(void_fact(hold, attempt_id, order.operation_id), id=f"void:{hold['id']}"),)
+        if response.status == 200:
+            hold = read(response)
+        elif _was_done_before(response):
+            hold = _hold((yield from _order(session, order)), Hold.VOIDED)
+        else:
+            return refusal_of(response)
+        if hold is None:
+            return refusal_of(response, was_read=True)
+    return (void_fact(hold, attempt_id, order.operation_id),)
+
+
+def refund(session: Session, order: MoneyOrder) -> Conversation[Done]:
+    """The reason is the merchant's own: PayPal would show it to the shopper."""
+    try:
+        body = _asked(order) | {"custom_id": order.attempt.attempt_id}
+    except Unwritable as error:
+        return Refusal(RefusalKind.MISCONFIGURED, str(error))
+    found = yield from _order(session, order)
+    done = _ours(payments_in(found, "refunds"), order)
+    if done is not None:
+        return (refund_fact(done, order.attempt.attempt_id),)
+    taken = _refundable(found, 0 if order.amount is None else order.amount.value)
+    if taken is None:
+        return NOTHING_CAPTURED
+    path = f"{path_of(Subject.CAPTURE, taken['id'])}/refund"
+    response = yield from session.ask(session.post(path, body, "refund", key=order.operation_id))
+    if response.status in (200, 201):
+        fact = refund_fact(read(response), order.attempt.attempt_id)
+        return (replace(fact, operation_id=order.operation_id),)
+    if _was_done_before(response):
+        done = _ours(payments_in((yield from _order(session, order)), "refunds"), order)
+        if done is not None:
+            return (refund_fact(done, order.attempt.attempt_id),)
+    return refusal_of(response, was_read=True)
+
+
+def _order(session: Session, order: MoneyOrder) -> Conversation[Json]:
+    path = path_of(Subject.ORDER, order.attempt.psp_reference)
+    return read((yield from session.ask(session.get(path, "fetch"))))
+
+
+def _asked(order: MoneyOrder) -> dict[str, Any]:
+    """Raises Unwritable."""
+    amount = {} if order.amount is None else {"amount": amount_of(order.amount)}
+    return amount | {"invoice_id": invoice_of(order.attempt.checkout.order.order_reference, order.operation_id)}
+
+
+def _captured(capture: Json, hold: Json, captures: list[Json], order: MoneyOrder) -> Iterator[Fact]:
+    attempt_id = order.attempt.attempt_id
+    yield replace(capture_fact(capture, attempt_id), operation_id=order.operation_id)
+    named = {**capture, "invoice_id": order.operation_id}
+    yield from authorization_facts(hold, [*captures, named], attempt_id)
+
+
+def _hold(found: Json, *wanted: Hold) -> Json | None:
+    """The newest authorization of which one of these has become."""
+    holds = [one for one in payments_in(found, "authorizations") if AUTHORIZATION_STATUS.of(one["status"]) in wanted]
+    return max(holds, key=lambda one: str(one.get("create_time") or ""), default=None)
+
+
+def _ours(movements: list[Json], order: MoneyOrder) -> Json | None:
+    return next((one for one in movements if operation_in(one) == order.operation_id), None)
+
+
+def _refundable(found: Json, value: int) -> Json | None:
+    """The capture with the least left that has `value` left, else the one with most: PayPal then says no."""
+    captures = [one for one in payments_in(found, "captures") if CAPTURE_STATUS.of(one["status"]) is not State.FAILED]
+    left = {str(one["id"]): money_in(one).value for one in captures}
+    for one in payments_in(found, "refunds"):
+        of = next(iter(left)) if len(left) == 1 else capture_id_in(one)
+        if of in left and REFUND_STATUS.of(one["status"]) is not State.FAILED:
+            left[of] -= money_in(one).value
+
+    def fitting(one: Mapping[str, Any]) -> tuple[bool, int, str]:
+        rest = left[str(one["id"])]
+        return (rest < value, rest if rest >= value else -rest, str(one["id"]))
+
+    return min(captures, key=fitting, default=None)
+
+
+def _was_done_before(response: HttpResponse) -> bool:
+    return response.status >= 400 and said_in(response).verdict is Verdict.ALREADY

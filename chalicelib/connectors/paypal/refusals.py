@@ -1,0 +1,74 @@
+"""PayPal's no, and what it proves (developer.paypal.com/api/rest/responses)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.connectors.paypal.issues import ERROR_NAME, ISSUE, Meaning, Verdict
+from chalicelib.contracts.connector import HttpResponse, OutcomeUnknown, Refusal, RefusalKind
+from chalicelib.domain.facts import Decline, DeclineClass
+
+DETAILS_MAX = 20
+_SEVERITY = tuple(Verdict)
+_CLASS = {Verdict.FRAUD: DeclineClass.FRAUD, Verdict.HARD: DeclineClass.HARD, Verdict.SOFT: DeclineClass.SOFT}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An error's gravest issue. `code` is PayPal's word, `word` ours."""
+
+    status: int
+    verdict: Verdict
+    word: str
+    code: str
+    message: str
+
+
+def said_in(response: HttpResponse) -> Said:
+    """Raises ValueError, KeyError, TypeError or AttributeError for what is no error of PayPal's."""
+    error = response.json()
+    name = str(error.get("name") or error["error"])[:100]
+    found = [_issue(one) for one in (error.get("details") or ())[:DETAILS_MAX]]
+    (verdict, word), code, text = min(found or [(ERROR_NAME.of(name), name, "")], key=_gravity)
+    if response.status == 429:
+        verdict = Verdict.RATE_LIMITED
+    elif response.status == 409 and verdict is Verdict.MISCONFIGURED:
+        verdict = Verdict.RUNNING  # a conflict with something that it does not name
+    message = str(text or error.get("message") or error.get("error_description") or "")
+    return Said(response.status, verdict, word, code, message[:200])
+
+
+def _issue(one: Mapping[str, Any]) -> tuple[Meaning, str, str]:
+    issue = str(one.get("issue") or "")[:100]
+    return ISSUE.of(issue), issue, str(one.get("description") or "")
+
+
+def _gravity(one: tuple[Meaning, str, str]) -> int:
+    return _SEVERITY.index(one[0][0])
+
+
+def refusal_of(response: HttpResponse, *, was_read: bool = False) -> Refusal:
+    """Raises OutcomeUnknown where it proves nothing: another call is still at it, or what it repeats was done before, and
+    nobody has read (`was_read`) whether by us."""
+    said = said_in(response)
+    unread = said.verdict is Verdict.ALREADY and not was_read
+    if response.status < 400 or said.verdict is Verdict.RUNNING or unread:
+        raise OutcomeUnknown(f"{said.status} {said.code} proves nothing")
+    if said.verdict is Verdict.RATE_LIMITED:
+        return Refusal(RefusalKind.RATE_LIMITED, "too many calls", retry_after_s=_seconds(response))
+    if said.verdict is Verdict.MISCONFIGURED:
+        return Refusal(RefusalKind.MISCONFIGURED, f"{said.status} {said.code}: {said.message}")
+    decline = decline_of(said)
+    return Refusal(RefusalKind.DECLINED, f"{decline.cls} decline, {said.code}", decline)
+
+
+def decline_of(said: Said) -> Decline:
+    """What was done already is refused for good, once it was read that it was not by this call."""
+    return Decline(_CLASS.get(said.verdict, DeclineClass.HARD), said.word, said.code[:60], said.message)
+
+
+def _seconds(response: HttpResponse) -> int | None:
+    given = response.headers.get("retry-after", "")
+    return int(given) if given.isdigit() and given.isascii() and len(given) < 6 else None
