@@ -8,6 +8,7 @@ What ministack can not do, and what is done about it here and never in the produ
     web ACL associations             not deployed, as WebAclArn is empty
     AWS' own addresses               the API and the function URL are called by path on loopback
     schedules                        fire each minute as on AWS; the tests call the functions sooner
+    sqs:SendMessage for a batch      granted as sqs:SendMessageBatch too, which no policy of AWS knows
     aws:PrincipalArn of a function   is its session there and its role on AWS; key policies are told both
     X-Ray, log retention, deletion   accepted, and without effect
     protection
@@ -88,6 +89,8 @@ def adapted(stack: dict[str, Any], urls: Mapping[str, str]) -> dict[str, Any]:
     for role in (one for one in resources.values() if one["Type"] == "AWS::IAM::Role"):
         for policy in role["Properties"]["Policies"]:
             for statement in policy["PolicyDocument"]["Statement"]:
+                if "sqs:SendMessage" in statement.get("Action", ()):
+                    statement["Action"].append("sqs:SendMessageBatch")
                 if any(key.startswith("kms:") for test in statement.get("Condition", {}).values() for key in test):
                     del statement["Condition"]
     for key in (one for one in resources.values() if one["Type"] == "AWS::KMS::Key"):
