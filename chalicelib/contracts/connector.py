@@ -239,8 +239,10 @@ class Verifying(Protocol):
     """What of a connector takes webhooks in: it is constructed with its `webhook_fields` alone, the other secrets masked."""
 
     acknowledgement: ClassVar[Acknowledgement]
-    verifies_offline: ClassVar[bool]
     signature_headers: ClassVar[frozenset[str]]
+
+    @property
+    def verifies_offline(self) -> bool: ...
 
     def verify(self, delivery: Delivery) -> Conversation[None]: ...
 

@@ -124,9 +124,8 @@ class Configuration:
         return LiveConnection(connection, connector(settings), secret_texts(settings))  # type: ignore[call-arg]
 
     def _new_receiving(self, connection: Connection) -> ReceivingConnection:
-        """A connector whose verification asks its PSP opens nothing here: `apply` verifies."""
         connector = self._connector_of(connection)
-        only = webhook_fields(connector.settings) if connector.verifies_offline else frozenset[str]()
+        only = webhook_fields(connector.settings)
         settings = opened_settings(self._ports.vault, connection, connector.settings, only=only)
         return ReceivingConnection(connection, connector(settings))  # type: ignore[call-arg]
 

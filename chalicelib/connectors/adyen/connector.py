@@ -73,6 +73,7 @@ class AdyenConnector:
     title: ClassVar[str] = "Adyen"
     settings: ClassVar[type[BaseModel]] = AdyenSettings
     acknowledgement: ClassVar[Acknowledgement] = Acknowledgement(200, "[accepted]")
+    signature_headers: ClassVar[frozenset[str]] = frozenset()  # the signature is in the body
     verifies_offline: ClassVar[bool] = True
     words: ClassVar[tuple[Words[Any], ...]] = ALL
     amounts: ClassVar[Amounts] = AMOUNTS
