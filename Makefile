@@ -7,10 +7,13 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .DEFAULT_GOAL := help
 .PHONY: help run demo test check check-all lint types imports torture kills interleavings planted tables mutants bench package deploy-test lock clean
 .PHONY: help run demo test check check-all lint types imports torture kills interleavings planted tables mutants bench kit connectors lock clean
+.PHONY: help run demo localstack localstack-demo test check check-all lint types imports torture kills interleavings planted tables mutants bench package deploy-test lock clean
 
 help:
 	@echo "make run        serve everything on this machine, on loopback"
 	@echo "make demo       six payments end to end, with their timelines"
+	@echo "make localstack       serve with Chalice's own server on LocalStack, or on ministack without an account"
+	@echo "make localstack-demo  the same payments there"
 	@echo "make test       the test suite"
 	@echo "make check      lint, types, import rules and tests: what CI runs"
 	@echo "make check-all  the long tests too"
@@ -44,6 +47,13 @@ run: $(VENV)/.run
 
 demo: $(VENV)/.run
 	@exec $(BIN)/python -m dev.demo
+
+# Chalice's own server and the worker, on the AWS of LocalStack, or of ministack where nobody listens at port 4566.
+localstack: $(VENV)/.run
+	@exec $(BIN)/python -m dev.localstack
+
+localstack-demo: $(VENV)/.run
+	@exec $(BIN)/python -m dev.demo --launcher dev.localstack
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest -q -n auto -m "not long and not deployment"
