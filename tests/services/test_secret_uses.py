@@ -114,7 +114,7 @@ def test_a_secret_is_opened_once_for_each_version_of_a_connection(ports: Ports, 
     assert vault.opened == ["webhook_secret"]
 
 
-def test_what_has_its_psp_asked_opens_nothing(ports: Ports, vault: UsesVault) -> None:
+def test_what_has_its_psp_asked_is_left_to_a_process_with_the_credentials(ports: Ports, vault: UsesVault) -> None:
     class Asking(ToyConnector):
         verifies_offline: ClassVar[bool] = False
 
@@ -124,8 +124,9 @@ def test_what_has_its_psp_asked_opens_nothing(ports: Ports, vault: UsesVault) ->
     asking = replace(ports, connectors={"sandbox": Asking, "toy": Asking})
     settings = {"base_url": "http://127.0.0.1:9/", "account": "nl", "api_key": "k", "webhook_secret": "w"}
     create_connection(asking, ACTOR, SHOP, ConnectionBody(id="asking", connector="toy", settings=settings))
+    vault.may = {Use.WEBHOOKS}
     Intake(asking, Configuration(asking)).take(SHOP, "asking", {}, BODY)
-    assert vault.opened == []
+    assert vault.opened == ["webhook_secret"]
     (message,) = asking.queue.receive(Topic.INBOUND)
     assert json.loads(message.body)["state"] == "unverified"
 
