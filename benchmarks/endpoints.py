@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import requests
 
@@ -67,7 +68,7 @@ class Worker:
 
         self.wired, self._topic = wiring(), Topic
         self._notify = Notify(self.wired.ports, self.wired.configuration)
-        work = Work(self.wired.apply, self.wired.attend, self._notify)
+        work = Work(SimpleNamespace(apply=self.wired.apply, attend=self.wired.attend, notify=self._notify))
         topics = (Topic.EVENTS, Topic.CHORES)
         self._consumers = [Consumer(self.wired.queue, topic, work.handle, THREADS[topic]) for topic in topics]
 

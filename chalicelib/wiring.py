@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from chalicelib import telemetry
 from chalicelib.contracts.clock import SystemClock
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from chalicelib.services.retry import Retrying
     from chalicelib.services.try_chain import TryChain
     from chalicelib.services.work import Work
+    from chalicelib.storage.dynamodb import DynamoStore
+    from chalicelib.storage.sql import SqlStore
 
 log = logging.getLogger("paymentserver.wiring")
 DYNAMODB = "dynamodb:"
@@ -50,20 +53,27 @@ class Wiring:
 
     @cached_property
     def store(self) -> Store:
-        from chalicelib.services.kinds import KINDS
         from chalicelib.storage.counted import CountedStore
 
-        settings = self.settings
-        if settings.store_url.startswith(DYNAMODB):
-            from chalicelib.storage.dynamodb import DynamoStore
+        return CountedStore(self._dynamo or self._sql)
 
-            prefix = settings.store_url.removeprefix(DYNAMODB)
-            return CountedStore(
-                DynamoStore(prefix, KINDS, shards=settings.shards, create_tables=settings.create_tables)
-            )
+    @cached_property
+    def _dynamo(self) -> DynamoStore | None:
+        settings = self.settings
+        if not settings.store_url.startswith(DYNAMODB):
+            return None
+        from chalicelib.services.kinds import KINDS
+        from chalicelib.storage.dynamodb import DynamoStore
+
+        prefix = settings.store_url.removeprefix(DYNAMODB)
+        return DynamoStore(prefix, KINDS, shards=settings.shards, create_tables=settings.create_tables)
+
+    @cached_property
+    def _sql(self) -> SqlStore:
+        from chalicelib.services.kinds import KINDS
         from chalicelib.storage.sql import SqlStore
 
-        return CountedStore(SqlStore(settings.store_url, KINDS))
+        return SqlStore(self.settings.store_url, KINDS)
 
     @cached_property
     def queue(self) -> Queue:
@@ -194,7 +204,7 @@ class Wiring:
     def work(self) -> Work:
         from chalicelib.services.work import Work
 
-        return Work(self.apply, self.attend, self.notify)
+        return Work(self)
 
     @cached_property
     def verifier(self) -> TokenVerifier:
@@ -208,6 +218,18 @@ class Wiring:
             merchant_claim=settings.merchant_claim,
             default_merchant=settings.default_merchant,
         )
+
+    def connect(self) -> None:
+        """Makes the clients of AWS that the settings ask for, which first calls do else: a function on Lambda does that while
+        it starts. It calls nobody."""
+        from chalicelib.outbound import aws
+
+        if self._dynamo is not None:
+            self._dynamo.connect()
+        if self.settings.queue_url:
+            aws.client("sqs", aws.region_of(urlsplit(self.settings.queue_url).hostname or ""))
+        if self.settings.vault_key:
+            aws.client("kms")
 
     def assemble(self) -> None:
         """Makes every part now, since a cached property is not safe in two threads at once, and brings the schema up to

@@ -161,7 +161,7 @@ class World:
         self.apply = Apply(self.ports, configuration)
         self.attend = Attend(self.ports, configuration)
         self.notify = Notify(self.ports, configuration)
-        self.work = Work(self.apply, self.attend, self.notify)
+        self.work = Work(self)
 
     def _configure(self, folder: Path) -> None:
         for name in self.psps:

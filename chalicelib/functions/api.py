@@ -20,6 +20,7 @@ def start(handler: str) -> None:
     """Makes what a checkout needs."""
     for part in (wired().verifier, wired().checkout):
         assert part is not None
+    wired().connect()
 
 
 def handle(event: Mapping[str, Any], context: Context) -> dict[str, Any]:

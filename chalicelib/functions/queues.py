@@ -1,63 +1,63 @@
-"""The functions behind the queues: `apply` takes PSPs' webhooks, `notify` status changes, `attend` chores.
-
-A batch is answered with the messages that failed, which alone come again.
-"""
+"""The functions behind the queues: `apply` takes PSPs' webhooks, `notify` status changes, `attend` chores."""
 
 from __future__ import annotations
 
-import base64
 import logging
+from collections.abc import Mapping
 from typing import Any
 
-from chalicelib import telemetry
-from chalicelib.contracts.queue import Message, Topic
-from chalicelib.domain.errors import PaymentServerError
+from chalicelib.contracts.queue import Topic
 from chalicelib.functions.invocation import Context, invocation, left_s
 from chalicelib.functions.wired import wired
+from chalicelib.queues.sqs_batch import handle_batch
 
 log = logging.getLogger("paymentserver.functions")
-MARGIN_S = 2.0  # kept for answering before Lambda ends the function
+MARGIN_S = 3.0  # kept for the answer, before Lambda ends the function and brings its whole batch back
+MESSAGE_S = 25.0  # one message may take that long: a PSP has 20 s
+
+# What each function's messages need; the others are made if they are ever asked for.
+_PARTS = {"apply": ("apply", "attend"), "notify": ("notify",), "attend": ("attend", "notify", "apply")}
 
 
-def apply(event: dict[str, Any], context: Context) -> dict[str, Any]:
+def start(handler: str) -> None:
+    for part in (*_PARTS[handler], "work", "queue"):
+        getattr(wired(), part)
+    if "notify" in _PARTS[handler]:
+        assert wired().ports.publishers["webhook"], "most subscribers have an endpoint"
+    wired().connect()
+
+
+def apply(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
     return _work("apply", Topic.INBOUND, event, context)
 
 
-def notify(event: dict[str, Any], context: Context) -> dict[str, Any]:
+def notify(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
     return _work("notify", Topic.EVENTS, event, context)
 
 
-def attend(event: dict[str, Any], context: Context) -> dict[str, Any]:
+def attend(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
     return _work("attend", Topic.CHORES, event, context)
 
 
-def _work(function: str, topic: Topic, event: dict[str, Any], context: Context) -> dict[str, Any]:
+def _work(function: str, topic: Topic, event: Mapping[str, Any], context: Context) -> dict[str, Any]:
     with invocation(function, context) as fields:
-        left = left_s(context, MARGIN_S)
-        failed = []
-        for record in event["Records"]:
-            message = Message(
-                record["messageId"],
-                topic,
-                base64.b64decode(record["body"]),
-                record["receiptHandle"],
-                int(record["attributes"]["ApproximateReceiveCount"]),
-                0,
-            )
-            if not _handled(message):
-                failed.append({"itemIdentifier": record["messageId"]})
-        fields["count"] = len(event["Records"])
-        # Deliveries run beside their messages, and Lambda freezes what still runs when the function has answered.
-        wired().notify.rest(max(left(), 0))
-        return {"batchItemFailures": failed}
+        left, begun = left_s(context, MARGIN_S), 0
+
+        def has_time() -> bool:
+            """The first message has it in any case: a function of too short a time would put all off for ever."""
+            nonlocal begun
+            begun += 1
+            return begun == 1 or left() >= MESSAGE_S
+
+        answer = handle_batch(event, topic, wired().work.handle, wired().queue, has_time=has_time)
+        fields["count"], fields["failed"] = len(event["Records"]), len(answer["batchItemFailures"])
+        if "notify" in _PARTS[function]:
+            _let_deliveries_end(left())
+        return answer
 
 
-def _handled(message: Message) -> bool:
-    with telemetry.bind(topic=message.topic, receives=message.receives):
-        try:
-            wired().work.handle(message)
-        except Exception as error:
-            detail = error.detail if isinstance(error, PaymentServerError) else type(error).__name__
-            log.exception("message failed", extra={"fields": {"detail": detail}})
-            return False
-    return True
+def _let_deliveries_end(most_s: float) -> None:
+    """They run beside their messages, and Lambda freezes what still runs once the function has answered. Such a one is
+    recorded as due; the sweep brings it again, and the subscriber drops the repeat by its id."""
+    if not wired().notify.rest(max(most_s, 0)):
+        log.warning("deliveries are cut short")

@@ -30,6 +30,7 @@ _INTERNAL = "This is a fault of PaymentServer's. Its log has the details under t
 def start(handler: str) -> None:
     """Makes what the first webhook needs."""
     assert wired().intake is not None
+    wired().connect()
 
 
 def handle(event: Mapping[str, Any], context: Context) -> dict[str, Any]:

@@ -13,7 +13,8 @@ import random
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 CONNECT_TIMEOUT_S = 1.0
@@ -149,8 +150,15 @@ def client(service: str, region: str | None = None) -> Any:
 
 def new_client(service: str, **how: Any) -> Any:
     """A client with credentials or time-outs of its own; the caller closes it. `how` as botocore's `create_client` takes it."""
-    with _lock:  # sessions are not thread-safe
-        return session().create_client(service, **how)
+    with held_session() as made:
+        return made.create_client(service, **how)
+
+
+@contextmanager
+def held_session() -> Iterator[Any]:
+    """The session, while no other thread makes a client of it."""
+    with _lock:
+        yield session()
 
 
 def session() -> Any:
@@ -174,9 +182,9 @@ def _made(service: str, region: str | None) -> Any:
         max_pool_connections=CONNECTIONS_MAX,
         tcp_keepalive=True,
     )
-    with _lock:
+    with held_session() as made:
         if (service, region) not in _clients:
-            _clients[service, region] = session().create_client(service, region_name=region, config=config)
+            _clients[service, region] = made.create_client(service, region_name=region, config=config)
         return _clients[service, region]
 
 

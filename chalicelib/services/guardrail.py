@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+import random
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -61,10 +62,16 @@ class Guardrail:
         self._ports = ports
         self._known: dict[str, _Known] = {}
 
-    def round(self) -> int:
-        """How many experiments were stopped. One merchant account's trouble is not another's."""
+    def round(self, go_on: Callable[[], bool] = lambda: True) -> int:
+        """How many experiments were stopped, of merchant accounts in a new order each time while `go_on` says so. One
+        merchant account's trouble is not another's."""
         stopped = 0
-        for merchant_id in merchants_of(self._ports.store):
+        merchants = merchants_of(self._ports.store)
+        random.shuffle(merchants)
+        for merchant_id in merchants:
+            if not go_on():
+                log.warning("guardrails of some merchant accounts wait for the next minute")
+                break
             with telemetry.bind(merchant_id=merchant_id):
                 try:
                     stopped += self._merchant(merchant_id)

@@ -14,7 +14,8 @@ Any number of workers may do this at once, and each may be killed anywhere: an h
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -44,9 +45,15 @@ class Rebuilt:
     changed: int
 
 
-def roll_up_all(ports: Ports) -> None:
-    """For every merchant account; to be called each minute. What goes wrong with one stops no other."""
-    for merchant_id in merchants_of(ports.store):
+def roll_up_all(ports: Ports, go_on: Callable[[], bool] = lambda: True) -> None:
+    """For every merchant account while `go_on` says so, in a new order each time so that none is always the last; to be
+    called each minute. What goes wrong with one stops no other."""
+    merchants = merchants_of(ports.store)
+    random.shuffle(merchants)
+    for merchant_id in merchants:
+        if not go_on():
+            log.warning("statistics of some merchant accounts wait for the next minute")
+            return
         with telemetry.bind(merchant_id=merchant_id):
             try:
                 roll_up(ports, merchant_id)

@@ -3,38 +3,54 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.contracts.queue import Message, Topic
 from chalicelib.domain.errors import NotFound
-from chalicelib.services.apply import Apply
-from chalicelib.services.attend import Attend
 from chalicelib.services.chores import is_chore
-from chalicelib.services.notify import Notify
+
+if TYPE_CHECKING:
+    from chalicelib.services.apply import Apply
+    from chalicelib.services.attend import Attend
+    from chalicelib.services.notify import Notify
+
+
+class Parts(Protocol):
+    """Who does the work. A process may make each when its first message comes: a queue's function needs one or two."""
+
+    @property
+    def apply(self) -> Apply: ...
+
+    @property
+    def attend(self) -> Attend: ...
+
+    @property
+    def notify(self) -> Notify: ...
 
 
 class Work:
-    def __init__(self, apply: Apply, attend: Attend, notify: Notify) -> None:
-        self._apply, self._notify = apply, notify
-        self._chores: dict[str, Callable[[str], object]] = {
-            "attend": attend.payment,
-            "sync": attend.sync,
-            "deliver": notify.due,
-            "inbox": apply.again,
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._chores: Mapping[str, Callable[[str], object]] = {
+            "attend": lambda id: parts.attend.payment(id),
+            "sync": lambda id: parts.attend.sync(id),
+            "deliver": lambda id: parts.notify.due(id),
+            "inbox": lambda id: parts.apply.again(id),
         }
 
     def handle(self, message: Message) -> None:
         """Does what the message asks. Any exception means: bring it again."""
         if message.topic is Topic.EVENTS:
-            self._notify.message(message.body, again=message.receives > 1)
+            self._parts.notify.message(message.body, again=message.receives > 1)
             return
         document = json.loads(message.body)
         if is_chore(document):  # of the inbound queue too: a returning shopper waits for her payment's sync
             self._chore(document)
         else:
-            self._apply.message(document)
+            self._parts.apply.message(document)
 
-    def _chore(self, document: dict[str, str]) -> None:
+    def _chore(self, document: Mapping[str, str]) -> None:
         try:
             self._chores[document["do"]](document["id"])
         except NotFound:

@@ -52,6 +52,10 @@ class DynamoStore:
         self._pool_lock = threading.Lock()
         self._threads: ThreadPoolExecutor | None = None
 
+    def connect(self) -> None:
+        """Makes the client of DynamoDB, which the first call does else. It calls nobody."""
+        self._calls.connect()
+
     def get(self, kind: Kind[T], id: str) -> Stored[T]:
         table = self._of(kind)
         if is_storable(id) and id:

@@ -28,11 +28,12 @@ from chalicelib.telemetry.masks import PROSE_LIMIT, masked
 OURS = "paymentserver"  # the name of every logger of ours, or what it begins with
 # fmt: off
 ALLOWED = frozenset({
-    "arm", "attempt", "attempt_id", "bytes_in", "bytes_out", "certainty", "channel", "code", "connection_id",
-    "cold", "connector", "count", "delay_s", "delivery_id", "depth", "detail", "due", "duration_ms", "error", "event_id",
-    "event_type", "function", "http_status", "kind", "merchant_id", "message_id", "method", "operation", "operation_id",
-    "outcome", "payment_id", "pid", "port", "psp_status", "queue", "reason", "receives", "request_id", "result",
-    "route", "sequence", "signal", "status", "subscription_id", "topic", "trips", "tried", "version", "workers",
+    "arm", "attempt", "attempt_id", "bytes_in", "bytes_out", "certainty", "channel", "code", "cold", "connection_id",
+    "connector", "count", "delay_s", "delivery_id", "depth", "detail", "due", "duration_ms", "error", "event_id",
+    "event_type", "failed", "function", "http_status", "kind", "merchant_id", "message_id", "method", "operation",
+    "operation_id", "outcome", "payment_id", "pid", "port", "psp_status", "queue", "reason", "receives", "request_id",
+    "result", "route", "sequence", "signal", "status", "subscription_id", "topic", "tried", "trips", "version",
+    "workers",
 })
 # fmt: on
 _PROSE = frozenset({"detail", "reason"})

@@ -54,13 +54,22 @@ class RuntimeApi(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.waiting: queue.Queue[_Invocation] = queue.Queue()
         self.taken: dict[str, _Invocation] = {}
+        self.process_id = 0
         self.asked_at_s: float | None = None  # when the function first asked for an event: it has started
+        self.ran_ms = 0.0  # how long it had a processor until then
         self.started = threading.Event()
         self.init_error: Any = None
 
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.server_port}"
+
+    def starts_now(self) -> None:
+        """The function asks for an event."""
+        if self.asked_at_s is None:
+            self.asked_at_s = time.perf_counter()
+            self.ran_ms = _ran_ms(self.process_id)
+            self.started.set()
 
     def told(self, path: str, document: Any) -> None:
         """An answer or an error, by the path that it is posted to."""
@@ -82,9 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: RuntimeApi
 
     def do_GET(self) -> None:
-        if self.server.asked_at_s is None:
-            self.server.asked_at_s = time.perf_counter()
-        self.server.started.set()
+        self.server.starts_now()
         invocation = self.server.waiting.get()
         self.server.taken[invocation.id] = invocation
         headers = {
@@ -111,10 +118,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 @dataclass
 class Function:
-    """A function that has started. `init_ms` is from the process's start until it asked for its first event."""
+    """A function that has started. `init_ms` is from the process's start until it asked for its first event, and
+    `init_cpu_ms` how long it had a processor in that time."""
 
     api: RuntimeApi
     init_ms: float
+    init_cpu_ms: float
     log: Path
     timeout_s: float
 
@@ -152,13 +161,14 @@ def running(
             stdout=written,
             stderr=written,
         )
+        api.process_id = process.pid
     try:
         while not api.started.wait(0.05):
             if process.poll() is not None or time.perf_counter() - began_s > STARTS_WITHIN_S:
                 raise FunctionFailed(f"{handler} did not start: {log.read_text()[-2000:]}")
         if api.init_error is not None or api.asked_at_s is None:
             raise FunctionFailed(json.dumps(api.init_error))
-        yield Function(api, (api.asked_at_s - began_s) * 1000, log, timeout_s)
+        yield Function(api, (api.asked_at_s - began_s) * 1000, api.ran_ms, log, timeout_s)
     finally:
         process.kill()
         process.wait()
@@ -183,6 +193,12 @@ def _environment(address: str, handler: str, folder: Path, log: Path, given: Map
         "AWS_SECRET_ACCESS_KEY": "test",  # stand-ins take any
         **given,
     }
+
+
+def _ran_ms(process_id: int) -> float:
+    """All threads' time on a processor; Linux counts it in nanoseconds."""
+    tasks = Path(f"/proc/{process_id}/task").glob("*/schedstat")
+    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e6
 
 
 def _client(folder: Path) -> Path:

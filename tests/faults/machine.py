@@ -75,7 +75,7 @@ class Process(World):
         super().__init__(folder, *arguments, **named)
         self.sweep = Sweep(self.ports)
         self.notify = Notify(self.ports, self.configuration, AtOnce())
-        self.work = Work(self.apply, self.attend, self.notify)
+        self.work = Work(self)
 
 
 class Machine:

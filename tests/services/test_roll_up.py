@@ -166,8 +166,8 @@ def test_a_worker_that_dies_after_closing_an_hour_is_taken_over(world: World) ->
 def test_what_goes_wrong_with_one_merchant_account_stops_no_other(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    merchants = ("alpha", "beta", "gamma")
-    monkeypatch.setattr("chalicelib.services.roll_up.merchants_of", lambda store: merchants)
+    merchants = ["alpha", "beta", "gamma"]
+    monkeypatch.setattr("chalicelib.services.roll_up.merchants_of", lambda store: list(merchants))
     payment = sold(world)
     for merchant_id in merchants:
         world.store.put(PAYMENT, replace(payment, id=f"pay_{merchant_id}", merchant_id=merchant_id), expect=NEW)
@@ -178,4 +178,4 @@ def test_what_goes_wrong_with_one_merchant_account_stops_no_other(
 
     roll_up_all(replace(world.ports, store=Interposed(world.store, "find", fail)))
     found = [roll_up_store.read(world.store, merchant_id, OPEN) for merchant_id in merchants]
-    assert [one is not None and bool(one.rows) for one in found] == [False, True, True]
+    assert sorted(one is not None and bool(one.rows) for one in found) == [False, True, True]

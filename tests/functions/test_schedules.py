@@ -1,0 +1,100 @@
+"""The functions of the clock: they queue what is due and roll statistics up, as far as their time goes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chalicelib.contracts.queue import Topic
+from chalicelib.contracts.store import NEW
+from chalicelib.domain.configuration import InboxItem
+from chalicelib.domain.errors import StorageFault
+from chalicelib.functions import schedules
+from chalicelib.functions.handlers import handler_of
+from chalicelib.services import sweep
+from chalicelib.services.kinds import INBOX
+from tests.aws.events import Context, scheduled
+from tests.functions.conftest import Process
+
+
+def due(process: Process, count: int) -> None:
+    past = datetime.now(UTC) - timedelta(minutes=5)
+    for number in range(count):
+        item = InboxItem(
+            id=f"inb_{number}",
+            merchant_id="default",
+            connection_id="sandbox-a",
+            status="unmatched",
+            detail="",
+            headers={},
+            body_base64="",
+            received_at=past,
+            due_at=past,
+            verified=True,
+            tried=1,
+        )
+        process.wiring.store.put(INBOX, item, expect=NEW)
+
+
+def test_each_minute_all_that_is_due_is_queued_once(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "QUEUED_MAX", 4)
+    due(process, 10)
+    schedules.sweep(scheduled("sweep"), Context())
+    assert process.wiring.queue.depth(Topic.CHORES)[0] == 10
+    schedules.sweep(scheduled("sweep"), Context())
+    assert process.wiring.queue.depth(Topic.CHORES)[0] == 10
+
+
+def test_a_sweep_ends_in_time(process: Process) -> None:
+    due(process, 3)
+    schedules.sweep(scheduled("sweep"), Context(left_s=schedules.MARGIN_S - 1))
+    assert process.wiring.queue.depth(Topic.CHORES)[0] == 0
+
+
+@pytest.mark.parametrize("call", [schedules.sweep, schedules.measure])
+def test_a_database_that_is_down_is_told_and_not_raised(
+    process: Process,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    call: Callable[[object, Context], None],
+) -> None:
+    def down(*_: object, **__: object) -> None:
+        raise StorageFault("no answer")
+
+    monkeypatch.setattr(process.wiring.store, "find", down)
+    monkeypatch.setattr(process.wiring.store, "due", down)
+    with caplog.at_level(logging.INFO, "paymentserver.functions"):
+        call(scheduled("x"), Context())
+    told = [one for one in caplog.records if one.name == "paymentserver.functions"]
+    assert told[-1].fields["result"] == "fault"  # type: ignore[attr-defined]
+    assert {one.fields["detail"] for one in told[:-1]} == {"no answer"}  # type: ignore[attr-defined]
+
+
+def test_a_mistake_of_ours_is_an_error_of_the_function(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("chalicelib.services.change.sweep_audit", broken)
+    with pytest.raises(ZeroDivisionError):
+        schedules.sweep(scheduled("sweep"), Context())
+
+
+def test_statistics_and_guardrails_go_on_while_there_is_time(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    rolled: list[str] = []
+    monkeypatch.setattr("chalicelib.services.roll_up.merchants_of", lambda store: ["alpha", "beta"])
+    monkeypatch.setattr("chalicelib.services.roll_up.roll_up", lambda ports, merchant_id: rolled.append(merchant_id))
+    schedules.measure(scheduled("measure"), Context(left_s=schedules.MARGIN_S - 1))
+    assert rolled == []
+    schedules.measure(scheduled("measure"), Context())
+    assert sorted(rolled) == ["alpha", "beta"]
+
+
+@pytest.mark.parametrize("name", ["sweep", "measure"])
+def test_a_function_starts_without_anybody_to_call(
+    process: Process, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", name)
+    assert handler_of(name) is getattr(schedules, name)
