@@ -241,7 +241,16 @@ class Wiring:
             self.store.migrate()
         except (StorageFault, StorageFull, StorageReadOnly) as error:
             log.error("the schema could not be checked", extra={"fields": {"detail": error.detail}})
-        calls = (self.checkout, self.operate, self.retrying, self.resolve, self.intake)
+        calls = (
+            self.checkout,
+            self.operate,
+            self.retrying,
+            self.resolve,
+            self.intake,
+            self.apply,
+            self.attend,
+            self.notify,
+        )
         for part in (self.ports, self.configuration, self.health, self.verifier, self.work, *calls):
             assert part is not None
 
