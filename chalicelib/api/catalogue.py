@@ -46,6 +46,7 @@ def connector_view(connector: type[Connector]) -> dict[str, Json]:
             "partial_refund": can.partial_refund,
             "inert_until_visited": can.inert_until_visited,
             "looks_up_references": can.looks_up_references,
+            "reads_money": can.reads_money,
             "completes_on_return": can.completes_on_return,
             "key_lives_s": dict(sorted(can.key_lives_s.items())),
         },
