@@ -45,6 +45,7 @@ def connector_view(connector: type[Connector]) -> dict[str, Json]:
             "multiple_captures": can.multiple_captures,
             "partial_refund": can.partial_refund,
             "inert_until_visited": can.inert_until_visited,
+            "reads_money": can.reads_money,
             "looks_up_references": can.looks_up_references,
             "reads_money": can.reads_money,
             "completes_on_return": can.completes_on_return,

@@ -124,6 +124,8 @@ class CapabilitiesModel(Shown):
     partial_refund: bool
     inert_until_visited: bool
     """Opening a page moves nothing, so that an unanswered attempt may be sealed and the next PSP tried."""
+    reads_money: bool
+    """Asking the PSP shows what was paid; if not, its webhooks alone tell of it."""
     looks_up_references: bool
     """A page whose opening was never answered can be found by our reference."""
     reads_money: bool

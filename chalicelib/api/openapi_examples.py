@@ -180,6 +180,7 @@ _CONNECTOR = {
         "multiple_captures": True,
         "partial_refund": True,
         "inert_until_visited": True,
+        "reads_money": True,
         "looks_up_references": True,
         "reads_money": True,
         "completes_on_return": False,

@@ -56,6 +56,7 @@ ROWS: tuple[tuple[str, Callable[[Json], str]], ...] = (
     ("refund of a part", _is("partial_refund")),
     ("its page can be ended", _can("expire")),
     ("unanswered pages may be sealed", _is("inert_until_visited")),
+    ("what was paid can be read", _is("reads_money")),
     ("pages are found by our reference", _is("looks_up_references")),
     ("asking shows what was paid", _is("reads_money")),
     ("paid once the shopper is back", _is("completes_on_return")),
