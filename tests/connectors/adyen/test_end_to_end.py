@@ -20,9 +20,9 @@ from chalicelib.services.audit import Actor
 from chalicelib.services.configure_connections import ConnectionBody, check_connection, create_connection
 from chalicelib.services.kinds import INBOX, ROUTE, SUBSCRIPTION
 from tests.builders import NOW
-from tests.connectors import specs
 from tests.connectors.adyen.peer import Peer, serving
 from tests.connectors.adyen.profile import SECRET, sign
+from tests.connectors.adyen.specification import CHECKOUT, body_schema_of, specification
 from tests.world import World
 
 KEYS = {"adyen-1": "AQEfirstSecretApiKeyOfNobody", "adyen-2": "AQEsecondSecretApiKeyOfNobody"}
@@ -101,20 +101,6 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Adyen]:
         yield made
 
 
-def of_spec(peer: Peer) -> None:
-    """Every request was one that the specification takes."""
-    for asked in peer.asked:
-        path = asked.path
-        for known in peer.links:
-            path = path.replace(f"/{known}", "/{linkId}")
-        for known in peer.payments:
-            path = path.replace(f"/{known}/", "/{paymentPspReference}/")
-        operation = specs.read("adyen.json")["paths"][path][asked.method.lower()]
-        if asked.body is not None:
-            schema = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
-            specs.schema_of("adyen.json", schema.rsplit("/", 1)[1]).validate(asked.body)
-
-
 def test_a_checkout_is_paid_and_refunded_in_two_parts(shop: Adyen) -> None:
     payment = shop.open()
     peer, page = shop.page(payment)
@@ -132,7 +118,6 @@ def test_a_checkout_is_paid_and_refunded_in_two_parts(shop: Adyen) -> None:
     shop.deliver()
     assert shop.status(payment) is Status.REFUNDED
     assert [one["amount"]["value"] for one in peer.modifications] == [400, 600]
-    of_spec(peer)
 
 
 def test_an_authorization_is_captured_later_and_its_rest_goes_back(shop: Adyen) -> None:
@@ -145,7 +130,6 @@ def test_an_authorization_is_captured_later_and_its_rest_goes_back(shop: Adyen) 
     shop.deliver()
     found = shop.payment(payment.id)
     assert (found.status, found.journal[-1].amounts[:2]) == (Status.CAPTURED, (1000, 700))
-    of_spec(peer)
 
 
 def test_an_authorization_is_cancelled(shop: Adyen) -> None:
@@ -156,7 +140,6 @@ def test_an_authorization_is_cancelled(shop: Adyen) -> None:
     shop.world.do(CANCELLATION, payment.id, "a-cancellation")
     shop.deliver()
     assert shop.status(payment) is Status.CANCELLED
-    of_spec(peer)
 
 
 def test_a_batch_of_everything_in_reverse_order_ends_the_same(shop: Adyen) -> None:
@@ -200,8 +183,6 @@ def test_a_declined_shopper_is_sent_to_the_next_psp_and_the_first_page_is_ended(
     shop.deliver("adyen-2")
     found = shop.payment(payment.id)
     assert (found.status, [one.connection_id for one in found.attempts]) == (Status.CAPTURED, ["adyen-1", "adyen-2"])
-    of_spec(first)
-    of_spec(second)
 
 
 def test_an_account_that_may_not_open_a_page_makes_room_for_the_next(shop: Adyen) -> None:
@@ -270,3 +251,29 @@ def test_a_test_of_the_connection_tells_wrong_credentials_from_an_outage(shop: A
     assert check().problem == "credentials"
     peer.api_key, peer.silent = KEYS["adyen-1"], 1
     assert check().problem == "outage"
+
+
+def test_every_request_of_a_whole_story_is_one_that_the_specification_takes(shop: Adyen) -> None:
+    for number, (capture, kind) in enumerate(
+        ((CaptureMode.AUTOMATIC, REFUND), (CaptureMode.MANUAL, CAPTURE), (CaptureMode.MANUAL, CANCELLATION))
+    ):
+        payment = shop.open(key=f"key-{number}", capture=capture)
+        peer, page = shop.page(payment)
+        peer.pay(page)
+        shop.deliver()
+        shop.world.do(kind, payment.id, f"operation-{number}")
+        shop.deliver()
+    shop.open(key="abandoned")
+    shop.world.settle(16 * 60)
+    shop.world.settle(46 * 60)
+    check_connection(shop.world.ports, "default", "adyen-1")
+    assert {asked.method for asked in peer.asked} == {"GET", "POST", "PATCH"}
+    for asked in peer.asked:
+        path = asked.path
+        for known in peer.links:
+            path = path.replace(f"/{known}", "/{linkId}")
+        for known in peer.payments:
+            path = path.replace(f"/{known}/", "/{paymentPspReference}/")
+        operation = specification(CHECKOUT)["paths"][path][asked.method.lower()]
+        if asked.body is not None:
+            body_schema_of(CHECKOUT, operation["requestBody"]).validate(asked.body)

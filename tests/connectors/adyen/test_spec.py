@@ -14,68 +14,16 @@ from hypothesis import strategies as st
 from chalicelib.connectors.adyen.amounts import CURRENCIES
 from chalicelib.connectors.adyen.connector import KEY_LIVES_S, REFUND_REASONS, TEST_BASE, AdyenConnector
 from chalicelib.connectors.adyen.link import LINK_ID
-from chalicelib.connectors.adyen.methods import METHODS
 from chalicelib.connectors.adyen.tables import DISPUTE_STATUS, EVENT_CODE, LINK_STATUS, MODIFICATION_STATUS
 from chalicelib.contracts.connector import CheckoutOrder, Conversation, HttpRequest, MoneyOrder
 from chalicelib.domain.money import EXPONENT, VALUE_MAX, Money
-from chalicelib.domain.payment import Address, CaptureMode, Customer, Line, Order
+from chalicelib.domain.payment import Order
+from tests.conformance.connectors.checkouts import line, orders
 from tests.conformance.connectors.recordings import scenarios_of
-from tests.connectors import specs
 from tests.connectors.adyen.samples import ATTEMPT_ID, OPERATION_ID, connector, delivery, item, manual, reference
+from tests.connectors.adyen.specification import CHECKOUT, WEBHOOKS, body_schema_of, specification
 
-CHECKOUT, WEBHOOKS = "adyen.json", "adyen-webhooks.json"
-
-LINE = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=64)
-TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), max_size=255)
-ASCII = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=60)
-COUNTRY = st.sampled_from(["NL", "US", "CA", "GB", "JP", "BR"])
-LOCALE = st.sampled_from(["nl", "nl-NL", "zh-Hant-TW", "es-419", "en-GB-oxendict", "gsw"])
-CUSTOMERS = st.builds(
-    Customer,
-    id=st.none() | LINE,
-    email=st.none() | st.builds("{}@{}".format, ASCII.map(lambda one: one.replace("@", "")), ASCII),
-    name=st.none() | TEXT,
-    phone=st.none() | LINE | st.just("+31 20 123 4567"),
-)
-ADDRESSES = st.builds(
-    Address,
-    line1=st.none() | TEXT | st.just("Keizersgracht 1"),
-    line2=st.none() | TEXT,
-    city=st.none() | TEXT,
-    postal_code=st.none() | st.text(max_size=32) | st.sampled_from(["1015 CJ", "62701-1234"]),
-    region=st.none() | TEXT | st.sampled_from(["IL", "on"]),
-    country=st.none() | COUNTRY,
-)
-
-
-@st.composite
-def orders(draw: st.DrawFn) -> Order:
-    currency = draw(st.sampled_from(sorted(CURRENCIES)))
-    prices = st.integers(0, 10**6).map(lambda value: Money(value, currency))
-    lines = draw(
-        st.lists(st.builds(Line, TEXT.filter(bool), st.integers(1, 100), prices, st.none() | LINE), max_size=4)
-    )
-    total = sum(line.quantity * line.unit_amount.value for line in lines)
-    value = draw(st.integers(1, VALUE_MAX) | st.just(total or 1))
-    url = st.sampled_from(["https://shop.example/return?order=1&x=%2F#done", "http://localhost:8000/" + "r" * 2000])
-    return Order(
-        amount=Money(value, currency),
-        order_reference=draw(LINE.filter(bool)),
-        return_url=draw(url),
-        cancel_url=draw(url),
-        payment_method=draw(st.none() | st.sampled_from(sorted(METHODS))),
-        capture=draw(st.sampled_from(CaptureMode)),
-        description=draw(st.none() | TEXT),
-        locale=draw(st.none() | LOCALE),
-        country=draw(st.none() | COUNTRY),
-        customer=draw(st.none() | CUSTOMERS),
-        billing_address=draw(st.none() | ADDRESSES),
-        shipping_address=draw(st.none() | ADDRESSES),
-        lines=tuple(lines),
-        metadata=draw(
-            st.none() | st.dictionaries(LINE.filter(lambda one: 0 < len(one) <= 40), st.text(max_size=500), max_size=20)
-        ),
-    )
+can = AdyenConnector.capabilities
 
 
 def request_of(conversation: Conversation[Any]) -> HttpRequest | None:
@@ -86,7 +34,7 @@ def request_of(conversation: Conversation[Any]) -> HttpRequest | None:
 
 def check(request: HttpRequest, path: str, method: str) -> dict[str, Any]:
     """Against the operation that the specification has there; the body."""
-    spec = specs.read(CHECKOUT)
+    spec = specification(CHECKOUT)
     operation = spec["paths"][path][method]
     assert spec["servers"][0]["url"] == TEST_BASE
     assert request.method == method.upper()
@@ -97,13 +45,12 @@ def check(request: HttpRequest, path: str, method: str) -> dict[str, Any]:
     if "requestBody" not in operation:
         assert request.body is None
         return {}
-    component = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
     body: dict[str, Any] = json.loads(request.body or b"null")
-    specs.schema_of(CHECKOUT, component).validate(body)
+    body_schema_of(CHECKOUT, operation["requestBody"]).validate(body)
     return body
 
 
-@given(order=orders(), started_at=st.datetimes(datetime(2024, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)))
+@given(order=orders(can), started_at=st.datetimes(datetime(2024, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)))
 @settings(max_examples=150, deadline=None)
 def test_a_link_is_asked_for_as_the_specification_says(order: Order, started_at: datetime) -> None:
     wanted = CheckoutOrder(ATTEMPT_ID, "adyen-1", order, started_at, order.return_url, order.cancel_url)
@@ -119,7 +66,7 @@ def test_a_link_is_asked_for_as_the_specification_says(order: Order, started_at:
     assert body["amount"]["currency"] == order.amount.currency
 
 
-@given(currency=st.sampled_from(sorted(CURRENCIES)), value=st.integers(1, VALUE_MAX), reason=st.none() | TEXT)
+@given(currency=st.sampled_from(sorted(CURRENCIES)), value=st.integers(1, VALUE_MAX), reason=st.none() | line(255))
 @settings(max_examples=60, deadline=None)
 def test_modifications_are_asked_for_as_the_specification_says(currency: str, value: int, reason: str | None) -> None:
     facts = list(connector().read(delivery(manual("AUTHORISATION"))))
@@ -165,25 +112,23 @@ def test_what_the_scenarios_answer_is_what_the_specification_gives() -> None:
     shown = 0
     for path, method, status, body in answers():
         named = path.replace("/PLKIT1", "/{linkId}").replace("/KITPAYMENT000001/", "/{paymentPspReference}/")
-        responses = specs.read(CHECKOUT)["paths"][named][method]["responses"]
+        responses = specification(CHECKOUT)["paths"][named][method]["responses"]
         if body.get("status") in ODD or str(status) not in responses:
             continue
-        component = responses[str(status)]["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
-        specs.schema_of(CHECKOUT, component).validate(body)
+        body_schema_of(CHECKOUT, responses[str(status)]).validate(body)
         shown += 1
     assert shown > 20
 
 
 def test_the_scenarios_webhooks_are_what_the_specification_has() -> None:
-    webhooks = specs.read(WEBHOOKS)["webhooks"]
+    webhooks = specification(WEBHOOKS)["webhooks"]
     shown = set()
     for scenario in scenarios_of("adyen"):
         for step in (one for one in scenario.steps if one.webhook):
             for one in step.webhook["notificationItems"]:
                 event, success = (one["NotificationRequestItem"][name] for name in ("eventCode", "success"))
                 if f"/{event}" in webhooks and success in ("true", "false"):
-                    content = webhooks[f"/{event}"]["post"]["requestBody"]["content"]["application/json"]
-                    schema = specs.schema_of(WEBHOOKS, content["schema"]["$ref"].rsplit("/", 1)[1])
+                    schema = body_schema_of(WEBHOOKS, webhooks[f"/{event}"]["post"]["requestBody"])
                     if event != "CHARGEBACK":  # one of its scenarios has a status that no specification has
                         schema.validate(step.webhook | {"notificationItems": [one]})
                     shown.add(event)
@@ -191,13 +136,13 @@ def test_the_scenarios_webhooks_are_what_the_specification_has() -> None:
 
 
 def test_every_word_of_the_specification_is_in_a_table() -> None:
-    schemas, hooks = (specs.read(name)["components"]["schemas"] for name in (CHECKOUT, WEBHOOKS))
+    schemas, hooks = (specification(name)["components"]["schemas"] for name in (CHECKOUT, WEBHOOKS))
     assert set(schemas["PaymentLinkResponse"]["properties"]["status"]["enum"]) == LINK_STATUS.meanings.keys()
     for name in ("Capture", "Cancel", "Refund"):
         status = schemas[f"Payment{name}Response"]["properties"]["status"]["enum"]
         assert set(status) == MODIFICATION_STATUS.meanings.keys()
     codes = set(hooks["NotificationRequestItem"]["properties"]["eventCode"]["enum"])
-    codes |= {name.strip("/") for name in specs.read(WEBHOOKS)["webhooks"]}
+    codes |= {name.strip("/") for name in specification(WEBHOOKS)["webhooks"]}
     assert codes == EVENT_CODE.meanings.keys()
     disputed = hooks["DisputesNotificationAdditionalData"]["properties"]["disputeStatus"]["enum"]
     assert set(disputed) == DISPUTE_STATUS.meanings.keys()
@@ -207,7 +152,7 @@ def test_every_word_of_the_specification_is_in_a_table() -> None:
 
 def test_what_the_specification_s_examples_say_is_read() -> None:
     """Each webhook of the specification, as it came from Adyen but for whose it is."""
-    spec = specs.read(WEBHOOKS)
+    spec = specification(WEBHOOKS)
     for webhook in spec["webhooks"].values():
         examples = webhook["post"]["requestBody"]["content"]["application/json"]["examples"]
         for example in examples.values():
