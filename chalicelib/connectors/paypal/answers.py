@@ -26,11 +26,19 @@ def read(response: HttpResponse) -> Json:
     return document
 
 
+def the_order(response: HttpResponse, attempt: AttemptRef) -> Json:
+    """Raises ReadFailed; ValueError or KeyError for what is not this attempt's order."""
+    order = read(response)
+    if order["id"] != attempt.psp_reference or not order["status"]:
+        raise ValueError("PayPal answered with another order than was asked for")
+    return order
+
+
 def order_in(response: HttpResponse, attempt: AttemptRef) -> tuple[Fact, ...]:
     """The facts of the order that was read, or that PayPal no longer has it: unpaid orders are forgotten after hours. Raises
     ReadFailed."""
     if response.status != 404:
-        return order_facts(read(response), attempt.attempt_id)
+        return order_facts(the_order(response, attempt), attempt.attempt_id)
     try:
         now = parsedate_to_datetime(response.headers.get("date", ""))
         age_s = (now - attempt.checkout.started_at).total_seconds()

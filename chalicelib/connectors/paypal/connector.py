@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from chalicelib.connectors.paypal import operations, webhooks
 from chalicelib.connectors.paypal.amounts import AMOUNTS, CURRENCIES
-from chalicelib.connectors.paypal.answers import opened_in, order_in, read
+from chalicelib.connectors.paypal.answers import opened_in, order_in, read, the_order
 from chalicelib.connectors.paypal.certificate import Certificates
 from chalicelib.connectors.paypal.events import said_in as event_in
 from chalicelib.connectors.paypal.facts import declined_facts, order_facts, seconds_in
@@ -26,7 +26,7 @@ from chalicelib.connectors.paypal.refusals import decline_of, refusal_of, said_i
 from chalicelib.connectors.paypal.session import Session
 from chalicelib.connectors.paypal.settings import PayPalSettings
 from chalicelib.connectors.paypal.signature import HEADERS
-from chalicelib.connectors.paypal.tables import APPROVED, STATUSES, Subject
+from chalicelib.connectors.paypal.tables import STATUSES, Subject
 from chalicelib.contracts.amounts import Amounts, Unwritable
 from chalicelib.contracts.connector import (
     Acknowledgement,
@@ -134,14 +134,14 @@ class PayPalConnector:
         path = path_of(Subject.ORDER, attempt.psp_reference)
         response = yield from self._session.ask(self._session.get(path, "fetch"))
         facts = order_in(response, attempt)
-        if response.status != 200 or response.json()["status"] != APPROVED:
-            return facts
-        order = read(response)
+        if not any(fact.kind is Kind.TRY for fact in facts):
+            return facts  # not approved, or long since taken
+        order = the_order(response, attempt)
         verb = "authorize" if attempt.checkout.order.capture is CaptureMode.MANUAL else "capture"
         key = f"{attempt.attempt_id}-complete-{seconds_in(order)}"
         response = yield from self._session.ask(self._session.post(f"{path}/{verb}", {}, "complete", key=key))
         if response.status in (200, 201):
-            return order_facts(read(response), attempt.attempt_id)
+            return order_facts(the_order(response, attempt), attempt.attempt_id)
         said = said_in(response)
         if said.verdict is Verdict.ALREADY:
             return order_in((yield from self._session.ask(self._session.get(path, "fetch"))), attempt)
