@@ -47,7 +47,6 @@ def connector_view(connector: type[Connector]) -> dict[str, Json]:
             "inert_until_visited": can.inert_until_visited,
             "reads_money": can.reads_money,
             "looks_up_references": can.looks_up_references,
-            "reads_money": can.reads_money,
             "completes_on_return": can.completes_on_return,
             "key_lives_s": dict(sorted(can.key_lives_s.items())),
         },

@@ -128,8 +128,6 @@ class CapabilitiesModel(Shown):
     """Asking the PSP shows what was paid; if not, its webhooks alone tell of it."""
     looks_up_references: bool
     """A page whose opening was never answered can be found by our reference."""
-    reads_money: bool
-    """Asking the PSP shows what was paid; if not, its webhooks alone tell of it."""
     completes_on_return: bool
     """Nothing is paid until the shopper is back and PaymentServer says so."""
     key_lives_s: dict[str, int]

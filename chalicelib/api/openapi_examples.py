@@ -182,7 +182,6 @@ _CONNECTOR = {
         "inert_until_visited": True,
         "reads_money": True,
         "looks_up_references": True,
-        "reads_money": True,
         "completes_on_return": False,
         "key_lives_s": {"open": 86_400, "capture": 86_400, "cancel": 86_400, "refund": 86_400},
     },

@@ -58,7 +58,6 @@ ROWS: tuple[tuple[str, Callable[[Json], str]], ...] = (
     ("unanswered pages may be sealed", _is("inert_until_visited")),
     ("what was paid can be read", _is("reads_money")),
     ("pages are found by our reference", _is("looks_up_references")),
-    ("asking shows what was paid", _is("reads_money")),
     ("paid once the shopper is back", _is("completes_on_return")),
     ("calls can be repeated for", _hours),
     ("payment methods", lambda view: str(len(view["payment_methods"]))),
