@@ -68,9 +68,9 @@ types: $(VENV)/.dev
 imports: $(VENV)/.dev
 	@$(BIN)/lint-imports
 
-# SECONDS, SEED, FIRST and CORES as tests/faults/torture.py says.
+# SECONDS, SEED, FIRST, CORES and STORE as tests/faults/torture.py says.
 torture: $(VENV)/.dev
-	@exec $(BIN)/python -m tests.faults.torture
+	@STORE=$(STORE) exec $(BIN)/python -m tests.faults.torture
 
 check: lint types imports test
 

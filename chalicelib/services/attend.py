@@ -104,17 +104,23 @@ class Attend:
         return commit(self._ports, stored, decide)
 
     def _outbox(self, stored: Stored[Payment], now: datetime) -> Stored[Payment]:
-        """Drops the events that are in every subscriber's delivery record; queues the others again."""
+        """Drops the events that are in every subscriber's delivery record; queues the others again.
+
+        Only those that are due: an index that lags may not list a subscription yet which was made before the event, and an
+        event without subscribers would be dropped at once.
+        """
         payment = stored.value
         recorded = self._recorded(payment.id)
         subscriptions = self._configuration.subscriptions(payment.merchant_id)
         handled: set[str] = set()
         untold: list[bytes] = []
         for event in payment.outbox:
+            if event.due_at > now:
+                continue
             wanted = [one for one in subscriptions if one.wants(event.type)]
             if all(delivery_id_of(event.id, one.id) in recorded for one in wanted):
                 handled.add(event.id)
-            elif event.due_at <= now:
+            else:
                 untold.append(event_message(payment, event, again=True))
         self._ports.queue.send_all(Topic.EVENTS, untold)
         again_at = now + timedelta(seconds=QUEUED_AGAIN_S)

@@ -44,6 +44,7 @@ ROUTES = {
     "mixed": {"use": ["psp-3", "psp-1", "psp-2"], "unanswered": "next", "late": "refund"},
 }
 DRAIN_MAX = 60
+LAG_MAX_S = 1  # of a store's indexes, where they lag at all
 ROUNDS_MAX = 6000
 
 
@@ -192,6 +193,8 @@ class Machine:
 
     def forward(self, seconds: float) -> None:
         self.clock.forward(seconds)
+        if seconds >= LAG_MAX_S:
+            self.store.catch_up()
         for bank in self.banks.values():
             bank.let_lapse()
 

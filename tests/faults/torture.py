@@ -2,6 +2,7 @@
 
     SECONDS=3600 make torture          an hour
     SEED=17 make torture               one history again, step by step
+    STORE=dynamodb make torture        over DynamoDB Local; `dynamodb-troubled`, `lagging`: see stores.py
 
 Prints steps and steps per second as it goes. On a broken promise it prints what was broken and the line that repeats the
 history, and ends with 1.
@@ -19,13 +20,17 @@ import time
 import traceback
 from collections import Counter
 from random import Random
+from typing import Any
 
 from chalicelib.domain.fold import Folded, fold
 from chalicelib.domain.payment import Payment
+from tests.conformance.dynamodb import endpoint_of
 from tests.faults.machine import Machine, Overheard
 from tests.faults.outside import decide
 from tests.faults.rules import anything
+from tests.faults.stores import STORES
 from tests.faults.trouble import ValueStore
+from tests.servers.dynamodb_local import dynamodb_local
 
 STEPS = 120
 COLLECT_EVERY = 50  # histories
@@ -34,10 +39,10 @@ REST_S, LONG_REST_S = 8 * 86_400, 45 * 86_400
 SEEN_TO, DECISIONS_MAX = 0.3, 40  # of the histories
 
 
-def history(seed: int, steps: int = STEPS, *, aloud: bool = False) -> Counter[str]:
+def history(seed: int, steps: int = STEPS, *, store: Any = None, aloud: bool = False) -> Counter[str]:
     """One history and its rest; what happened, by rule. Raises what went wrong."""
     random.seed(seed)  # the services' own jitter
-    chance, machine, done = Random(seed), Machine(ValueStore()), Counter[str]()
+    chance, machine, done = Random(seed), Machine(store or ValueStore()), Counter[str]()
     machine.chance = chance
     machine.meanwhile = lambda: anything(machine, chance)
     overheard = Overheard(machine.promises.wrongs)
@@ -88,14 +93,15 @@ def _fold_each_payment_once() -> None:
             setattr(module, "fold", folded_once)  # noqa: B010
 
 
-def _worker(first: int, stride: int, seconds: float, results: multiprocessing.Queue) -> None:  # type: ignore[type-arg]
+def _worker(first: int, stride: int, seconds: float, over: str, results: multiprocessing.Queue) -> None:  # type: ignore[type-arg]
     logging.getLogger("paymentserver").propagate = False
     _fold_each_payment_once()
     gc.disable()  # a tenth of a step; what is in cycles is collected now and then
     ends, seed = time.monotonic() + seconds, first
     while time.monotonic() < ends:
         try:
-            done = history(seed)
+            with STORES[over](seed) as store:
+                done = history(seed, store=store)
         except BaseException:
             results.put((seed, None, traceback.format_exc(limit=-4)))
         else:
@@ -106,10 +112,10 @@ def _worker(first: int, stride: int, seconds: float, results: multiprocessing.Qu
     results.put((-1, None, ""))
 
 
-def torture(seconds: float, first: int, cores: int) -> int:
+def torture(seconds: float, first: int, cores: int, over: str) -> int:
     results: multiprocessing.Queue = multiprocessing.Queue()  # type: ignore[type-arg]
     workers = [
-        multiprocessing.Process(target=_worker, args=(first + number, cores, seconds, results), daemon=True)
+        multiprocessing.Process(target=_worker, args=(first + number, cores, seconds, over, results), daemon=True)
         for number in range(cores)
     ]
     for worker in workers:
@@ -122,7 +128,7 @@ def torture(seconds: float, first: int, cores: int) -> int:
             running -= 1
         elif done is None:
             broken += 1
-            print(f"\nBROKEN by seed {seed}\n{wrong}\nRepeat it: SEED={seed} make torture", flush=True)
+            print(f"\nBROKEN by seed {seed}\n{wrong}\nRepeat it: SEED={seed} STORE={over} make torture", flush=True)
         else:
             histories += 1
             total += done
@@ -139,12 +145,18 @@ def torture(seconds: float, first: int, cores: int) -> int:
 
 def main() -> int:
     logging.getLogger("paymentserver").propagate = False
+    over = os.environ.get("STORE") or "values"
+    if over.startswith("dynamodb"):
+        endpoint_of(dynamodb_local)  # one for all workers, which are forked from here
     if "SEED" in os.environ:
-        history(int(os.environ["SEED"]), aloud=True)
+        seed = int(os.environ["SEED"])
+        with STORES[over](seed) as store:
+            history(seed, store=store, aloud=True)
         print("No promise was broken.")
         return 0
     first = int(os.environ.get("FIRST", time.time_ns() // 1_000_000 % 10**9 * 1000))
-    return torture(float(os.environ.get("SECONDS", "60")), first, int(os.environ.get("CORES", os.cpu_count() or 1)))
+    cores = int(os.environ.get("CORES", os.cpu_count() or 1))
+    return torture(float(os.environ.get("SECONDS", "60")), first, cores, over)
 
 
 if __name__ == "__main__":
