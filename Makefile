@@ -5,9 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check check-all lint types imports torture kills interleavings planted tables mutants bench package deploy-test lock clean
-.PHONY: help run demo test check check-all lint types imports torture kills interleavings planted tables mutants bench kit connectors lock clean
-.PHONY: help run demo localstack localstack-demo test check check-all lint types imports torture kills interleavings planted tables mutants bench package deploy-test lock clean
+.PHONY: help run demo test check check-all lint types imports torture kills interleavings planted tables mutants bench package deploy-test kit connectors localstack localstack-demo new-connector lock clean
 
 help:
 	@echo "make run        serve everything on this machine, on loopback"
@@ -26,6 +24,7 @@ help:
 	@echo "make bench      speed as ratios to a floor"
 	@echo "make package        what is deployed on AWS, into build/aws; STAGE (prod), ARCHITECTURE (arm64), CHANNELS"
 	@echo "make deploy-test    deploys the package to a stand-in for AWS on this machine, and pays there"
+	@echo "make new-connector  lays a connector out, NAME=psp TITLE=\"The PSP\""
 	@echo "make kit        the conformance kit for one connector, PSP=name"
 	@echo "make connectors     renders docs/connectors.md from the connectors"
 
@@ -113,6 +112,9 @@ deploy-test: $(VENV)/.dev $(PACKAGER)/.installed
 	@$(BIN)/python -m pytest -q -n 0 -m deployment tests/aws
 kit: $(VENV)/.dev
 	@$(BIN)/python -m pytest -q -n 0 tests/conformance/connectors $(if $(PSP),--psp $(PSP))
+
+new-connector: $(VENV)/.dev
+	@$(BIN)/python -m dev.new_connector "$(NAME)" "$(TITLE)"
 
 connectors: $(VENV)/.dev
 	@$(BIN)/python -m tests.conformance.connectors.matrix

@@ -148,9 +148,9 @@ def play(
 def play_in_memory(connector: Connector, scenario: Scenario, step: Step) -> dict[str, Any]:
     """The same without HTTP, and as fast as it can be: what decides is the connector alone."""
     answers = [answer_of(one) for one in step.exchanges]
-    conversation = conversation_of(connector, scenario, step)
     sent: HttpRequest | None = None
     try:
+        conversation = conversation_of(connector, scenario, step)
         sent = next(conversation)
         for answer in answers:
             if answer.status >= 500:
