@@ -76,6 +76,23 @@ class ConnectionTestModel(Shown):
     detail: str
 
 
+class WebhookSetupModel(Shown):
+    url: str
+    """What to enter at the PSP."""
+    events: list[str]
+    """What to subscribe to; empty where there is nothing to choose."""
+    where: str
+    """The place at the PSP where it is entered."""
+    secret: str
+    """Where the PSP shows the secret that it signs with; empty where it has none."""
+    secret_field: str
+    """The connection's setting that the secret belongs in."""
+    has_secret: bool
+    """Whether the connection has what it verifies webhooks with."""
+    creates: bool
+    """Whether `POST` makes it through the PSP's API."""
+
+
 class SigningSecretModel(Shown):
     id: str
     created_at: Time

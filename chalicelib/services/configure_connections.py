@@ -118,7 +118,7 @@ def update_connection(
         enabled = present.enabled if body.enabled is None else body.enabled
         if body.settings is None:
             return replace(present, enabled=enabled)
-        connector = _connector_of(ports, present)
+        connector = connector_of(ports, present)
         place = Place(merchant_id, connection_id, "/settings", present.secrets)
         sealed = seal_settings(ports.vault, connector.settings, body.settings, place)
         _check_account(connector, present, sealed.public)
@@ -153,25 +153,29 @@ def delete_connection(ports: Ports, actor: Actor, merchant_id: str, connection_i
 
 def check_connection(ports: Ports, merchant_id: str, connection_id: str) -> ConnectionTest:
     """Asks the PSP something harmless, within 10 s. Raises NotFound, Conflict, VaultFault."""
-    connection = read_connection(ports, merchant_id, connection_id)
-    connector = _connector_of(ports, connection)
-    settings = opened_settings(ports.vault, connection, connector.settings)
-    live: Connector = connector(settings)  # type: ignore[call-arg]  # every connector is made of its settings
+    live, settings = opened(ports, read_connection(ports, merchant_id, connection_id))
     try:
         refusal = ports.driver.converse(live.test(), Deadline(TEST_BUDGET_S))
     except CallFailed as error:
         return ConnectionTest(False, "outage", error.detail)
-    return _judged(refusal and concealed(refusal, secret_texts(settings)))
+    return judged(refusal and concealed(refusal, secret_texts(settings)))
 
 
-def _judged(refusal: Refusal | None) -> ConnectionTest:
+def opened(ports: Ports, connection: Connection) -> tuple[Connector, BaseModel]:
+    """The connection's connector, made of its settings, and these. Raises Conflict, VaultFault."""
+    connector = connector_of(ports, connection)
+    settings = opened_settings(ports.vault, connection, connector.settings)
+    return connector(settings), settings  # type: ignore[call-arg]  # every connector is made of its settings
+
+
+def judged(refusal: Refusal | None) -> ConnectionTest:
     if refusal is None:
         return ConnectionTest(True, None, "The PSP accepts the credentials.")
     passing = refusal.kind in (RefusalKind.RATE_LIMITED, RefusalKind.OUTAGE)
     return ConnectionTest(False, "outage" if passing else "credentials", refusal.detail)
 
 
-def _connector_of(ports: Ports, connection: Connection) -> type[Connector]:
+def connector_of(ports: Ports, connection: Connection) -> type[Connector]:
     connector = ports.connectors.get(connection.connector)
     if connector is None:
         raise Conflict(f"The connector {connection.connector!r} is off here, so its settings can not be checked.")

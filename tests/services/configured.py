@@ -20,6 +20,8 @@ from chalicelib.contracts.connector import (
     HttpRequest,
     Refusal,
     RefusalKind,
+    WebhookMade,
+    WebhookSetup,
 )
 from chalicelib.contracts.store import Kind, Store, Version
 from chalicelib.domain.errors import StorageFault
@@ -97,6 +99,16 @@ class ToyConnector:
             return None
         kind = RefusalKind.RATE_LIMITED if response.status == 429 else RefusalKind.MISCONFIGURED
         return Refusal(kind, f"the PSP answered {response.status}")
+
+    def webhook_setup(self, url: str) -> WebhookSetup:
+        creates = self._settings.account != "by-hand"
+        return WebhookSetup(url, ("paid",), "the toy's box", "its lid", "webhook_secret", creates)
+
+    def create_webhook(self, url: str) -> Conversation[WebhookMade | Refusal]:
+        response = yield HttpRequest("POST", self._settings.base_url, body=url.encode())
+        if response.status != 200:
+            return Refusal(RefusalKind.MISCONFIGURED, f"not with {self._settings.api_key.get_secret_value()}")
+        return WebhookMade("we_1", {"webhook_secret": "made-by-the-toy"})
 
 
 class Killed(BaseException):

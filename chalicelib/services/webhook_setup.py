@@ -1,0 +1,83 @@
+"""What to enter at the PSP so that it tells us what happens, and having it entered where the PSP's API can."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from urllib.parse import quote
+
+from chalicelib.contracts.connector import CallFailed, Refusal, WebhookSetup
+from chalicelib.domain.configuration import Connection
+from chalicelib.domain.errors import Conflict
+from chalicelib.outbound.driver import Deadline
+from chalicelib.services.audit import Actor
+from chalicelib.services.change import CONNECTIONS, update
+from chalicelib.services.configure_connections import (
+    TEST_BUDGET_S,
+    ConnectionTest,
+    connector_of,
+    judged,
+    opened,
+    read_connection,
+)
+from chalicelib.services.kinds import connection_key
+from chalicelib.services.ports import Ports
+from chalicelib.services.seal_settings import Place, seal_settings
+from chalicelib.services.secrets import concealed, masked, secret_texts
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """`has_secret`: the connection keeps one, so that webhooks can be verified."""
+
+    setup: WebhookSetup
+    has_secret: bool
+
+
+def webhook_setup(ports: Ports, merchant_id: str, connection_id: str) -> Setup:
+    """Raises NotFound, Conflict, VaultFault."""
+    connection = read_connection(ports, merchant_id, connection_id)
+    live, _ = opened(ports, connection)
+    setup = live.webhook_setup(webhook_url(ports, connection))
+    return Setup(setup, not setup.secret_field or setup.secret_field in connection.secrets)
+
+
+def webhook_url(ports: Ports, connection: Connection) -> str:
+    """Where the PSP sends this connection's webhooks."""
+    return f"{ports.internet_url}/webhooks/{quote(connection.merchant_id, safe='')}/{connection.id}"
+
+
+def create_webhook(ports: Ports, actor: Actor, merchant_id: str, connection_id: str) -> ConnectionTest:
+    """Makes the webhook through the PSP's API and keeps its secret. A call that nobody knows the end of may have made one:
+    then its secret is lost, and the PSP's dashboard shows what to delete.
+
+    Raises NotFound, Conflict where the API can not or the connection has a secret already, VaultFault.
+    """
+    connection = read_connection(ports, merchant_id, connection_id)
+    live, settings = opened(ports, connection)
+    setup = live.webhook_setup(webhook_url(ports, connection))
+    if not setup.creates:
+        raise Conflict("This PSP's webhooks are entered by hand: GET says where.")
+    _check_absent(connection, setup)
+    try:
+        made = ports.driver.converse(live.create_webhook(setup.url), Deadline(TEST_BUDGET_S))
+    except CallFailed as error:
+        return ConnectionTest(False, "outage", error.detail)
+    if isinstance(made, Refusal):
+        return judged(concealed(made, secret_texts(settings)))
+
+    def decide(present: Connection) -> Connection:
+        _check_absent(present, setup)
+        given = {**masked(present.settings, present.secrets), **made.settings}
+        place = Place(merchant_id, connection_id, "/settings", present.secrets)
+        sealed = seal_settings(ports.vault, connector_of(ports, present).settings, given, place)
+        return replace(present, settings=sealed.public, secrets=sealed.secrets)
+
+    update(ports, CONNECTIONS, connection_key(merchant_id, connection_id), None, decide, actor)
+    return ConnectionTest(True, None, f"The PSP made the webhook {made.psp_reference}.")
+
+
+def _check_absent(connection: Connection, setup: WebhookSetup) -> None:
+    if setup.secret_field in connection.secrets:
+        raise Conflict(
+            f"The connection has a webhook secret already ({setup.secret_field}); another webhook needs none."
+        )
