@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check check-all lint types imports torture kills interleavings planted tables mutants bench package deploy-test kit connectors localstack localstack-demo new-connector lock clean
+.PHONY: help run demo test check check-all lint types imports torture kills interleavings planted tables mutants bench package deploy-test kit connectors localstack localstack-demo new-connector record lock clean
 
 help:
 	@echo "make run        serve everything on this machine, on loopback"
@@ -26,6 +26,7 @@ help:
 	@echo "make deploy-test    deploys the package to a stand-in for AWS on this machine, and pays there"
 	@echo "make new-connector  lays a connector out, NAME=psp TITLE=\"The PSP\""
 	@echo "make kit        the conformance kit for one connector, PSP=name"
+	@echo "make record     talks to a PSP's test environment and keeps what was said, PSP=name SETTINGS=keys.json"
 	@echo "make connectors     renders docs/connectors.md from the connectors"
 
 $(BIN)/python:
@@ -115,6 +116,9 @@ kit: $(VENV)/.dev
 
 new-connector: $(VENV)/.dev
 	@$(BIN)/python -m dev.new_connector "$(NAME)" "$(TITLE)"
+
+record: $(VENV)/.dev
+	@$(BIN)/python -m tests.conformance.connectors.record "$(PSP)" "$(SETTINGS)"
 
 connectors: $(VENV)/.dev
 	@$(BIN)/python -m tests.conformance.connectors.matrix

@@ -142,7 +142,7 @@ def play(
         said = (driver or Driver(call_timeout_s=5)).converse(conversation, Deadline(20))
     except (CallFailed, PaymentServerError) as error:
         return Told({"raises": type(error).__name__}, (), seen)
-    return _told(said, seen)
+    return told_of(said, seen)
 
 
 def play_in_memory(connector: Connector, scenario: Scenario, step: Step) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def play_in_memory(connector: Connector, scenario: Scenario, step: Step) -> dict
             sent = conversation.send(HttpResponse(answer.status, lowered, answer.body))
         return {"raises": "more was asked than is recorded"}
     except StopIteration as stop:
-        return _told(stop.value, []).view
+        return told_of(stop.value, []).view
     except (CallFailed, PaymentServerError) as error:
         return {"raises": type(error).__name__}
     except Exception as error:
@@ -167,7 +167,7 @@ def play_in_memory(connector: Connector, scenario: Scenario, step: Step) -> dict
         return {"raises": failed.__name__ if sent is not None else type(error).__name__}
 
 
-def _told(said: Any, seen: list[HttpRequest]) -> Told:
+def told_of(said: Any, seen: list[HttpRequest]) -> Told:
     if said is None:
         return Told({"nothing": True}, (), seen)
     if isinstance(said, Refusal):

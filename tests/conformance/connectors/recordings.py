@@ -71,8 +71,7 @@ def scenarios_of(psp: str) -> tuple[Scenario, ...]:
     found = [
         scenario
         for path in sorted((CONNECTORS / psp / "scenarios").glob("*.json"))
-        for written in json.loads(path.read_text())["scenarios"]
-        for scenario in _scenarios(psp, written)
+        for scenario in scenarios_in(psp, json.loads(path.read_text()))
     ]
     names = [one.name for one in found]
     assert len(set(names)) == len(names), f"{psp} has two scenarios of one name"
@@ -88,6 +87,11 @@ def objects_of(psp: str) -> Mapping[str, Any]:
 def object_of(psp: str, name: str) -> Any:
     """One object of `objects.json`, filled in."""
     return _filled(_like(objects_of(psp)[name], objects_of(psp)), ours(psp))
+
+
+def scenarios_in(psp: str, written: Mapping[str, Any]) -> list[Scenario]:
+    """Of the document of one file."""
+    return [made for one in written["scenarios"] for made in _scenarios(psp, one)]
 
 
 def _scenarios(psp: str, written: Mapping[str, Any]) -> Iterator[Scenario]:
