@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+ZIPPED_BYTES_MAX = 30_000_000  # of a deployment package: cold starts fetch it
 FIRST_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that the format knows
 READABLE, EXECUTABLE = 0o100644, 0o100755
 _UNIX = 3

@@ -16,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from infra.archive import archive
+from infra.archive import ZIPPED_BYTES_MAX, archive
 from infra.cloudformation import Json
 from infra.contents import prepare
 from infra.expand import expanded
@@ -25,7 +25,6 @@ from infra.stages import ROOT
 from infra.template import merge_template
 
 REGION = "eu-west-1"  # Chalice and SAM want one named; nothing in what they write depends on it
-ZIPPED_BYTES_MAX = 30_000_000
 
 
 def package(out: Path, stage: str, architecture: str, channels: list[str]) -> Path:

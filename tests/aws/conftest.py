@@ -1,4 +1,4 @@
-"""Packages and a deployed stack for the tests of this folder, each made once."""
+"""Packages for the tests of this folder, each made once."""
 
 from __future__ import annotations
 
@@ -11,3 +11,17 @@ from tests.aws.packages import MACHINE, Package, built
 def machine_package(tmp_path_factory: pytest.TempPathFactory) -> Package:
     """What runs on this machine."""
     return built(tmp_path_factory.mktemp("package") / "out", architecture=MACHINE)
+
+
+@pytest.fixture(scope="session")
+def package(machine_package: Package, tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """What `make package` makes without further words: what is deployed."""
+    if MACHINE == "arm64":
+        return machine_package
+    return built(tmp_path_factory.mktemp("deployed") / "out", architecture="arm64")
+
+
+@pytest.fixture(scope="session")
+def other_package(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """What runs on this machine, made another time and for the other stage."""
+    return built(tmp_path_factory.mktemp("other") / "out", architecture=MACHINE, stage="dev")
