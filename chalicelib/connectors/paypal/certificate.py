@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from functools import lru_cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from chalicelib.contracts.connector import Conversation, HttpRequest, HttpResponse, ReadFailed
@@ -27,16 +29,26 @@ FETCHES_MAX, FETCHES_WITHIN_S = 6, 60.0
 PEM_BYTES_MAX = 65_536
 CHAIN_MAX = 6
 KEY_BITS_MIN = 2_048
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
 _NAME = re.compile(r"([a-z0-9-]+\.)+paypal\.com")
 
 
 @lru_cache(maxsize=1)
 def public_roots() -> Store:
-    """The roots that TLS clients trust."""
+    """The roots that TLS clients trust, without those that are not to the letter of RFC 5280."""
     import certifi
 
     with open(certifi.where(), "rb") as file:
-        return Store(x509.load_pem_x509_certificates(file.read()))
+        pems = _PEM.findall(file.read())
+    found = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        for pem in pems:
+            try:
+                found.append(x509.load_pem_x509_certificate(pem))
+            except ValueError:
+                continue
+    return Store(found)
 
 
 @dataclass(frozen=True, slots=True)

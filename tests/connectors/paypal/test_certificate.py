@@ -1,0 +1,177 @@
+"""PayPal's certificates are believed where a public root vouches for them, kept, and never fetched without bound."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from chalicelib.connectors.paypal import certificate
+from chalicelib.connectors.paypal.certificate import FETCHES_MAX, FETCHES_WITHIN_S, KEPT_MAX, KEPT_S, Certificates
+from chalicelib.contracts.connector import HttpRequest, HttpResponse, ReadFailed
+from chalicelib.domain.errors import SignatureInvalid
+from tests.connectors.paypal.signing import NAME, chain, intermediate, issued, paypal, root, trusted
+
+PUBLIC_ROOTS = certificate.public_roots
+URL = "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-1"
+
+
+@pytest.fixture(autouse=True)
+def our_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(certificate, "public_roots", trusted)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.seconds = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def asked(certificates: Certificates, pem: bytes, at: datetime | None = None, url: str = URL, status: int = 200) -> Any:
+    """The key, and the request that was made for it."""
+    conversation = certificates.key(url, at or now())
+    request: HttpRequest | None = None
+    try:
+        request = next(conversation)
+        conversation.send(HttpResponse(status, {}, pem))
+    except StopIteration as stop:
+        return stop.value, request
+    raise AssertionError("one request is enough")
+
+
+def test_a_certificate_is_fetched_once_and_kept() -> None:
+    certificates = Certificates(None)
+    key, request = asked(certificates, chain())
+    assert key == paypal().certificate.public_key()
+    assert (request.method, request.url, request.moves_money) == ("GET", URL, False)
+    assert "Authorization" not in request.headers
+    assert asked(certificates, b"", now()) == (key, None)
+
+
+def test_it_is_fetched_anew_after_a_day() -> None:
+    clock = Clock()
+    certificates = Certificates(None, clock)
+    asked(certificates, chain())
+    clock.seconds += KEPT_S - 1
+    assert asked(certificates, chain())[1] is None
+    clock.seconds += 2
+    assert asked(certificates, chain())[1] is not None
+
+
+@pytest.mark.parametrize("days", [-31, 400])
+def test_it_is_good_for_its_time_alone_also_when_it_is_kept(days: int) -> None:
+    certificates = Certificates(None)
+    asked(certificates, chain())
+    with pytest.raises(SignatureInvalid):
+        asked(certificates, chain(), now() + timedelta(days=days))
+    with pytest.raises(SignatureInvalid):
+        asked(Certificates(None), chain(), now() + timedelta(days=days))
+
+
+def test_an_intermediate_that_paypals_file_lacks_may_be_in_the_settings() -> None:
+    with pytest.raises(SignatureInvalid):
+        asked(Certificates(None), paypal().pem)
+    assert asked(Certificates(intermediate().pem.decode()), paypal().pem)[0] == paypal().certificate.public_key()
+
+
+DAY = timedelta(days=1)
+
+
+def below(name: str = NAME, **more: Any) -> bytes:
+    return issued(NAME, intermediate(), names=(name,), **more).pem + intermediate().pem
+
+
+UNFIT: dict[str, Callable[[], bytes]] = {
+    "nothing": lambda: b"",
+    "no certificate": lambda: b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    "text": lambda: b"<html>hello</html>",
+    "signed by itself": lambda: issued(NAME, names=(NAME,)).pem,
+    "of a root that nobody trusts": lambda: issued(NAME, issued("Another Root"), names=(NAME,)).pem,
+    "for another": lambda: below("example.com"),
+    "for one that begins as PayPal": lambda: below("paypal.com.example"),
+    "for no name below PayPal's": lambda: below("paypal.com"),
+    "for one that ends nearly as PayPal": lambda: below("notpaypal.com"),
+    "an authority itself": lambda: issued(NAME, intermediate()).pem + intermediate().pem,
+    "that ran out": lambda: below(begins=now() - 40 * DAY, days=30),
+    "that is not valid yet": lambda: below(begins=now() + DAY),
+    "with an elliptic key": lambda: below(key=ec.generate_private_key(ec.SECP256R1())),
+    "with a short key": lambda: below(key=rsa.generate_private_key(65537, 1024)),
+    "below PayPal's own": lambda: issued(NAME, paypal(), names=(NAME,)).pem + chain(),
+    "too large": lambda: chain() + b"#" * 70_000,
+}
+
+
+@pytest.mark.parametrize("what", UNFIT)
+def test_a_certificate_that_nobody_vouches_for_is_invalid_and_not_kept(what: str) -> None:
+    certificates, pem = Certificates(None), UNFIT[what]()
+    for _ in range(2):
+        with pytest.raises(SignatureInvalid):
+            asked(certificates, pem)
+    assert asked(certificates, chain())[1] is not None
+
+
+@pytest.mark.parametrize("status", [400, 404, 410])
+def test_a_certificate_that_paypal_does_not_have_is_a_forgers(status: int) -> None:
+    with pytest.raises(SignatureInvalid):
+        asked(Certificates(None), b"", status=status)
+
+
+@pytest.mark.parametrize("status", [201, 204, 301, 302, 401, 403, 429])
+def test_where_paypal_does_not_say_it_is_tried_again_later(status: int) -> None:
+    with pytest.raises(ReadFailed):
+        asked(Certificates(None), chain(), status=status)
+
+
+def test_forgers_can_not_make_us_fetch_without_bound_nor_push_a_good_one_out() -> None:
+    clock = Clock()
+    certificates = Certificates(None, clock)
+    asked(certificates, chain())
+    for number in range(1, FETCHES_MAX):
+        with pytest.raises(SignatureInvalid):
+            asked(certificates, b"", url=f"{URL}{number}", status=404)
+    for number in range(50):
+        conversation = certificates.key(f"{URL}x{number}", now())
+        with pytest.raises(ReadFailed):
+            next(conversation)
+    assert asked(certificates, b"")[1] is None, "the good one is still known"
+    clock.seconds += FETCHES_WITHIN_S
+    with pytest.raises(SignatureInvalid):
+        asked(certificates, b"", url=f"{URL}9", status=404)
+
+
+def test_only_so_many_are_kept() -> None:
+    clock = Clock()
+    certificates = Certificates(None, clock)
+    for number in range(KEPT_MAX + 3):
+        clock.seconds += FETCHES_WITHIN_S
+        asked(certificates, chain(), url=f"{URL}{number}")
+    assert len(certificates._kept) == KEPT_MAX
+    assert asked(certificates, b"", url=f"{URL}{KEPT_MAX + 2}")[1] is None
+
+
+def test_threads_share_what_is_kept() -> None:
+    certificates, found = Certificates(None), []
+    asked(certificates, chain())
+    threads = [threading.Thread(target=lambda: found.append(asked(certificates, b""))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [(paypal().certificate.public_key(), None)] * 8
+
+
+def test_of_public_roots_ours_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which only the tests have."""
+    monkeypatch.setattr(certificate, "public_roots", PUBLIC_ROOTS)
+    with pytest.raises(SignatureInvalid):
+        asked(Certificates(None), chain() + root().pem)

@@ -1,0 +1,278 @@
+"""Every request that the connector can send is one that PayPal's specification takes, and its tables have every word of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from openapi_schema_validator import OAS30Validator
+
+from chalicelib.connectors.paypal.connector import PayPalConnector
+from chalicelib.connectors.paypal.issues import ERROR_NAME, ISSUE
+from chalicelib.connectors.paypal.tables import AUTHORIZATION_STATUS, CAPTURE_STATUS, ORDER_STATUS, REFUND_STATUS
+from chalicelib.contracts.amounts import Unwritable
+from chalicelib.contracts.connector import AttemptRef, CheckoutOrder, HttpRequest, HttpResponse, MoneyOrder
+from chalicelib.domain.money import Money
+from chalicelib.domain.payment import CaptureMode, Order
+from tests.conformance.connectors.checkouts import orders
+from tests.conformance.connectors.playing import STARTED_AT, WEBHOOK_URL
+from tests.conformance.connectors.profile import connector_of
+from tests.conformance.connectors.recordings import ATTEMPT_ID, object_of, operation_of, scenarios_of
+from tests.conformance.connectors.specs import spec_file
+from tests.connectors.paypal.signing import signed
+
+SPEC = json.loads(spec_file("paypal.json"))
+SCHEMAS = SPEC["components"]["schemas"]
+# It contradicts itself: one of the words that it lists, GUEST_CHECKOUT, is longer than it lets them be.
+del SCHEMAS["ord_paypal_wallet_experience_context"]["properties"]["landing_page"]["maxLength"]
+BASE = "https://api-m.sandbox.paypal.com"
+BESIDES = ("/v1/oauth2/token", "/v1/customer/disputes/", "/v1/notifications/certs/")  # are in no file of these
+CALLS = {  # what the connector calls, and the names of the specification's errors for it
+    "/v2/checkout/orders": ("post",),
+    "/v2/checkout/orders/{id}": ("get",),
+    "/v2/checkout/orders/{id}/authorize": ("post",),
+    "/v2/checkout/orders/{id}/capture": ("post",),
+    "/v2/payments/authorizations/{authorization_id}/capture": ("post",),
+    "/v2/payments/authorizations/{authorization_id}/void": ("post",),
+    "/v2/payments/captures/{capture_id}": ("get",),
+    "/v2/payments/captures/{capture_id}/refund": ("post",),
+}
+
+
+def resolved(part: Any) -> Any:
+    while "$ref" in part:
+        found: Any = SPEC
+        for name in part["$ref"][2:].split("/"):
+            found = found[name]
+        part = found
+    return part
+
+
+def operation_for(request: HttpRequest) -> dict[str, Any]:
+    path = urlsplit(request.url).path
+    for template in sorted(SPEC["paths"], key=lambda one: one.count("{")):
+        method = SPEC["paths"][template].get(request.method.lower())
+        if method and re.fullmatch(re.sub(r"\{[a-z_]+\}", "[^/]+", template), path):
+            return resolved(method)  # type: ignore[no-any-return]
+    raise AssertionError(f"{request.method} {path} is in no specification")
+
+
+def wrong(schema: Any, body: Any) -> list[str]:
+    validator = OAS30Validator({**schema, "components": SPEC["components"]})
+    return [f"{'/'.join(map(str, one.path))}: {one.message}" for one in validator.iter_errors(body)]
+
+
+def check(request: HttpRequest) -> None:
+    assert request.url.startswith(f"{BASE}/v")
+    assert not urlsplit(request.url).query
+    if urlsplit(request.url).path.startswith(BESIDES):
+        return
+    operation = operation_for(request)
+    for parameter in map(resolved, operation.get("parameters", ())):
+        if parameter["in"] == "header" and parameter["name"] in request.headers:
+            assert not wrong(parameter["schema"], request.headers[parameter["name"]]), parameter["name"]
+    if request.method == "POST" and "requestBody" in operation:
+        body = json.loads(request.body or b"")
+        schema = resolved(operation["requestBody"])["content"]["application/json"]["schema"]
+        assert not wrong(schema, body), wrong(schema, body)[0]
+        assert not list(unknown(schema, body, "")), "PayPal's specification has no such member"
+
+
+def members(schema: Any) -> dict[str, Any]:
+    """All that an object may hold, whatever parts it is put together from."""
+    schema = resolved(schema)
+    found = dict(schema.get("properties", {}))
+    for part in (*schema.get("allOf", ()), *schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        found |= members(part)
+    return found
+
+
+def unknown(schema: Any, value: Any, at: str) -> Iterator[str]:
+    """Members that the specification does not know: PayPal would leave them unread, or refuse them."""
+    if isinstance(value, dict):
+        known = members(schema)
+        for name, part in value.items():
+            if known and name not in known:
+                yield f"{at}/{name}"
+            elif name in known:
+                yield from unknown(known[name], part, f"{at}/{name}")
+    elif isinstance(value, list):
+        for part in value:
+            yield from unknown(resolved(schema).get("items", {}), part, at)
+
+
+def requests_of(conversation: Any, answers: list[Any]) -> list[HttpRequest]:
+    asked: list[HttpRequest] = []
+    try:
+        asked.append(next(conversation))
+        for body in answers:
+            asked.append(conversation.send(HttpResponse(200, {}, json.dumps(body).encode())))
+    except StopIteration:
+        pass
+    return asked
+
+
+def checkout(order: Order) -> CheckoutOrder:
+    return CheckoutOrder(ATTEMPT_ID, "paypal-eu", order, STARTED_AT, order.return_url, order.cancel_url)
+
+
+def hold_to_the_specification(order: Order, **changes: Any) -> None:
+    requests = requests_of(connector_of("paypal", **changes).open_checkout(checkout(order)), [])
+    if not requests:
+        with pytest.raises(Unwritable):
+            PayPalConnector.amounts.written(order.amount)
+        return
+    (request,) = requests
+    check(request)
+    unit = json.loads(request.body or b"")["purchase_units"][0]
+    amount = unit["amount"]
+    assert PayPalConnector.amounts.read(amount["value"], amount["currency_code"]) == order.amount
+    assert unit["custom_id"] == ATTEMPT_ID
+    assert unit["invoice_id"].endswith(ATTEMPT_ID)
+    if "items" in unit:
+        total = sum(int(one["quantity"]) * _value(one["unit_amount"]) for one in unit["items"])
+        assert total == _value(amount["breakdown"]["item_total"]) == order.amount.value
+
+
+def _value(amount: Any) -> int:
+    return PayPalConnector.amounts.read(amount["value"], amount["currency_code"]).value
+
+
+@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow])
+@given(order=orders(PayPalConnector.capabilities), addresses=st.booleans(), brand=st.none() | st.just("The 店"))
+def test_every_order_that_can_be_asked_for_is_one_that_paypal_takes(
+    order: Order, addresses: bool, brand: str | None
+) -> None:
+    hold_to_the_specification(order, pass_addresses=addresses, brand_name=brand, instant_payments_only=addresses)
+
+
+@pytest.mark.long
+@settings(max_examples=5_000, suppress_health_check=list(HealthCheck))
+@given(order=orders(PayPalConnector.capabilities))
+def test_five_thousand_orders_are_ones_that_paypal_takes(order: Order) -> None:
+    hold_to_the_specification(order)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@given(order=orders(PayPalConnector.capabilities), value=st.integers(1, 10**6), final=st.booleans())
+def test_every_operation_is_one_that_paypal_takes(order: Order, value: int, final: bool) -> None:
+    connector, ref = connector_of("paypal"), AttemptRef(checkout(order), "5O190127TN364715T")
+    some = MoneyOrder(ref, operation_of("a"), Money(value, order.amount.currency), "a reason", final)
+    all_of_it = MoneyOrder(ref, operation_of("b"), None)
+    approved, held, paid = (object_of("paypal", f"order_{name}") for name in ("approved", "held", "paid"))
+    body = json.dumps({"id": "WH-1", "event_type": "X", "resource": {}}).encode()
+    delivery = signed(body, "8PT597110X687430L", STARTED_AT)
+    asking = connector_of("paypal", webhook_verification="postback")
+    conversations = [
+        (connector.capture(some), [held]),
+        (connector.cancel(some), [held]),
+        (connector.refund(some), [paid]),
+        (connector.refund(all_of_it), [paid]),
+        (connector.complete(ref), [approved]),
+        (connector.fetch(ref), []),
+        (connector.expire(ref), []),
+        (connector.test(), [{"access_token": "A21AAKitAccessToken", "expires_in": 100}]),
+        (connector.look_up("/v2/payments/captures/3C679366HH908993F"), []),
+        (connector.create_webhook(WEBHOOK_URL), []),
+        (asking.verify(delivery), [{"verification_status": "FAILURE"}]),
+    ]
+    whole = _is_writable(some.amount)
+    for conversation, answers in conversations:
+        requests = requests_of(conversation, answers)
+        for request in requests:
+            check(request)
+        assert requests or not whole
+    if order.capture is CaptureMode.MANUAL:
+        assert requests_of(connector.complete(ref), [approved])[-1].url.endswith("/authorize")
+
+
+def _is_writable(amount: Money | None) -> bool:
+    try:
+        return amount is not None and bool(PayPalConnector.amounts.written(amount))
+    except Unwritable:
+        return False
+
+
+def words_in(part: Any, member: str) -> Iterator[str]:
+    """All values that the specification gives a member anywhere below."""
+    if isinstance(part, dict):
+        named = (part.get("properties") or {}).get(member)
+        if isinstance(named, dict):
+            yield from named.get("enum", ())
+        for inner in part.values():
+            yield from words_in(inner, member)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from words_in(inner, member)
+
+
+def errors_of(operation: Any) -> Iterator[Any]:
+    """The schemas of what can go wrong, looked up as deep as they refer."""
+    for status, answer in operation["responses"].items():
+        if status.startswith(("4", "5")):
+            for content in resolved(answer).get("content", {}).values():
+                for part in content["schema"].get("allOf", [content["schema"]]):
+                    yield resolved(part)
+
+
+@pytest.mark.parametrize("path", CALLS)
+def test_every_error_that_a_call_documents_is_in_the_tables(path: str) -> None:
+    for method in CALLS[path]:
+        errors = list(errors_of(SPEC["paths"][path][method]))
+        issues = {word for error in errors for word in words_in(error, "issue")}
+        assert issues - ISSUE.meanings.keys() == set()
+        names = {word for error in errors for word in words_in(error, "name")} - {"INTERNAL_SERVER_ERROR"}
+        assert names - ERROR_NAME.meanings.keys() == set()
+        assert issues or names, "the specification documents errors"
+
+
+def test_the_tables_have_every_status_of_the_specification() -> None:
+    assert set(ORDER_STATUS.meanings) == set(SCHEMAS["ord_order_status"]["enum"])
+    for table, name in (
+        (AUTHORIZATION_STATUS, "pay_authorization_status"),
+        (CAPTURE_STATUS, "pay_capture_status"),
+        (REFUND_STATUS, "pay_refund_status"),
+    ):
+        assert set(table.meanings) == set(SCHEMAS[name]["properties"]["status"]["enum"])
+
+
+def test_every_object_of_the_recordings_is_one_of_the_specification() -> None:
+    """What was written by hand has the fields and words that PayPal has."""
+    for name, schema in (
+        ("order", "ord_order"), ("order_approved", "ord_order"), ("order_paid", "ord_order"), ("order_held", "ord_order"),
+        ("order_part", "ord_order"), ("order_refunded", "ord_order"), ("capture", "pay_capture-2"),
+        ("capture_part", "pay_capture-2"), ("hold", "pay_authorization-2"), ("refund", "pay_refund"), ("event", "wh_event"),
+    ):  # fmt: skip
+        found = object_of("paypal", name)
+        assert not wrong(SCHEMAS[schema], found), f"{name}: {wrong(SCHEMAS[schema], found)[0]}"
+        assert not list(unknown(SCHEMAS[schema], found, name))
+
+
+def test_every_answer_of_the_scenarios_has_the_form_that_the_specification_gives_it() -> None:
+    """But those that are about words, ids and links that PayPal does not give."""
+    checked = 0
+    for scenario in scenarios_of("paypal"):
+        if any(
+            one in scenario.name
+            for one in ("nobody has heard of", "not PayPal's", "elsewhere", "somebody else", "TELEPORTED")
+        ):
+            continue
+        for step in scenario.steps:
+            for exchange in step.exchanges:
+                path = urlsplit(exchange["request"]["url"]).path
+                status = str(exchange["answer"].get("status", 200))
+                if path.startswith(BESIDES) or not status.startswith("2"):
+                    continue
+                operation = operation_for(HttpRequest(exchange["request"]["method"], BASE + path))
+                content = resolved(operation["responses"].get(status, {"content": {}})).get("content", {})
+                if "application/json" in content:
+                    checked += 1
+                    errors = wrong(content["application/json"]["schema"], exchange["answer"]["body"])
+                    assert not errors, f"{scenario.name}: {errors[0]}"
+    assert checked > 50
