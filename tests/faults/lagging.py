@@ -94,7 +94,7 @@ class LaggingStore:
     def _index(self, kind: Any, id: str, keys: dict[str, IndexKey | None]) -> None:
         before = self._keys.get((kind.name, id), {})
         self._keys[kind.name, id] = keys
-        for index in {*before, *keys}:
+        for index in dict.fromkeys((*before, *keys)):
             was, becomes = before.get(index), keys.get(index)
             if was == becomes:
                 continue

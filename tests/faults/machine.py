@@ -236,6 +236,7 @@ class Machine:
         if not stored.value.enabled:
             self.store.put(SUBSCRIPTION, replace(stored.value, enabled=True), expect=stored.version)
             self.restart()
+            self.store.catch_up()  # people are slower than indexes
             Recover(self.world.ports, stored.value, NOW).run(None)
 
     def _next_due(self) -> float | None:
