@@ -6,7 +6,7 @@ from typing import Any
 
 from chalicelib.contracts.store import Kind
 from chalicelib.services.kinds import KINDS
-from chalicelib.storage.dynamodb_tables import table_of, time_to_live_of
+from chalicelib.storage.dynamodb_tables import POINT_IN_TIME_RECOVERY, table_of, time_to_live_of
 from infra.cloudformation import Json, sub
 from infra.names import table_id
 
@@ -26,7 +26,7 @@ def _resource(kind: Kind[Any]) -> Json:
         **({} if lapsing is None else {"TimeToLiveSpecification": lapsing}),
         "TableName": sub("${AWS::StackName}" + request["TableName"].removeprefix(PREFIX)),
         "DeletionProtectionEnabled": True,
-        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+        "PointInTimeRecoverySpecification": POINT_IN_TIME_RECOVERY,
     }
     return {
         "Type": "AWS::DynamoDB::Table",

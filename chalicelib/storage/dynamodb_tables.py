@@ -22,7 +22,7 @@ MARKED = "connections"  # every function may read this table
 MARK = "\0format"
 WAIT_S = 120.0  # for a table or index that is being created
 _LOOK_AGAIN_S = 0.1
-POINT_IN_TIME_RECOVERY = {"PointInTimeRecoveryEnabled": True}  # of every table
+POINT_IN_TIME_RECOVERY = {"PointInTimeRecoveryEnabled": True}  # of every table that the deployment makes
 
 
 def table_name(prefix: str, kind: Kind[Any]) -> str:
@@ -61,8 +61,11 @@ def migrate(calls: Calls, prefix: str, kinds: Sequence[Kind[Any]], *, create_tab
     if _is_noted(calls, marked, wanted):
         return ()
     steps: list[str] = []
-    for kind in kinds:
-        steps += _missing(calls, prefix, kind, create_tables)
+    try:
+        for kind in kinds:
+            steps += _missing(calls, prefix, kind, create_tables)
+    except _MayNotLook:
+        return ()
     _note(calls, marked, wanted)
     return tuple(steps)
 
@@ -122,6 +125,10 @@ def _too_new(table: str) -> StorageTooNew:
 # What is missing
 
 
+class _MayNotLook(Exception):
+    """A function's role describes no tables: whoever deployed it made them."""
+
+
 def _missing(calls: Calls, prefix: str, kind: Kind[Any], create: bool) -> Iterator[str]:
     """Creates it, and names it; or raises StorageFault."""
     wanted = table_of(prefix, kind)
@@ -175,6 +182,8 @@ def _described(calls: Calls, table: str) -> dict[str, Any] | None:
     except Rejected as no:
         if no.code == "ResourceNotFoundException":
             return None
+        if no.code == "AccessDeniedException":
+            raise _MayNotLook from no
         raise StorageFault(f"DynamoDB refused to describe {table}: {no.code}.") from no
     return described
 
