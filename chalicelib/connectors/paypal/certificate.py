@@ -51,6 +51,11 @@ def public_roots() -> Store:
     return Store(found)
 
 
+def certificates_in(pem: str) -> list[x509.Certificate]:
+    """Raises ValueError."""
+    return x509.load_pem_x509_certificates(pem.encode())
+
+
 @dataclass(frozen=True, slots=True)
 class Certificate:
     key: RSAPublicKey
@@ -63,7 +68,7 @@ class Certificates:
     """Thread-safe. `intermediates`: PEM, besides those that PayPal's own file brings."""
 
     def __init__(self, intermediates: str | None, now_s: Callable[[], float] = time.time) -> None:
-        self._intermediates = x509.load_pem_x509_certificates(intermediates.encode()) if intermediates else []
+        self._intermediates = certificates_in(intermediates) if intermediates else []
         self._now_s = now_s
         self._lock = threading.Lock()
         self._kept: dict[str, Certificate] = {}
@@ -107,28 +112,27 @@ class Certificates:
             self._fetches.append(self._now_s())
 
     def _believed(self, pem: bytes, at: datetime) -> Certificate:
-        """Raises SignatureInvalid. The first certificate is PayPal's, the others lead towards a root."""
+        """Raises SignatureInvalid. One of the certificates is PayPal's own, the others lead towards a root."""
         try:
-            chain = x509.load_pem_x509_certificates(pem)
-            leaf, others = chain[0], chain[1:CHAIN_MAX]
-            key = leaf.public_key()
-            name = _name_in(leaf)
+            chain = x509.load_pem_x509_certificates(pem)[:CHAIN_MAX]
+            leaf, name = next((one, name) for one in chain for name in _names_in(one))
+            key, others = leaf.public_key(), [one for one in chain if one != leaf]
             policy = PolicyBuilder().store(public_roots()).time(at.astimezone(UTC))
             policy.build_server_verifier(x509.DNSName(name)).verify(leaf, [*others, *self._intermediates])
-        except (ValueError, TypeError, IndexError, x509.ExtensionNotFound, VerificationError) as error:
+        except (ValueError, TypeError, StopIteration, VerificationError) as error:
             raise SignatureInvalid(f"Nobody vouches for the webhook's certificate ({type(error).__name__}).") from None
         if not isinstance(key, RSAPublicKey) or key.key_size < KEY_BITS_MIN:
             raise SignatureInvalid("The webhook's certificate has no RSA key of a safe size.")
         return Certificate(key, leaf.not_valid_before_utc, leaf.not_valid_after_utc, self._now_s())
 
 
-def _name_in(leaf: x509.Certificate) -> str:
-    """The name below paypal.com that it is for. Raises ValueError where it is for none."""
-    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    ours = [name for name in names.get_values_for_type(x509.DNSName) if _NAME.fullmatch(name)]
-    if not ours:
-        raise ValueError("the certificate is for no name of PayPal's")
-    return ours[0]
+def _names_in(certificate: x509.Certificate) -> list[str]:
+    """The names below paypal.com that it is for. Raises ValueError for one that is not well-formed."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return []
+    return [name for name in names.get_values_for_type(x509.DNSName) if _NAME.fullmatch(name)]
 
 
 def _pem_in(response: HttpResponse) -> bytes:

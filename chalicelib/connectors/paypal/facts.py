@@ -37,6 +37,11 @@ def unit_in(order: Json) -> Json:
     return units[0]
 
 
+def reason_in(thing: Json, note: str) -> str:
+    """Why PayPal does not let it through yet, such as a review; `note` where its status is a word nobody has heard of."""
+    return note or str((thing.get("status_details") or {}).get("reason") or "")[:100]
+
+
 def payments_in(order: Json, what: str) -> list[Json]:
     """`what`: authorizations, captures or refunds."""
     return list((unit_in(order).get("payments") or {}).get(what) or ())
@@ -71,7 +76,7 @@ def authorization_facts(hold: Json, captures: list[Json], attempt_id: str) -> It
     id, status, amount = str(hold["id"]), hold["status"], money_in(hold)
     become, note = AUTHORIZATION_STATUS.of(status), AUTHORIZATION_STATUS.note(status)
     state = {Hold.PENDING: State.PENDING, Hold.DENIED: State.FAILED}.get(become, State.SUCCEEDED)
-    yield Fact(attempt_id, Kind.AUTHORIZATION, id, state, amount, reason=note)
+    yield Fact(attempt_id, Kind.AUTHORIZATION, id, state, amount, reason=reason_in(hold, note))
     if become is Hold.VOIDED:
         yield void_fact(hold, attempt_id)
         return
@@ -101,7 +106,7 @@ def capture_fact(capture: Json, attempt_id: str) -> Fact:
         CAPTURE_STATUS.of(status),
         money_in(capture),
         operation_id=operation_in(capture),
-        reason=CAPTURE_STATUS.note(status),
+        reason=reason_in(capture, CAPTURE_STATUS.note(status)),
     )
 
 
@@ -114,7 +119,7 @@ def refund_fact(refund: Json, attempt_id: str) -> Fact:
         REFUND_STATUS.of(status),
         money_in(refund),
         operation_id=operation_in(refund),
-        reason=REFUND_STATUS.note(status),
+        reason=reason_in(refund, REFUND_STATUS.note(status)),
     )
 
 

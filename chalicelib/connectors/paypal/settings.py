@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 WEBHOOK_ID = r"^[a-zA-Z0-9]{1,50}$"
 
@@ -37,3 +37,15 @@ class PayPalSettings(BaseModel):
     """Whether addresses are passed on, where they are complete. PayPal refuses an order whose address it finds wrong."""
     instant_payments_only: bool = False
     """Whether ways to pay that take days, such as an eCheck, are kept off the page."""
+
+    @field_validator("intermediate_certificates")
+    @classmethod
+    def _are_certificates(cls, pem: str | None) -> str | None:
+        from chalicelib.connectors.paypal.certificate import certificates_in
+
+        if pem is not None:
+            try:
+                certificates_in(pem)
+            except ValueError:
+                raise ValueError("must be certificates in PEM") from None
+        return pem

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from pydantic import ValidationError
 
 from chalicelib.connectors.paypal import certificate
 from chalicelib.connectors.paypal.certificate import FETCHES_MAX, FETCHES_WITHIN_S, KEPT_MAX, KEPT_S, Certificates
 from chalicelib.contracts.connector import HttpRequest, HttpResponse, ReadFailed
 from chalicelib.domain.errors import SignatureInvalid
+from tests.conformance.connectors.profile import connector_of
 from tests.connectors.paypal.signing import NAME, chain, intermediate, issued, paypal, root, trusted
 
 PUBLIC_ROOTS = certificate.public_roots
@@ -76,6 +78,16 @@ def test_it_is_good_for_its_time_alone_also_when_it_is_kept(days: int) -> None:
         asked(certificates, chain(), now() + timedelta(days=days))
     with pytest.raises(SignatureInvalid):
         asked(Certificates(None), chain(), now() + timedelta(days=days))
+
+
+def test_the_order_of_paypals_file_does_not_matter() -> None:
+    assert asked(Certificates(None), intermediate().pem + paypal().pem)[0] == paypal().certificate.public_key()
+
+
+@pytest.mark.parametrize("pem", ["", "text", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"])
+def test_settings_take_certificates_alone(pem: str) -> None:
+    with pytest.raises(ValidationError, match="must be certificates in PEM"):
+        connector_of("paypal", intermediate_certificates=pem)
 
 
 def test_an_intermediate_that_paypals_file_lacks_may_be_in_the_settings() -> None:
