@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from chalicelib.connectors.adyen.webhook import payment_reference_in
 from chalicelib.contracts.connector import AskPsp
 from chalicelib.domain.errors import Unreadable
-from chalicelib.domain.facts import Fact, Kind, State, join
+from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State, join
 from chalicelib.domain.fold import Folded, fold
 from chalicelib.domain.money import Money
 from chalicelib.domain.payment import Status
@@ -94,6 +94,24 @@ def test_an_event_that_was_not_carried_out_says_nothing(event: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("event", "kind"), [("CAPTURE", Kind.CAPTURE), ("REFUND", Kind.REFUND), ("CANCELLATION", Kind.RELEASE)]
+)
+def test_an_outcome_that_nobody_has_heard_of_is_pending(event: str, kind: Kind) -> None:
+    assert states(manual(event, "EVENT1", originalReference=PAID, success="maybe")) == {(kind, "EVENT1", State.PENDING)}
+
+
+def test_a_sale_s_outcome_that_nobody_has_heard_of_changes_nothing() -> None:
+    assert states(item("CAPTURE", "CAPTURE1", originalReference=PAID, success="maybe")) == set()
+
+
+def test_a_refusal_tells_what_the_issuer_said() -> None:
+    raw = {"refusalReasonRaw": "51 : Insufficient funds"}
+    (declined,) = said(item("AUTHORISATION", success="false", reason="NOT ENOUGH BALANCE", additionalData=raw))
+    wanted = Decline(DeclineClass.SOFT, "insufficient_funds", "Not enough balance", "51 : Insufficient funds")
+    assert declined.decline == wanted
+
+
+@pytest.mark.parametrize(
     "at", ["2026-03-02T12:00:01+00:00", "9999-12-31T23:59:59-23:59", "2026-03-01T12:00:00", "", "now"]
 )
 def test_an_event_without_a_time_or_of_tomorrow_is_unreadable(at: str) -> None:
@@ -163,6 +181,7 @@ def test_amounts_come_in_adyen_s_units_and_are_told_in_ours() -> None:
         ([item("REFUND", "REFUND1", originalReference=PAID)], None),
         ([manual("AUTHORISATION"), manual("CAPTURE", "CAPTURE1", originalReference=PAID)], PAID),
         ([item("CAPTURE_FAILED", "CAPTURE1", originalReference=PAID)], PAID),
+        ([manual("CAPTURE", "CAPTURE1", originalReference=PAID)], None),
     ],
 )
 def test_a_payment_is_named_by_what_webhooks_told_of_its_money(facts: list[dict[str, Any]], name: str | None) -> None:
