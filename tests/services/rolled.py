@@ -14,6 +14,7 @@ from chalicelib.services.roll_up import OPEN, roll_up
 from chalicelib.services.statistics import totals
 from chalicelib.storage.memory import MemoryStore
 from chalicelib.storage.sql import SqlStore
+from tests import rights
 from tests.builders import NOW
 from tests.conformance.stores import sqlite_url
 from tests.world import World
@@ -48,7 +49,8 @@ def rolled_while(world: World, method: str, then: Callable[[], object]) -> None:
 
 
 def rolled(world: World) -> None:
-    roll_up(world.ports, "default")
+    with rights.working("measure"):
+        roll_up(world.ports, "default")
 
 
 def closed(world: World) -> dict[str, dict[str, int]]:
