@@ -64,14 +64,36 @@ class Certificate:
     fetched_s: float
 
 
+class Kept:
+    """Certificates that were found good, by where they are. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: dict[str, Certificate] = {}
+
+    def get(self, url: str) -> Certificate | None:
+        with self._lock:
+            return self._found.get(url)
+
+    def put(self, url: str, found: Certificate) -> None:
+        with self._lock:
+            self._found.pop(url, None)
+            while len(self._found) >= KEPT_MAX:
+                del self._found[next(iter(self._found))]
+            self._found[url] = found
+
+
+# Of this process: what a queue function fetched, the one that takes webhooks in need not, where it is the same process.
+SHARED = Kept()
+
+
 class Certificates:
     """Thread-safe. `intermediates`: PEM, besides those that PayPal's own file brings."""
 
-    def __init__(self, intermediates: str | None, now_s: Callable[[], float] = time.time) -> None:
+    def __init__(self, intermediates: str | None, kept: Kept, now_s: Callable[[], float] = time.time) -> None:
         self._intermediates = certificates_in(intermediates) if intermediates else []
-        self._now_s = now_s
+        self._kept, self._now_s = kept, now_s
         self._lock = threading.Lock()
-        self._kept: dict[str, Certificate] = {}
         self._fetches: list[float] = []
 
     def key(self, url: str, at: datetime) -> Conversation[RSAPublicKey]:
@@ -83,22 +105,14 @@ class Certificates:
             response = yield HttpRequest("GET", url, {"Accept": "*/*"}, operation="certificate")
             self._count()
             found = self._believed(_pem_in(response), at)
-            self._keep(url, found)
+            self._kept.put(url, found)
         if not found.begins <= at <= found.ends:
             raise SignatureInvalid("The webhook's certificate was not valid then.")
         return found.key
 
     def _known(self, url: str) -> Certificate | None:
-        with self._lock:
-            found = self._kept.get(url)
+        found = self._kept.get(url)
         return found if found is not None and self._now_s() - found.fetched_s < KEPT_S else None
-
-    def _keep(self, url: str, found: Certificate) -> None:
-        with self._lock:
-            self._kept.pop(url, None)
-            while len(self._kept) >= KEPT_MAX:
-                del self._kept[next(iter(self._kept))]
-            self._kept[url] = found
 
     def _check_rate(self) -> None:
         now_s = self._now_s()

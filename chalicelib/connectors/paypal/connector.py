@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from chalicelib.connectors.paypal import operations, webhooks
+from chalicelib.connectors.paypal import certificate, operations, webhooks
 from chalicelib.connectors.paypal.amounts import AMOUNTS, CURRENCIES
 from chalicelib.connectors.paypal.answers import opened_in, order_in, read, the_order
 from chalicelib.connectors.paypal.certificate import Certificates
@@ -83,7 +83,7 @@ class PayPalConnector:
     def __init__(self, settings: PayPalSettings) -> None:
         self._settings = settings
         self._session = Session(settings.environment, settings.client_id, settings.client_secret.get_secret_value())
-        self._certificates = Certificates(settings.intermediate_certificates)
+        self._certificates = Certificates(settings.intermediate_certificates, certificate.SHARED)
 
     @property
     def verifies_offline(self) -> bool:

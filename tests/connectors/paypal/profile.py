@@ -23,7 +23,7 @@ def prepare(connector: PayPalConnector) -> None:
     found, key = paypal().certificate, paypal().certificate.public_key()
     assert isinstance(key, RSAPublicKey)
     known = Certificate(key, found.not_valid_before_utc, found.not_valid_after_utc, time.time())
-    connector._certificates._keep(CERTIFICATE_URL, known)
+    connector._certificates._kept.put(CERTIFICATE_URL, known)
 
 
 PROFILE = Profile(

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from pydantic import ValidationError
 
 from chalicelib.connectors.paypal import certificate
-from chalicelib.connectors.paypal.certificate import FETCHES_MAX, FETCHES_WITHIN_S, KEPT_MAX, KEPT_S, Certificates
+from chalicelib.connectors.paypal.certificate import FETCHES_MAX, FETCHES_WITHIN_S, KEPT_MAX, KEPT_S, Certificates, Kept
 from chalicelib.contracts.connector import HttpRequest, HttpResponse, ReadFailed
 from chalicelib.domain.errors import SignatureInvalid
 from tests.conformance.connectors.profile import connector_of
@@ -52,7 +52,7 @@ def asked(certificates: Certificates, pem: bytes, at: datetime | None = None, ur
 
 
 def test_a_certificate_is_fetched_once_and_kept() -> None:
-    certificates = Certificates(None)
+    certificates = Certificates(None, Kept())
     key, request = asked(certificates, chain())
     assert key == paypal().certificate.public_key()
     assert (request.method, request.url, request.moves_money) == ("GET", URL, False)
@@ -62,7 +62,7 @@ def test_a_certificate_is_fetched_once_and_kept() -> None:
 
 def test_it_is_fetched_anew_after_a_day() -> None:
     clock = Clock()
-    certificates = Certificates(None, clock)
+    certificates = Certificates(None, Kept(), clock)
     asked(certificates, chain())
     clock.seconds += KEPT_S - 1
     assert asked(certificates, chain())[1] is None
@@ -72,16 +72,16 @@ def test_it_is_fetched_anew_after_a_day() -> None:
 
 @pytest.mark.parametrize("days", [-31, 400])
 def test_it_is_good_for_its_time_alone_also_when_it_is_kept(days: int) -> None:
-    certificates = Certificates(None)
+    certificates = Certificates(None, Kept())
     asked(certificates, chain())
     with pytest.raises(SignatureInvalid):
         asked(certificates, chain(), now() + timedelta(days=days))
     with pytest.raises(SignatureInvalid):
-        asked(Certificates(None), chain(), now() + timedelta(days=days))
+        asked(Certificates(None, Kept()), chain(), now() + timedelta(days=days))
 
 
 def test_the_order_of_paypals_file_does_not_matter() -> None:
-    assert asked(Certificates(None), intermediate().pem + paypal().pem)[0] == paypal().certificate.public_key()
+    assert asked(Certificates(None, Kept()), intermediate().pem + paypal().pem)[0] == paypal().certificate.public_key()
 
 
 @pytest.mark.parametrize("pem", ["", "text", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"])
@@ -92,8 +92,10 @@ def test_settings_take_certificates_alone(pem: str) -> None:
 
 def test_an_intermediate_that_paypals_file_lacks_may_be_in_the_settings() -> None:
     with pytest.raises(SignatureInvalid):
-        asked(Certificates(None), paypal().pem)
-    assert asked(Certificates(intermediate().pem.decode()), paypal().pem)[0] == paypal().certificate.public_key()
+        asked(Certificates(None, Kept()), paypal().pem)
+    assert (
+        asked(Certificates(intermediate().pem.decode(), Kept()), paypal().pem)[0] == paypal().certificate.public_key()
+    )
 
 
 DAY = timedelta(days=1)
@@ -125,7 +127,7 @@ UNFIT: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("what", UNFIT)
 def test_a_certificate_that_nobody_vouches_for_is_invalid_and_not_kept(what: str) -> None:
-    certificates, pem = Certificates(None), UNFIT[what]()
+    certificates, pem = Certificates(None, Kept()), UNFIT[what]()
     for _ in range(2):
         with pytest.raises(SignatureInvalid):
             asked(certificates, pem)
@@ -135,18 +137,18 @@ def test_a_certificate_that_nobody_vouches_for_is_invalid_and_not_kept(what: str
 @pytest.mark.parametrize("status", [400, 404, 410])
 def test_a_certificate_that_paypal_does_not_have_is_a_forgers(status: int) -> None:
     with pytest.raises(SignatureInvalid):
-        asked(Certificates(None), b"", status=status)
+        asked(Certificates(None, Kept()), b"", status=status)
 
 
 @pytest.mark.parametrize("status", [201, 204, 301, 302, 401, 403, 429])
 def test_where_paypal_does_not_say_it_is_tried_again_later(status: int) -> None:
     with pytest.raises(ReadFailed):
-        asked(Certificates(None), chain(), status=status)
+        asked(Certificates(None, Kept()), chain(), status=status)
 
 
 def test_forgers_can_not_make_us_fetch_without_bound_nor_push_a_good_one_out() -> None:
     clock = Clock()
-    certificates = Certificates(None, clock)
+    certificates = Certificates(None, Kept(), clock)
     asked(certificates, chain())
     for number in range(1, FETCHES_MAX):
         with pytest.raises(SignatureInvalid):
@@ -163,16 +165,22 @@ def test_forgers_can_not_make_us_fetch_without_bound_nor_push_a_good_one_out() -
 
 def test_only_so_many_are_kept() -> None:
     clock = Clock()
-    certificates = Certificates(None, clock)
+    certificates = Certificates(None, Kept(), clock)
     for number in range(KEPT_MAX + 3):
         clock.seconds += FETCHES_WITHIN_S
         asked(certificates, chain(), url=f"{URL}{number}")
-    assert len(certificates._kept) == KEPT_MAX
+    assert len(certificates._kept._found) == KEPT_MAX
     assert asked(certificates, b"", url=f"{URL}{KEPT_MAX + 2}")[1] is None
 
 
+def test_a_process_shares_what_is_kept() -> None:
+    kept = Kept()
+    asked(Certificates(None, kept), chain())
+    assert asked(Certificates(None, kept), b"") == (paypal().certificate.public_key(), None)
+
+
 def test_threads_share_what_is_kept() -> None:
-    certificates, found = Certificates(None), []
+    certificates, found = Certificates(None, Kept()), []
     asked(certificates, chain())
     threads = [threading.Thread(target=lambda: found.append(asked(certificates, b""))) for _ in range(8)]
     for thread in threads:
@@ -186,4 +194,4 @@ def test_of_public_roots_ours_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which only the tests have."""
     monkeypatch.setattr(certificate, "public_roots", PUBLIC_ROOTS)
     with pytest.raises(SignatureInvalid):
-        asked(Certificates(None), chain() + root().pem)
+        asked(Certificates(None, Kept()), chain() + root().pem)

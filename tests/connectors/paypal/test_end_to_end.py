@@ -99,6 +99,7 @@ def shop_of(folder: Path, **settings: Any) -> Iterator[Shop]:
 @pytest.fixture(autouse=True)
 def our_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(certificate, "public_roots", trusted)
+    monkeypatch.setattr(certificate, "SHARED", certificate.Kept())
 
 
 @pytest.fixture
