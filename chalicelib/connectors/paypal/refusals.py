@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,19 +12,26 @@ from chalicelib.contracts.connector import HttpResponse, OutcomeUnknown, Refusal
 from chalicelib.domain.facts import Decline, DeclineClass
 
 DETAILS_MAX = 20
+_TRACE = re.compile(r"[A-Za-z0-9-]{1,60}")
 _SEVERITY = tuple(Verdict)
 _CLASS = {Verdict.FRAUD: DeclineClass.FRAUD, Verdict.HARD: DeclineClass.HARD, Verdict.SOFT: DeclineClass.SOFT}
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """An error's gravest issue. `code` is PayPal's word, `word` ours."""
+    """An error's gravest issue. `code` is PayPal's word, `word` ours; `trace` is what PayPal's support wants to know."""
 
     status: int
     verdict: Verdict
     word: str
     code: str
     message: str
+    trace: str
+
+    @property
+    def told(self) -> str:
+        traced = f" (debug id {self.trace})" if self.trace else ""
+        return f"{self.status} {self.code}: {self.message}{traced}"
 
 
 def said_in(response: HttpResponse) -> Said:
@@ -37,7 +45,8 @@ def said_in(response: HttpResponse) -> Said:
     elif response.status == 409 and verdict is Verdict.MISCONFIGURED:
         verdict = Verdict.RUNNING  # a conflict with something that it does not name
     message = str(text or error.get("message") or error.get("error_description") or "")
-    return Said(response.status, verdict, word, code, message[:200])
+    trace = str(error.get("debug_id") or "")
+    return Said(response.status, verdict, word, code, message[:200], trace if _TRACE.fullmatch(trace) else "")
 
 
 def _issue(one: Mapping[str, Any]) -> tuple[Meaning, str, str]:
@@ -59,9 +68,9 @@ def refusal_of(response: HttpResponse, *, was_read: bool = False) -> Refusal:
     if said.verdict is Verdict.RATE_LIMITED:
         return Refusal(RefusalKind.RATE_LIMITED, "too many calls", retry_after_s=_seconds(response))
     if said.verdict is Verdict.MISCONFIGURED:
-        return Refusal(RefusalKind.MISCONFIGURED, f"{said.status} {said.code}: {said.message}")
+        return Refusal(RefusalKind.MISCONFIGURED, said.told)
     decline = decline_of(said)
-    return Refusal(RefusalKind.DECLINED, f"{decline.cls} decline, {said.code}", decline)
+    return Refusal(RefusalKind.DECLINED, f"{decline.cls} decline, {said.told}", decline)
 
 
 def decline_of(said: Said) -> Decline:
