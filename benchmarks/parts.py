@@ -49,7 +49,7 @@ class Parts:
 @contextmanager
 def running(folder: Path) -> Iterator[Parts]:
     with ExitStack() as stack, (folder / "log").open("wb") as log:
-        issuer, token = stack.enter_context(_issuer())
+        issuer_url, token = stack.enter_context(issuer())
         ports = {name: free_port() for name in ("floor", "product", "sandbox")}
         sandbox, var = f"http://localhost:{ports['sandbox']}", folder / "var"
         (var / "metrics").mkdir(parents=True)
@@ -58,11 +58,11 @@ def running(folder: Path) -> Iterator[Parts]:
             "PAYMENTSERVER_ENV": "development",
             "PAYMENTSERVER_VAR": str(var),
             "PAYMENTSERVER_PUBLIC_URL": f"http://localhost:{ports['product']}",
-            "PAYMENTSERVER_ISSUER": issuer,
+            "PAYMENTSERVER_ISSUER": issuer_url,
             "PAYMENTSERVER_WORKERS": "1",
             "PAYMENTSERVER_THREADS": "8",
             "FLOOR_DATABASE": str(folder / "floor.db"),
-            "FLOOR_ISSUER": issuer,
+            "FLOOR_ISSUER": issuer_url,
             "FLOOR_PSP": f"{sandbox}/{ACCOUNT.name}",
         }
         seeding = f"from dev.seed import seed; seed({sandbox!r})"
@@ -70,7 +70,7 @@ def running(folder: Path) -> Iterator[Parts]:
 
         def started(name: str, module: str, *more: str) -> Gateway:
             arguments = ["-m", module, "--port", str(ports[name]), *more]
-            return Gateway(ports[name], stack.enter_context(_program(arguments, environment, log)).pid)
+            return Gateway(ports[name], stack.enter_context(program(arguments, environment, log)).pid)
 
         state = str(folder / "sandbox")
         psp = started("sandbox", "dev.sandbox", "--state", state, "--webhook-base", "http://localhost:9")
@@ -89,9 +89,7 @@ def finished(arguments: Sequence[str], environment: Mapping[str, str]) -> bytes:
 
 
 @contextmanager
-def _program(
-    arguments: Sequence[str], environment: Mapping[str, str], log: object
-) -> Iterator[subprocess.Popen[bytes]]:
+def program(arguments: Sequence[str], environment: Mapping[str, str], log: object) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         [sys.executable, *arguments],
         cwd=ROOT,
@@ -111,7 +109,7 @@ def _program(
 
 
 @contextmanager
-def _issuer() -> Iterator[tuple[str, str]]:
+def issuer() -> Iterator[tuple[str, str]]:
     """An OpenID Connect issuer of one key, and one token of its; it is asked once by each gateway."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     public = {**jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True), "kid": "1", "alg": "RS256"}
@@ -126,7 +124,7 @@ def _issuer() -> Iterator[tuple[str, str]]:
             "sub": "bench",
             "client_id": "bench",
             "merchant_id": "default",
-            "scope": "payments:write payments:read",
+            "scope": "payments:write payments:read refunds:write",
             "iat": now,
             "exp": now + 3600,
             "jti": "bench",

@@ -9,7 +9,7 @@ from chalicelib.routing.rules import RouteBody
 from chalicelib.services.audit import Actor
 from chalicelib.services.configure_connections import ConnectionBody, create_connection
 from chalicelib.services.configure_routes import create_route
-from chalicelib.wiring import wiring
+from chalicelib.wiring import Wiring, wiring
 from dev.sandbox.accounts import ACCOUNTS
 
 MERCHANT = "default"
@@ -22,7 +22,10 @@ ROUTES: tuple[dict[str, object], ...] = (
 
 def seed(sandbox_url: str) -> None:
     """Creates what is missing, and leaves what is there as it is. A crash half-way is made good by the next start."""
-    wired = wiring()
+    seed_into(wiring(), sandbox_url)
+
+
+def seed_into(wired: Wiring, sandbox_url: str) -> None:
     wired.store.migrate()
     actor = Actor("seed", "launcher", None)
     for account in ACCOUNTS.values():

@@ -3,11 +3,12 @@ out, and open questions to PSPs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from chalicelib import telemetry
 from chalicelib.contracts.queue import Topic
-from chalicelib.contracts.store import PAGE_MAX, Stored
+from chalicelib.contracts.store import Stored
 from chalicelib.domain.amend import amend, with_events_due, without_events
 from chalicelib.domain.change import CallOutcome, Change
 from chalicelib.domain.claim import given_back, leased
@@ -25,6 +26,10 @@ from chalicelib.services.ports import Ports
 from chalicelib.services.settle_drafts import settle_drafts
 
 QUEUED_AGAIN_S = 60
+DELIVERIES_MAX = 1_000  # of a payment that are looked for at once; of more, twice as many
+AFTER_ALL = "9"  # sorts behind every time
+
+Decide = Callable[[Payment], Payment]
 
 
 class Attend:
@@ -41,10 +46,12 @@ class Attend:
         telemetry.note(payment_id=payment_id)
         stored = self._ports.store.get(PAYMENT, payment_id)
         now = self._ports.clock.now()
-        if any(event.due_at <= now for event in stored.value.outbox):
-            stored = self._outbox(stored, now)
+        tidied = self._tidied(stored.value, now) if any(one.due_at <= now for one in stored.value.outbox) else None
+        operations = [one.id for one in stored.value.operations if _to_carry_out(one, now, now_too)]
+        if tidied is not None and (operations or not _to_ask_about(stored.value, now, now_too)):
+            stored, tidied = commit(self._ports, stored, tidied), None
         stored = settle_drafts(self._ports, stored)
-        for operation_id in [one.id for one in stored.value.operations if _to_carry_out(one, now, now_too)]:
+        for operation_id in operations:
             stored = self._carry_out(stored, operation_id)
         for attempt_id in _to_ask_about(stored.value, now, now_too):
             attempt = stored.value.attempt(attempt_id)
@@ -53,11 +60,16 @@ class Attend:
             change = ask(self._ports, self._configuration, stored.value, attempt)
             reached = all(one.reached for one in change.asked)
             change += Change(asked=tuple(asked_of(one, reached=reached) for one in due))
-            stored = self._commit(stored, change)
-        return stored.value
+            stored, tidied = self._commit(stored, change, tidied), None
+        return (stored if tidied is None else commit(self._ports, stored, tidied)).value
 
-    def _commit(self, stored: Stored[Payment], change: Change) -> Stored[Payment]:
-        return commit(self._ports, stored, lambda newest: amend(newest, change, self._ports.clock.now()))
+    def _commit(self, stored: Stored[Payment], change: Change, first: Decide | None = None) -> Stored[Payment]:
+        """`first` is done in the same put."""
+
+        def decide(newest: Payment) -> Payment:
+            return amend(newest if first is None else first(newest), change, self._ports.clock.now())
+
+        return commit(self._ports, stored, decide)
 
     def _carry_out(self, stored: Stored[Payment], operation_id: str) -> Stored[Payment]:
         """A planned operation is marked as started before its first call; a started one may have been called."""
@@ -103,13 +115,12 @@ class Attend:
 
         return commit(self._ports, stored, decide)
 
-    def _outbox(self, stored: Stored[Payment], now: datetime) -> Stored[Payment]:
-        """Drops the events that are in every subscriber's delivery record; queues the others again.
+    def _tidied(self, payment: Payment, now: datetime) -> Decide:
+        """Queues again what is not in every subscriber's delivery record, and gives the change that drops what is.
 
-        Only those that are due: an index that lags may not list a subscription yet which was made before the event, and an
+        Only events that are due: an index that lags may not list a subscription yet which was made before the event, and an
         event without subscribers would be dropped at once.
         """
-        payment = stored.value
         recorded = self._recorded(payment.id)
         subscriptions = self._configuration.subscriptions(payment.merchant_id)
         handled: set[str] = set()
@@ -130,17 +141,16 @@ class Attend:
             late = [event for event in kept.outbox if event.due_at <= now]
             return with_events_due(kept, again_at) if late else kept
 
-        return commit(self._ports, stored, decide)
+        return decide
 
     def _recorded(self, payment_id: str) -> set[str]:
-        found: set[str] = set()
-        after: str | None = None
+        """The ids of the payment's delivery records. A list of places names them without reading any."""
+        most = DELIVERIES_MAX
         while True:
-            page = self._ports.store.find(DELIVERY, "by_payment", payment_id, after=after, limit=PAGE_MAX)
-            found |= {stored.value.id for stored in page.items}
-            after = page.after
-            if after is None:
-                return found
+            places = self._ports.store.due(DELIVERY, "by_payment", payment_id, until=AFTER_ALL, limit=most)
+            if len(places) < most:
+                return {place.id for place in places}
+            most *= 2
 
 
 def _is_due(one: Attempt | Operation, now: datetime) -> bool:

@@ -4,15 +4,19 @@ change set off. The queue comes after the commit: the outbox and the due index f
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 
 from pydantic_core import to_json
 
 from chalicelib import telemetry
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import Stored, Version
-from chalicelib.domain.errors import QueueFault, StaleVersion
+from chalicelib.domain.amend import due_of
+from chalicelib.domain.errors import Fault, QueueFault, StaleVersion
 from chalicelib.domain.operation import Called
 from chalicelib.domain.payment import Event, Payment
+from chalicelib.domain.put_off import put_off
 from chalicelib.domain.view import text_of
 from chalicelib.domain.watch import Phase
 from chalicelib.services.chores import chore
@@ -32,22 +36,36 @@ def commit(ports: Ports, stored: Stored[Payment], decide: Callable[[Payment], Pa
         changed = decide(stored.value)
         if changed is stored.value:
             return stored
+        patience = timedelta(seconds=ports.outbox_patience_s)
+        changed = put_off(changed, stored.value.due_at, patience)
         try:
             version = ports.store.put(PAYMENT, changed, expect=stored.version)
         except StaleVersion:
             stored = ports.store.get(PAYMENT, changed.id)
             continue
-        announce(ports, stored.value, changed)
-        return Stored(changed, version)
+        before, stored = stored.value, Stored(changed, version)
+        return stored if announce(ports, before, changed) else _due_soon(ports, stored)
     raise StaleVersion("The payment is changed by too many calls at once; try again.")
+
+
+def _due_soon(ports: Ports, stored: Stored[Payment]) -> Stored[Payment]:
+    """The payment at the time at which its events are queued again, if they were put off for longer."""
+    soon = due_of(stored.value)
+    if not ports.outbox_patience_s or soon == stored.value.due_at:
+        return stored
+    hurried = replace(stored.value, due_at=soon)
+    try:
+        return Stored(hurried, ports.store.put(PAYMENT, hurried, expect=stored.version))
+    except (Fault, StaleVersion):
+        return stored  # then it stands where it was put off to
 
 
 def first_commit(ports: Ports, payment: Payment, expect: Version) -> Stored[Payment]:
     return Stored(payment, ports.store.put(PAYMENT, payment, expect=expect))
 
 
-def announce(ports: Ports, before: Payment, after: Payment) -> None:
-    """Queues the new events, and what is to be done at PSPs at once.
+def announce(ports: Ports, before: Payment, after: Payment) -> bool:
+    """Queues the new events, and what is to be done at PSPs at once; whether that went well.
 
     A queue that fails now delays them until the sweeper comes by; it does not undo what is committed.
     """
@@ -61,7 +79,8 @@ def announce(ports: Ports, before: Payment, after: Payment) -> None:
         if _sets_off_work(before, after):
             ports.queue.send(Topic.CHORES, chore("attend", after.id))
     except QueueFault:
-        return
+        return False
+    return True
 
 
 def _sets_off_work(before: Payment, after: Payment) -> bool:

@@ -33,9 +33,14 @@ class InboundPorts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports(InboundPorts):
-    """`publishers` are the registry's objects by name."""
+    """`publishers` are the registry's objects by name.
+
+    `outbox_patience_s`: how long after the usual time events that were queued are seen to have arrived, where the database
+    charges for each look (domain.put_off). What could not be queued is not put off.
+    """
 
     driver: Driver
     publishers: Mapping[str, Publisher]
     public_url: str
     checkout_budget_s: float = 20.0
+    outbox_patience_s: float = 0.0

@@ -1,0 +1,128 @@
+"""Where each look at a payment is paid for: events that were queued are seen to late, and together with something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.contracts.queue import Topic
+from chalicelib.domain.errors import QueueFault
+from chalicelib.domain.operation import OperationKind
+from chalicelib.domain.payment import CaptureMode
+from chalicelib.queues.embedded import EmbeddedQueue
+from chalicelib.services.kinds import PAYMENT
+from tests.world import HandClock, World
+
+PATIENCE_S = 900.0
+HOUR_S = 3600
+
+
+class Losing(EmbeddedQueue):
+    """Refuses, or loses, messages about events while it is told to."""
+
+    refuses = loses = False
+
+    def send(self, topic: Topic, body: bytes, *, delay_s: float = 0) -> None:
+        if self.refuses:
+            raise QueueFault("the queue can not be reached")
+        if not self.loses:
+            super().send(topic, body, delay_s=delay_s)
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def world(tmp_path: Path, clock: HandClock) -> World:
+    queue = Losing(str(tmp_path / "queue.db"), clock=lambda: clock.at.timestamp())
+    return World(tmp_path, clock=clock, queue=queue, outbox_patience_s=PATIENCE_S)
+
+
+def due_in_s(world: World, payment_id: str) -> float | None:
+    at = world.payment(payment_id).due_at
+    return None if at is None else (at - world.clock.at).total_seconds()
+
+
+def paid(world: World) -> str:
+    payment = world.open().payment
+    attempt_id = payment.attempts[0].id
+    world.psps["psp-1"].pay(attempt_id)
+    world.webhook("psp-1", attempt_id)
+    world.settle()
+    return payment.id
+
+
+def puts_while(world: World, do: Any) -> int:
+    """How many times payments are put while `do` runs."""
+    made: list[str] = []
+    put = world.store.put
+
+    def counting(kind: Any, value: Any, **named: Any) -> Any:
+        made.append(kind.name)
+        return put(kind, value, **named)
+
+    world.store.put = counting
+    do()
+    world.store.put = put
+    return made.count(PAYMENT.name)
+
+
+def test_a_page_s_question_is_the_one_place_in_the_due_index(world: World) -> None:
+    payment_id = paid(world)
+    assert due_in_s(world, payment_id) == PATIENCE_S
+    assert [one.type for one in world.payment(payment_id).outbox] == ["payment.pending", "payment.captured"]
+
+
+def test_all_events_leave_the_outbox_by_one_put(world: World) -> None:
+    payment_id = paid(world)
+    assert puts_while(world, lambda: world.settle(PATIENCE_S + 11)) == 1
+    assert world.payment(payment_id).outbox == ()
+    assert due_in_s(world, payment_id) is None
+
+
+def test_events_leave_the_outbox_with_the_question_about_a_refund(world: World) -> None:
+    payment_id = paid(world)
+    world.settle(PATIENCE_S + 11)
+    world.do(OperationKind.REFUND, payment_id, "a-refund", 1000)
+    assert due_in_s(world, payment_id) == HOUR_S
+    assert puts_while(world, lambda: world.settle(HOUR_S + 1)) == 1
+    known = world.payment(payment_id)
+    assert (known.outbox, known.operations[0].asked) == ((), 1)
+
+
+def test_events_that_the_queue_lost_are_queued_again(world: World) -> None:
+    world.queue.loses = True
+    payment = world.open().payment
+    world.queue.loses = False
+    world.settle(60)
+    assert world.recorder.published == []
+    world.settle(PATIENCE_S)
+    assert [one.event_type for one in world.recorder.published] == ["payment.pending"]
+    event_id = world.recorder.published[0].event_id
+    assert event_id in {one.id for one in world.payment(payment.id).outbox}, "it is dropped once its record was seen"
+    world.settle(PATIENCE_S + 60)
+    assert event_id not in {one.id for one in world.payment(payment.id).outbox}
+
+
+def test_events_that_could_not_be_queued_are_not_put_off(world: World) -> None:
+    world.queue.refuses = True
+    payment = world.open().payment
+    assert due_in_s(world, payment.id) == 10
+    world.queue.refuses = False
+    world.settle(11)
+    assert [one.event_type for one in world.recorder.published] == ["payment.pending"]
+
+
+def test_an_authorized_payment_is_looked_at_once_before_its_authorization_ends(world: World) -> None:
+    payment = world.open(capture=CaptureMode.MANUAL).payment
+    world.psps["psp-1"].pay(payment.attempts[0].id)
+    world.webhook("psp-1", payment.attempts[0].id)
+    world.settle()
+    assert due_in_s(world, payment.id) == PATIENCE_S
+    world.settle(PATIENCE_S + 11)
+    assert world.payment(payment.id).outbox == ()
+    assert world.payment(payment.id).due_at == world.payment(payment.id).attempts[0].ask_at
