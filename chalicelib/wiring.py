@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("paymentserver.wiring")
 DYNAMODB = "dynamodb:"
+OUTBOX_PATIENCE_S = 900.0  # where each look at a payment is paid for; what could not be queued is not put off
 
 
 @dataclass
@@ -132,6 +133,7 @@ class Wiring:
             publishers=publishers(allowed_networks=settings.reachable_networks),
             public_url=settings.public_url.rstrip("/"),
             checkout_budget_s=settings.checkout_budget_s,
+            outbox_patience_s=OUTBOX_PATIENCE_S if settings.store_url.startswith(DYNAMODB) else 0.0,
         )
 
     @cached_property
