@@ -8,7 +8,7 @@ payment, what people configure, an hour's roll-up. Reading what is spread costs 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, TypeVar
 
@@ -31,6 +31,7 @@ from chalicelib.domain.view import text_of
 from chalicelib.routing.health import ConnectionHealth
 
 T = TypeVar("T")
+EARLY = timedelta(seconds=30)  # an event so near a payment's creation is found by that
 DUE = "due"  # the one partition of a due index
 KEPT_S = 90 * 86_400  # a delivery or an inbox item that is not due any more
 
@@ -65,9 +66,10 @@ def _kept_s(of: DeliveryRecord | InboxItem) -> int | None:
     return KEPT_S if of.due_at is None else None
 
 
-def _last_event(payment: Payment) -> IndexKey | None:
-    """By the latest time of an event, whichever process' clock told it: nothing that happened since then is missed."""
-    if not payment.journal:
+def last_event(payment: Payment) -> IndexKey | None:
+    """By the latest time of an event, whichever process' clock told it, so that nothing that happened since then is missed;
+    none where all events came as the payment was made (services.moved)."""
+    if all(abs(entry.time - payment.created_at) <= EARLY for entry in payment.journal):
         return None
     return IndexKey(payment.merchant_id, text_of(max(entry.time for entry in payment.journal)))
 
@@ -126,7 +128,7 @@ PAYMENT: Kind[Payment] = _kind(
             lambda payment: IndexKey(payment.merchant_id, text_of(payment.created_at)) if payment.attention else None,
             spread=True,  # while a PSP is away it takes as many payments as by_time does
         ),
-        Index("by_journal", _last_event, spread=True),
+        Index("by_journal", last_event, spread=True),
     ),
     status=lambda payment: payment.status,
     connection_id=lambda payment: payment.attempts[-1].connection_id if payment.attempts else None,

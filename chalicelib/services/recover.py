@@ -20,12 +20,14 @@ from chalicelib.domain.payment import JournalEntry, Payment
 from chalicelib.domain.retell import retold
 from chalicelib.domain.view import text_of
 from chalicelib.services.chores import chore
-from chalicelib.services.kinds import DELIVERY, PAYMENT, SUBSCRIPTION, subscription_key
+from chalicelib.services.kinds import DELIVERY, PAYMENT, SUBSCRIPTION, last_event, subscription_key
+from chalicelib.services.moved import listings
 from chalicelib.services.ports import Ports
 
 DELIVERIES_MAX = 10_000  # that one call sends on their way
 LOOKED_AT_S = 15.0  # then the rest is another call's; an API gateway ends a call at 29 s
-_NOTICES, _PAYMENTS = "n", "p"
+_NOTICES, _MADE, _PAYMENTS = "n", "m", "p"
+_PARTS = (_NOTICES, _MADE, _PAYMENTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +56,15 @@ class Recover:
 
     def _run(self, cursor: str | None) -> Recovered:
         part, after = (cursor[0], cursor[1:] or None) if cursor else (_NOTICES, None)
-        if part not in (_NOTICES, _PAYMENTS):
+        if part not in _PARTS:
             raise Unreadable("The cursor is none of this recovery's.")
         while True:
-            after = self._page_of_notices(after) if part == _NOTICES else self._page_of_payments(after)
+            after = self._page_of_notices(after) if part == _NOTICES else self._page_of_payments(part, after)
             self._send()
             if after is None and part == _PAYMENTS:
                 return Recovered(self._count, None)
             if after is None:
-                part = _PAYMENTS
+                part = _PARTS[_PARTS.index(part) + 1]
             if self._count >= DELIVERIES_MAX or time.monotonic() >= self._ends:
                 return Recovered(self._count, part + (after or ""))
 
@@ -84,18 +86,21 @@ class Recover:
                 self._again(stored, None)
         return page.after
 
-    def _page_of_payments(self, after: str | None) -> str | None:
+    def _page_of_payments(self, part: str, after: str | None) -> str | None:
+        """A payment may be in both lists, and is looked at in one."""
+        listing = listings(self._since)[_PARTS.index(part) - 1]
         page = self._ports.store.find(
             PAYMENT,
-            "by_journal",
+            listing.index,
             self._subscription.merchant_id,
-            since=text_of(self._since),
+            since=listing.since,
             newest_first=False,
             after=after,
             limit=PAGE_MAX,
         )
         for stored in page.items:
-            self._payment(stored.value)
+            if (last_event(stored.value) is None) == (part == _MADE):
+                self._payment(stored.value)
         return page.after
 
     def _payment(self, payment: Payment) -> None:

@@ -27,6 +27,7 @@ from chalicelib.domain.view import text_of
 from chalicelib.services import roll_up_store
 from chalicelib.services.audit import merchants_of
 from chalicelib.services.kinds import PAYMENT
+from chalicelib.services.moved import listings
 from chalicelib.services.ports import Ports
 from chalicelib.services.roll_up_store import Whole
 
@@ -91,26 +92,29 @@ def gathered(
     """
     rows: Rows = {}
     seen: set[str] = set()
-    after = None
-    while True:
-        page = ports.store.find(
-            PAYMENT,
-            "by_journal",
-            merchant_id,
-            since=text_of(since),
-            newest_first=False,
-            after=after,
-            limit=PAGE_MAX,
-        )
-        for stored in page.items:
-            if stored.value.id not in seen:
-                seen.add(stored.value.id)
-                count_into(rows, stored.value, since, until)
-        after = page.after
-        if after is None:
-            return rows
-        if payments_max is not None and len(seen) >= payments_max:
-            return None
+    for listing in listings(since, until):
+        after = None
+        while True:
+            page = ports.store.find(
+                PAYMENT,
+                listing.index,
+                merchant_id,
+                since=listing.since,
+                until=listing.until,
+                newest_first=False,
+                after=after,
+                limit=PAGE_MAX,
+            )
+            for stored in page.items:
+                if stored.value.id not in seen:
+                    seen.add(stored.value.id)
+                    count_into(rows, stored.value, since, until)
+            after = page.after
+            if after is None:
+                break
+            if payments_max is not None and len(seen) >= payments_max:
+                return None
+    return rows
 
 
 def _closed(

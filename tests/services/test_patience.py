@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,11 @@ class Losing(EmbeddedQueue):
 
     refuses = loses = False
 
-    def send(self, topic: Topic, body: bytes, *, delay_s: float = 0) -> None:
+    def send_all(self, topic: Topic, bodies: Sequence[bytes], *, delay_s: float = 0) -> None:
         if self.refuses:
             raise QueueFault("the queue can not be reached")
         if not self.loses:
-            super().send(topic, body, delay_s=delay_s)
+            super().send_all(topic, bodies, delay_s=delay_s)
 
 
 @pytest.fixture
