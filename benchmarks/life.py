@@ -1,4 +1,4 @@
-"""One payment's life in this process: the product's own code on ports that count, the sandbox PSP and a subscriber on
+"""One payment's life in this process: the functions' own code on ports that count, the sandbox PSP and a subscriber on
 loopback.
 
 A checkout that is paid, one notification of it, one refund; then the clock goes on until nothing is left to do. It is told
@@ -7,12 +7,13 @@ as the functions that would run in the cloud, each with what it used.
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -23,32 +24,30 @@ from threading import Thread
 from typing import Any
 
 import requests
-from chalice.test import Client
 
-from benchmarks.capacity import MeteredStore, Used
+from benchmarks.meter import MeteredStore, Used
 from benchmarks.parts import free_port, issuer, program, wait_for_port
 from chalicelib import telemetry
-from chalicelib.api.application import create_app
 from chalicelib.contracts.connector import HttpRequest
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import Store
+from chalicelib.functions import api, invocation, queues, schedules, webhooks
+from chalicelib.functions.wired import wired
 from chalicelib.outbound.driver import Driver
 from chalicelib.queues.embedded import EmbeddedQueue
 from chalicelib.services.audit import Actor
 from chalicelib.services.configure_subscriptions import SubscriptionBody, create_subscription
 from chalicelib.services.kinds import PAYMENT
-from chalicelib.services.roll_up import roll_up_all
-from chalicelib.services.sweep import Sweep
-from chalicelib.settings import Settings
 from chalicelib.storage.memory import MemoryStore
-from chalicelib.wiring import Wiring
 from dev.seed import seed_into
+from tests.aws.events import Context, called, proxied, queued, scheduled
 
-FUNCTION_OF = {Topic.INBOUND: "apply", Topic.EVENTS: "notify", Topic.CHORES: "attend"}
+FUNCTION_OF = {Topic.INBOUND: queues.apply, Topic.EVENTS: queues.notify, Topic.CHORES: queues.attend}
 TOLD_OF = "payment.captured"  # the one event that the subscriber wants
 PAID_AFTER_S, REFUNDED_AFTER_S = 90, 3 * 86_400
 AFTERWARDS_S = 40 * 86_400  # the last question about a refund is asked after 30 days
 ROUND_S = 60.0  # how often the schedules run
+HEAD_BYTES = 500  # of a request or an answer besides its body
 
 
 @dataclass
@@ -58,7 +57,9 @@ class Invocation:
     function: str
     stage: str
     used: list[Used] = field(default_factory=list)
-    sends: list[tuple[str, int]] = field(default_factory=list)  # topic and bytes of each message
+    sends: list[tuple[str, tuple[int, ...]]] = field(
+        default_factory=list
+    )  # topic, and bytes of each message of a request
     psp_calls: int = 0
     told: int = 0  # notifications that were sent
     bytes_out: int = 0  # to merchants, PSPs and subscribers
@@ -76,18 +77,21 @@ class Clock:
         return datetime.now(UTC) + timedelta(seconds=self.ahead_s)
 
 
-class CountingQueue:
-    """Hands every call on; `note` is told of each message that is sent."""
+class CountingQueue(EmbeddedQueue):
+    """Tells `note` of each request that sends."""
 
-    def __init__(self, queue: EmbeddedQueue, note: Callable[[str, int], None]) -> None:
-        self._queue, self._note = queue, note
+    def __init__(self, path: str, clock: Callable[[], float], note: Callable[[str, tuple[int, ...]], None]) -> None:
+        super().__init__(path, clock=clock)
+        self._note = note
 
     def send(self, topic: Topic, body: bytes, *, delay_s: float = 0) -> None:
-        self._note(topic.value, len(body))
-        self._queue.send(topic, body, delay_s=delay_s)
+        self._note(topic.value, (len(body),))
+        super().send(topic, body, delay_s=delay_s)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._queue, name)
+    def send_all(self, topic: Topic, bodies: Sequence[bytes], *, delay_s: float = 0) -> None:
+        if bodies:
+            self._note(topic.value, tuple(len(body) for body in bodies))
+        super().send_all(topic, bodies, delay_s=delay_s)
 
 
 @dataclass
@@ -100,31 +104,38 @@ class Webhook:
 
 
 class Cloud:
-    """A wired PaymentServer whose functions are run one at a time."""
+    """A process in which every function runs, one at a time, wired as in the cloud but for its ports."""
 
-    def __init__(self, folder: Path, token: str, settings: Settings, inner: Store) -> None:
+    def __init__(self, folder: Path, token: str, inner: Store) -> None:
         self.done: list[Invocation] = []
         self.clock, self.stage = Clock(), "before"
         self.webhooks: Mailbox[Webhook] = Mailbox()
-        self._token, self._current = token, Invocation("none", "before")
+        self._token, self._inner = token, inner
+        self._current = Invocation("none", "before")
         self._log = io.StringIO()
+        invocation.logs()
         telemetry.configure_logging("INFO", self._log)
-        self.wiring, self._inner = Wiring(settings), inner
-        self.wiring.store = MeteredStore(inner, lambda used: self._current.used.append(used))
-        queue = EmbeddedQueue(str(folder / "queue.db"), clock=lambda: self.clock.now().timestamp())
-        self.queue = queue
-        counting = CountingQueue(queue, lambda topic, count: self._current.sends.append((topic, count)))
-        driver = Driver(call_timeout_s=settings.psp_call_timeout_s, observe=self._psp_called)
-        self.wiring.ports = replace(
-            self.wiring.ports, queue=counting, clock=self.clock, driver=driver, outbox_patience_s=900
+        self.wiring = wired()
+        self.wiring.store = MeteredStore(
+            inner, lambda used: self._current.used.append(used), shards=self.wiring.settings.shards
         )
-        self._client = Client(create_app(lambda: self.wiring))
-        self._client.__enter__()
-        self._sweep = Sweep(self.wiring.ports)
+        self.wiring.queue = self.queue = CountingQueue(
+            str(folder / "queue.db"),
+            lambda: self.clock.now().timestamp(),
+            lambda topic, sizes: self._current.sends.append((topic, sizes)),
+        )
+        self.wiring.inbound_ports = replace(self.wiring.inbound_ports, clock=self.clock)
+        driver = Driver(call_timeout_s=self.wiring.settings.psp_call_timeout_s, observe=self._psp_called)
+        self.wiring.ports = replace(self.wiring.ports, clock=self.clock, driver=driver)
 
     def _psp_called(self, request: HttpRequest, result: str, seconds: float) -> None:
         self._current.psp_calls += 1
-        self._current.bytes_out += len(request.body or b"") + 500  # a request's head
+        self._current.bytes_out += len(request.body or b"") + HEAD_BYTES
+
+    def told(self, body_bytes: int) -> None:
+        """The subscriber heard something."""
+        self._current.told += 1
+        self._current.bytes_out += body_bytes + HEAD_BYTES
 
     @contextmanager
     def invoked(self, function: str) -> Iterator[Invocation]:
@@ -135,27 +146,30 @@ class Cloud:
         self._current.cpu_s = time.process_time() - began_s
         self._current.log_bytes = self._log.tell() - logged
 
-    def call(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """A merchant's call, through the whole app."""
+    def call(self, resource: str, body: Mapping[str, Any], **params: str) -> dict[str, Any]:
+        """A merchant's call. Raises Refused for any answer but a 201."""
         headers = {
             "Authorization": f"Bearer {self._token}",
             "Content-Type": "application/json",
             "Idempotency-Key": str(uuid.uuid4()),
         }
+        event = proxied("POST", resource, params=params, headers=headers, body=json.dumps(body).encode())
         with self.invoked("api") as running:
-            answer = self._client.http.request("POST", path, headers=headers, body=json.dumps(body).encode())
-            running.bytes_out += len(answer.body) + 400
-        assert answer.status_code == 201, answer.body
-        document: dict[str, Any] = json.loads(answer.body)
+            answer = api.handle(event, Context())
+            running.bytes_out += len(answer["body"]) + HEAD_BYTES
+        if answer["statusCode"] != 201:
+            raise Refused(answer["body"])
+        document: dict[str, Any] = json.loads(answer["body"])
         return document
 
     def take_webhook(self, within_s: float = 10) -> None:
         """The next webhook of the PSP. It is signed with this machine's time, so that the life's stands still for it."""
         came = self.webhooks.get(timeout=within_s)
         ahead_s, self.clock.ahead_s = self.clock.ahead_s, 0.0
-        _, _, merchant_id, connection_id = came.path.split("/")
-        with self.invoked("webhooks"):
-            self.wiring.intake.take(merchant_id, connection_id, came.headers, came.body)
+        with self.invoked("webhooks") as running:
+            answer = webhooks.handle(called("POST", came.path, headers=came.headers, body=came.body), Context())
+            running.bytes_out += len(answer["body"]) + HEAD_BYTES
+        assert answer["statusCode"] == 200, answer
         self.clock.ahead_s = ahead_s
 
     def work(self) -> None:
@@ -166,22 +180,23 @@ class Cloud:
     def _work(self, topic: Topic) -> int:
         messages = self.queue.receive(topic)
         for message in messages:
-            with self.invoked(FUNCTION_OF[topic]):
-                self.wiring.work.handle(message)
-                self.queue.done(message)
-                assert self.wiring.notify.rest(10)
+            function = FUNCTION_OF[topic]
+            with self.invoked(function.__name__):
+                event = queued(topic, base64.b64encode(message.body).decode(), receives=message.receives)
+                failed = function(event, Context())["batchItemFailures"]
+            assert not failed, self._log.getvalue()[-2000:]
+            self.queue.done(message)
         return len(messages)
 
     def round(self) -> None:
         """What the schedules do each minute, and what that sets off."""
-        with self.invoked("sweep"):
-            self._sweep.round()
-        with self.invoked("measure"):
-            roll_up_all(self.wiring.ports)
+        for function in (schedules.sweep, schedules.measure):
+            with self.invoked(function.__name__):
+                function(scheduled(function.__name__), Context(60))
         self.work()
 
     def pass_time(self, seconds: float) -> None:
-        """Lets the time pass with a round just before its end; rounds in between would only repeat what that one does."""
+        """Lets the time pass, with one round at its end: those in between would find nothing."""
         self.clock.ahead_s += seconds
         self.round()
 
@@ -190,8 +205,12 @@ class Cloud:
         return None if at is None else (at - self.clock.now()).total_seconds()
 
     def close(self) -> None:
-        self._client.__exit__(None, None, None)
+        self.wiring.notify.close()
         self.queue.close()
+
+
+class Refused(Exception):
+    """The answer to a merchant's call."""
 
 
 @contextmanager
@@ -199,24 +218,45 @@ def cloud(folder: Path, inner: Store | None = None) -> Iterator[Cloud]:
     """`inner` is the store below the meter, one in memory by default."""
     with ExitStack() as stack, (folder / "psp.log").open("wb") as log:
         issuer_url, token = stack.enter_context(issuer())
+        heard: list[Callable[[int], None]] = []
         mailbox: Mailbox[Webhook] = Mailbox()
-        ears = stack.enter_context(_listening(mailbox))
+        ears = stack.enter_context(_listening(mailbox, heard))
         port = free_port()
         hooks = f"http://localhost:{ears}"
         arguments = ["-m", "dev.sandbox", "--port", str(port), "--state", str(folder / "psp"), "--webhook-base", hooks]
         stack.enter_context(program(arguments, {**os.environ, "PAYMENTSERVER_ENV": "development"}, log))
         wait_for_port(port)
-        settings = Settings(env="development", var=folder / "var", issuer=issuer_url, public_url=hooks)
-        settings.var.mkdir(exist_ok=True)
-        made = Cloud(folder, token, settings, inner or MemoryStore())
+        (folder / "var").mkdir()
+        settings = {"env": "development", "var": str(folder / "var"), "issuer": issuer_url, "public_url": hooks}
+        stack.enter_context(_environment({**settings, "database_url": "dynamodb:paymentserver-life"}))
+        made = Cloud(folder, token, inner or MemoryStore())
         stack.callback(made.close)
+        heard.append(made.told)
         made.webhooks = mailbox
         seed_into(made.wiring, f"http://localhost:{port}")
-        body = {"name": "cost", "channel": "webhook", "target": {"url": f"{hooks}/told"}, "events": [TOLD_OF]}
-        create_subscription(
-            made.wiring.ports, Actor("cost", "benchmark"), "default", SubscriptionBody.model_validate(body)
-        )
+        body = {"name": "life", "channel": "webhook", "target": {"url": f"{hooks}/told"}, "events": [TOLD_OF]}
+        actor = Actor("life", "benchmark")
+        create_subscription(made.wiring.ports, actor, "default", SubscriptionBody.model_validate(body))
         yield made
+
+
+@contextmanager
+def _environment(settings: Mapping[str, str]) -> Iterator[None]:
+    """A function's, with what its process keeps forgotten before and after."""
+    before = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith("PAYMENTSERVER_")]:
+        del os.environ[name]
+    os.environ.update({f"PAYMENTSERVER_{name.upper()}": text for name, text in settings.items()})
+    kept = (wired, schedules._sweep, schedules._guardrail)
+    for one in kept:
+        one.cache_clear()
+    try:
+        yield
+    finally:
+        for one in kept:
+            one.cache_clear()
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def checkout_of(number: int) -> dict[str, Any]:
@@ -265,7 +305,7 @@ def live(running: Cloud, payments: int = 1, order: Callable[[int], dict[str, Any
     _until_quiet(running, opened, REFUNDED_AFTER_S)
     running.stage = "refund"
     for payment in opened:
-        running.call(f"/v1/payments/{payment['id']}/refunds", {"amount": payment["amount"]})
+        running.call("/v1/payments/{id}/refunds", {"amount": payment["amount"]}, id=payment["id"])
     running.work()
     running.stage = "webhook of the refund"
     for _ in opened:
@@ -288,14 +328,17 @@ def _until_quiet(running: Cloud, opened: list[dict[str, Any]], seconds: float) -
 
 
 @contextmanager
-def _listening(mailbox: Mailbox[Webhook]) -> Iterator[int]:
-    """The port of a server that keeps webhooks of PSPs, and answers a subscriber's 204."""
+def _listening(mailbox: Mailbox[Webhook], heard: Sequence[Callable[[int], None]]) -> Iterator[int]:
+    """The port of a server that keeps webhooks of PSPs, and tells `heard` of notifications."""
 
     class Ears(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if self.path.startswith("/webhooks/"):
                 mailbox.put(Webhook(self.path, {name.lower(): text for name, text in self.headers.items()}, body))
+            else:
+                for tell in heard:
+                    tell(len(body))
             self.send_response(204)
             self.end_headers()
 

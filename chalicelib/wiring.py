@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("paymentserver.wiring")
 DYNAMODB = "dynamodb:"
 OUTBOX_PATIENCE_S = 900.0  # where each look at a payment is paid for; what could not be queued is not put off
+SUBSCRIPTIONS_TTL_S = 1.0  # where a list is paid for too, and lags in any case
 
 
 @dataclass
@@ -115,6 +116,7 @@ class Wiring:
             "internet_url": (settings.internet_url or settings.public_url).rstrip("/"),
             "return_key": lambda: self.vault.derive("return links"),
             "configuration_ttl_s": settings.configuration_ttl_s,
+            "subscriptions_ttl_s": SUBSCRIPTIONS_TTL_S if settings.store_url.startswith(DYNAMODB) else 0.0,
         }
 
     @cached_property

@@ -109,6 +109,7 @@ class Store(Protocol):
         newest_first: bool = True,
         after: str | None = None,
         limit: int = 50,
+        lagging: bool = False,
     ) -> Page[T]:
         """Documents of one partition in the order of (sort, id); `since` is included, `until` is not.
 
@@ -116,7 +117,8 @@ class Store(Protocol):
 
         In DynamoDB an index lags behind `get`, as a rule for less than a second. What was just written may not be listed
         yet: nothing about money is decided by what is absent here. Documents are given as they stand now, where the index
-        still has them, and only those that still belong to the list.
+        still has them, and only those that still belong to the list; with `lagging`, as they stood a moment ago, which costs
+        half as much.
 
         Rows that are added while paging neither repeat nor hide others. Raises ValueError for an undeclared index or
         filter, and a limit outside 1 to PAGE_MAX.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -74,8 +74,12 @@ class Configuration:
             raise NotFound(f"There is no route {name!r}.")
         return route
 
-    def subscriptions(self, merchant_id: str) -> list[Subscription]:
-        """All enabled subscriptions, always afresh."""
+    def subscriptions(self, merchant_id: str) -> Sequence[Subscription]:
+        """All enabled subscriptions; afresh, but where a list of the last moment may be used."""
+        now, slot = self._monotonic(), (SUBSCRIPTION.name, merchant_id)
+        cached = self._cached.get(slot)
+        if cached is not None and now < cached[0]:
+            return cached[1]  # type: ignore[no-any-return]  # the slot holds a list
         found: list[Subscription] = []
         after: str | None = None
         while True:
@@ -83,7 +87,10 @@ class Configuration:
             found += [stored.value for stored in page.items if stored.value.enabled]
             after = page.after
             if after is None:
-                return found
+                break
+        if self._ports.subscriptions_ttl_s:
+            self._keep(slot, now + self._ports.subscriptions_ttl_s, found)
+        return found
 
     def forget(self) -> None:
         """Empties the cache: what this process changes, it sees at once."""
@@ -97,11 +104,14 @@ class Configuration:
         if cached is not None and not fresh and now < cached[0]:
             return cached[1]  # type: ignore[no-any-return]  # the slot holds what its kind decodes to
         value = self._ports.store.get(kind, key).value
+        self._keep(slot, now + self._ports.configuration_ttl_s, value)
+        return value
+
+    def _keep(self, slot: tuple[str, str], until: float, value: object) -> None:
         with self._lock:
             if len(self._cached) >= CACHED_MAX:
                 self._cached.clear()
-            self._cached[slot] = (now + self._ports.configuration_ttl_s, value)
-        return value
+            self._cached[slot] = (until, value)
 
     def _live_of(self, connection: Connection) -> LiveConnection:
         return self._made(self._live, connection, self._new_live)

@@ -31,7 +31,7 @@ from chalicelib.domain.view import text_of
 from chalicelib.routing.health import ConnectionHealth
 
 T = TypeVar("T")
-EARLY = timedelta(seconds=30)  # an event so near a payment's creation is found by that
+EARLY = timedelta(seconds=15)  # an event that comes so soon after a payment's creation is found by that
 DUE = "due"  # the one partition of a due index
 KEPT_S = 90 * 86_400  # a delivery or an inbox item that is not due any more
 
@@ -69,7 +69,7 @@ def _kept_s(of: DeliveryRecord | InboxItem) -> int | None:
 def last_event(payment: Payment) -> IndexKey | None:
     """By the latest time of an event, whichever process' clock told it, so that nothing that happened since then is missed;
     none where all events came as the payment was made (services.moved)."""
-    if all(abs(entry.time - payment.created_at) <= EARLY for entry in payment.journal):
+    if all(timedelta(0) <= entry.time - payment.created_at <= EARLY for entry in payment.journal):
         return None
     return IndexKey(payment.merchant_id, text_of(max(entry.time for entry in payment.journal)))
 

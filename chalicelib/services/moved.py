@@ -27,5 +27,5 @@ def listings(since: datetime, until: datetime | None = None) -> tuple[Listing, .
 
     To be read in this order: a payment that has its second event meanwhile stays in the first list and enters the second.
     """
-    made_until = None if until is None else text_of(until + EARLY)
+    made_until = None if until is None else text_of(until)
     return Listing("by_time", text_of(since - EARLY), made_until), Listing("by_journal", text_of(since), None)

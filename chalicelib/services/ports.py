@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundPorts:
     """Enough to serve what the Internet may reach, where no PSP and no subscriber is called. `connectors` are the registry's
-    classes by name."""
+    classes by name. `subscriptions_ttl_s`: how long a list of subscriptions may be used; what a new one is not told meanwhile
+    is found when the events in the outbox are seen to."""
 
     store: Store
     queue: Queue
@@ -29,6 +30,7 @@ class InboundPorts:
     internet_url: str  # where PSPs and shoppers reach us
     return_key: Callable[[], bytes]  # signs return links; raises VaultFault where it can not be had
     configuration_ttl_s: float = 3.0
+    subscriptions_ttl_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

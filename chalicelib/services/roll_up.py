@@ -104,6 +104,7 @@ def gathered(
                 newest_first=False,
                 after=after,
                 limit=PAGE_MAX,
+                lagging=True,
             )
             for stored in page.items:
                 if stored.value.id not in seen:

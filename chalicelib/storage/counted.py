@@ -39,6 +39,7 @@ class CountedStore:
         newest_first: bool = True,
         after: str | None = None,
         limit: int = 50,
+        lagging: bool = False,
     ) -> Page[T]:
         telemetry.count("store_calls_total", operation="find")
         return self._store.find(
@@ -51,6 +52,7 @@ class CountedStore:
             newest_first=newest_first,
             after=after,
             limit=limit,
+            lagging=lagging,
         )
 
     def due(self, kind: Kind[T], index: str, partition: str, *, until: str, limit: int) -> Sequence[Place]:

@@ -117,6 +117,7 @@ class DynamoStore:
         newest_first: bool = True,
         after: str | None = None,
         limit: int = 50,
+        lagging: bool = False,
     ) -> Page[T]:
         query = query_of(
             kind,
@@ -138,7 +139,7 @@ class DynamoStore:
         scanned = 0
         last = None
         while scanned < SCAN_MAX and (batch := list(islice(ahead, at_once))):
-            items = documents(self._calls, table, [place.id for place in batch])
+            items = documents(self._calls, table, [place.id for place in batch], consistent=not lagging)
             for place in batch:
                 last, scanned = place, scanned + 1
                 item = items.get(place.id)

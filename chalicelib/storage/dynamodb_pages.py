@@ -63,7 +63,7 @@ def is_empty(query: Query) -> bool:
     return lower is not None and upper is not None and _text(lower) > _text(upper)
 
 
-def documents(calls: Calls, table: str, ids: Sequence[str]) -> dict[str, Item]:
+def documents(calls: Calls, table: str, ids: Sequence[str], *, consistent: bool) -> dict[str, Item]:
     """By id; those that are gone are missing. Raises StorageFault where DynamoDB does not give all within the budget."""
     found: dict[str, Item] = {}
     left = list(dict.fromkeys(ids))
@@ -71,7 +71,8 @@ def documents(calls: Calls, table: str, ids: Sequence[str]) -> dict[str, Item]:
     while left:
         batch, left = left[:BATCH_MAX], left[BATCH_MAX:]
         keys = [{"id": {"S": id}} for id in batch]
-        answer = calls.call("BatchGetItem", table, {"RequestItems": {table: {"Keys": keys, "ConsistentRead": True}}})
+        asked = {"RequestItems": {table: {"Keys": keys, "ConsistentRead": consistent}}}
+        answer = calls.call("BatchGetItem", table, asked)
         given = answer.get("Responses", {}).get(table, ())
         found.update((item["id"]["S"], item) for item in given)
         undone = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", ())

@@ -66,6 +66,7 @@ class MemoryStore:
         newest_first: bool = True,
         after: str | None = None,
         limit: int = 50,
+        lagging: bool = False,
     ) -> Page[T]:
         query = query_of(
             kind,

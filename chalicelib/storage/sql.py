@@ -88,6 +88,7 @@ class SqlStore:
         newest_first: bool = True,
         after: str | None = None,
         limit: int = 50,
+        lagging: bool = False,
     ) -> Page[T]:
         query = query_of(
             kind,

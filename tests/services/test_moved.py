@@ -56,8 +56,12 @@ def test_a_payment_with_an_event_since_then_is_in_a_list_without_an_end(events: 
         assert names
 
 
-def test_events_around_the_creation_enter_no_index() -> None:
-    assert last_event(told(0, EARLY.total_seconds(), -EARLY.total_seconds())) is None
+def test_events_as_a_payment_is_made_enter_no_index() -> None:
+    assert last_event(told(0, EARLY.total_seconds())) is None
+
+
+def test_an_event_that_a_slow_clock_dates_before_the_payment_enters_the_index() -> None:
+    assert last_event(told(0, -1)) is not None
 
 
 def test_a_payment_without_events_is_in_no_index_of_events() -> None:
