@@ -77,8 +77,8 @@ class MeteredStore:
         self._note(Used(f"find {index}", kind.name, partition, read_units=units))
         return page
 
-    def due(self, kind: Kind[T], index: str, partition: str, *, until: str, limit: int) -> Sequence[Place]:
-        places = self._store.due(kind, index, partition, until=until, limit=limit)
+    def due(self, kind: Kind[T], index: str, partition: str, **named: Any) -> Sequence[Place]:
+        places = self._store.due(kind, index, partition, **named)
         units = self._listed(kind, index, [place.id for place in places])
         self._note(Used(f"due {index}", kind.name, partition, read_units=units))
         return places

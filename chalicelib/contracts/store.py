@@ -124,9 +124,11 @@ class Store(Protocol):
         filter, and a limit outside 1 to PAGE_MAX.
         """
 
-    def due(self, kind: Kind[T], index: str, partition: str, *, until: str, limit: int) -> Sequence[Place]:
-        """Where the first `limit` documents of a partition stand, by (sort, id), those before `until` alone. The documents
-        themselves are not read, so that one which can not be read hides no other."""
+    def due(
+        self, kind: Kind[T], index: str, partition: str, *, since: str | None = None, until: str, limit: int
+    ) -> Sequence[Place]:
+        """Where the first `limit` documents of a partition stand, by (sort, id), those from `since` and before `until` alone.
+        The documents themselves are not read, so that one which can not be read hides no other."""
 
     def migrate(self) -> Sequence[str]:
         """Brings the schema up to date and names the steps applied. Safe to run twice and side by side, and to be killed.

@@ -14,7 +14,7 @@ from chalicelib.domain.ids import operation_id_of
 from chalicelib.domain.late import policy_of
 from chalicelib.domain.operation import Called, Operation, OperationKind, Origin
 from chalicelib.domain.payment import Attempt, Payment
-from chalicelib.domain.watch import next_ask, next_step, next_try, operation_phase_of, phase_of
+from chalicelib.domain.watch import Phase, next_ask, next_step, next_try, operation_phase_of, phase_of
 
 _OPERATION_OF = {
     Kind.CAPTURE: OperationKind.CAPTURE,
@@ -136,7 +136,8 @@ def _watch_attempt(attempt: Attempt, payment: Payment, folded: Folded, asked: As
 def _watch_operation(operation: Operation, folded: Folded, asked: Asked | None, now: datetime) -> Operation:
     phase = operation_phase_of(operation, folded.operations[operation.id])
     if phase != operation.phase:
-        return replace(operation, phase=phase, asked=0, unreached=0, ask_at=next_step(phase, 0, now))
+        made_at = now if phase is Phase.REFUNDED else None
+        return replace(operation, phase=phase, asked=0, unreached=0, ask_at=next_step(phase, 0, now), made_at=made_at)
     if asked is None or _was_put_before(asked, operation):
         return operation
     if not asked.reached:
@@ -163,6 +164,14 @@ def _sooner(of: Attempt | Operation, now: datetime) -> datetime | None:
 def _was_put_before(asked: Asked, of: Attempt | Operation) -> bool:
     """Whether another worker put the same question and was first to tell."""
     return asked.step is not None and asked.step != of.asked + of.unreached
+
+
+def with_questions_due(payment: Payment, operation_ids: Collection[str], at: datetime) -> Payment:
+    """The payment with a question about each of those operations that is due at `at`, where none is."""
+    operations = tuple(
+        replace(one, ask_at=at) if one.id in operation_ids and one.ask_at is None else one for one in payment.operations
+    )
+    return replace(payment, operations=operations)
 
 
 def due_of(payment: Payment) -> datetime | None:

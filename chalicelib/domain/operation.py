@@ -77,7 +77,7 @@ class Operation:
     """`amount` is None for the cancellation of a payment on which nothing is held. `movement` names the fact of an
     operation that somebody at the PSP made. `called_at` is when the PSP was last called for it. `status` is what was
     published last; `status_of` tells the truth. `phase`, `asked`, `unreached` and `ask_at` say when the PSP is asked next
-    (domain.watch).
+    (domain.watch); `made_at` is when we heard that a refund was made.
     """
 
     id: str
@@ -98,6 +98,7 @@ class Operation:
     asked: int = 0
     unreached: int = 0
     ask_at: datetime | None = None
+    made_at: datetime | None = None
 
 
 def further(one: Called, other: Called) -> Called:

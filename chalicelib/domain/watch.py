@@ -21,7 +21,8 @@ class Phase(StrEnum):
     AUTHORIZED = "authorized"  # held, until the PSP lets it lapse
     SETTLED = "settled"  # nothing more to ask by ourselves
     PLANNED = "planned"  # an operation that a rule wants
-    REFUNDING = "refunding"  # a refund, which may fail long after it succeeded
+    REFUNDING = "refunding"  # a refund that was taken, and not yet made
+    REFUNDED = "refunded"  # made, and may fail long after: asked about by its time, not by a place among what is due
 
 
 _UNTIL_KNOWN_S = (10, MINUTE_S, 5 * MINUTE_S, 30 * MINUTE_S, 2 * HOUR_S, *(DAY_S,) * 7)
@@ -36,8 +37,10 @@ ASK_AFTER_S: dict[Phase, tuple[int, ...]] = {
     Phase.AUTHORIZED: (7 * DAY_S, *(DAY_S,) * 23),
     Phase.SETTLED: (),
     Phase.PLANNED: (0, *_UNTIL_KNOWN_S),
-    Phase.REFUNDING: (HOUR_S, DAY_S - HOUR_S, 6 * DAY_S, 23 * DAY_S),  # 1 h, 1, 7 and 30 days after it was made
+    Phase.REFUNDING: (HOUR_S, DAY_S - HOUR_S, 6 * DAY_S, 23 * DAY_S),  # 1 h, 1, 7 and 30 days after it was taken
+    Phase.REFUNDED: (),
 }
+LOOKED_AGAIN_AFTER_S = (HOUR_S, DAY_S, 7 * DAY_S, 30 * DAY_S)  # after a refund was made (services.look_again)
 PAGE_LIFE_S = 30 * MINUTE_S  # where a PSP does not say
 _AFTER_EXPIRY_S = 60
 _EXPIRY_STEP = 1  # the second question about an open page is asked when it has expired
@@ -76,7 +79,7 @@ def _may_be_asked_after_all(attempt: Attempt, standing: Standing) -> bool:
 
 def operation_phase_of(operation: Operation, status: OperationStatus) -> Phase:
     if operation.kind is OperationKind.REFUND and status is OperationStatus.SUCCEEDED:
-        return Phase.REFUNDING
+        return Phase.REFUNDED
     if operation.origin is Origin.PSP or status in (OperationStatus.SUCCEEDED, OperationStatus.FAILED):
         return Phase.SETTLED
     if status is OperationStatus.UNKNOWN:

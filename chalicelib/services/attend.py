@@ -4,18 +4,21 @@ out, and open questions to PSPs."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from chalicelib import telemetry
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import Stored
-from chalicelib.domain.amend import amend, with_events_due, without_events
+from chalicelib.domain.amend import amend, with_events_due, with_questions_due, without_events
 from chalicelib.domain.change import CallOutcome, Change
 from chalicelib.domain.claim import given_back, leased
 from chalicelib.domain.errors import StaleVersion
 from chalicelib.domain.ids import delivery_id_of
 from chalicelib.domain.operation import UNSURE, Called, Operation, OperationStatus, Origin
 from chalicelib.domain.payment import Attempt, Payment
+from chalicelib.domain.watch import Phase
 from chalicelib.services.ask import ask
 from chalicelib.services.commit import commit, event_message, first_commit
 from chalicelib.services.configuration import Configuration
@@ -62,6 +65,27 @@ class Attend:
             change += Change(asked=tuple(asked_of(one, reached=reached) for one in due))
             stored, tidied = self._commit(stored, change, tidied), None
         return (stored if tidied is None else commit(self._ports, stored, tidied)).value
+
+    def look_again(self, payment_id: str) -> None:
+        """Asks about refunds that were made. Nothing is written where nothing new was said; what could not be asked is due
+        soon. Raises NotFound."""
+        telemetry.note(payment_id=payment_id)
+        stored = self._ports.store.get(PAYMENT, payment_id)
+        for attempt in stored.value.attempts:
+            made = {
+                one.id: one
+                for one in stored.value.operations
+                if one.attempt_id == attempt.id and one.phase == Phase.REFUNDED and one.ask_at is None
+            }
+            if not made:
+                continue
+            change = ask(self._ports, self._configuration, stored.value, attempt)
+            if all(one.reached for one in change.asked):
+                stored = self._commit(stored, replace(change, asked=()))
+                continue
+            change += Change(asked=tuple(asked_of(one, reached=False) for one in made.values()))
+            due = partial(with_questions_due, operation_ids=made, at=self._ports.clock.now())
+            stored = self._commit(stored, change, due)
 
     def _commit(self, stored: Stored[Payment], change: Change, first: Decide | None = None) -> Stored[Payment]:
         """`first` is done in the same put."""

@@ -28,6 +28,7 @@ from chalicelib.domain.configuration import (
 from chalicelib.domain.payment import Payment
 from chalicelib.domain.statistics import RollUp
 from chalicelib.domain.view import text_of
+from chalicelib.domain.walk import Walk
 from chalicelib.routing.health import ConnectionHealth
 
 T = TypeVar("T")
@@ -72,6 +73,12 @@ def last_event(payment: Payment) -> IndexKey | None:
     if all(timedelta(0) <= entry.time - payment.created_at <= EARLY for entry in payment.journal):
         return None
     return IndexKey(payment.merchant_id, text_of(max(entry.time for entry in payment.journal)))
+
+
+def _refunded(payment: Payment) -> IndexKey | None:
+    """By the time of its newest refund, of all accounts together (services.look_again)."""
+    made = [one.made_at for one in payment.operations if one.made_at is not None]
+    return IndexKey(DUE, text_of(max(made))) if made else None
 
 
 def connection_key(merchant_id: str, connection_id: str) -> str:
@@ -129,6 +136,7 @@ PAYMENT: Kind[Payment] = _kind(
             spread=True,  # while a PSP is away it takes as many payments as by_time does
         ),
         Index("by_journal", last_event, spread=True),
+        Index("refunded", _refunded, spread=True),
     ),
     status=lambda payment: payment.status,
     connection_id=lambda payment: payment.attempts[-1].connection_id if payment.attempts else None,
@@ -205,6 +213,7 @@ ROLL_UP: Kind[RollUp] = _kind(
     lambda of: roll_up_key(of.merchant_id, of.name),
     (Index("by_hour", lambda of: IndexKey(of.merchant_id, text_of(of.since)) if of.is_closed else None),),
 )
+WALK: Kind[Walk] = _kind("walks", Walk, lambda walk: walk.name, ())
 ENDPOINT_TROUBLE: Kind[EndpointTrouble] = _kind(
     "endpoint_troubles",
     EndpointTrouble,
@@ -230,4 +239,5 @@ KINDS: tuple[Kind[Any], ...] = (
     ROLL_UP,
     HEALTH,
     ENDPOINT_TROUBLE,
+    WALK,
 )

@@ -9,6 +9,7 @@ from chalicelib.contracts.store import Kind, Place
 from chalicelib.domain.view import text_of
 from chalicelib.services.chores import chore
 from chalicelib.services.kinds import DELIVERY, DUE, INBOX, PAYMENT
+from chalicelib.services.look_again import look_again
 from chalicelib.services.notify import SWEEP_GRACE_S
 from chalicelib.services.ports import Ports
 
@@ -42,7 +43,7 @@ class Sweep:
         }
         if self._ports.queue.ready(Topic.CHORES) > BACKLOG_MAX:
             return 0
-        return sum(self._swept(kind, do, now, grace_s) for kind, do, grace_s in _SWEPT)
+        return sum(self._swept(kind, do, now, grace_s) for kind, do, grace_s in _SWEPT) + look_again(self._ports)
 
     def _swept(self, kind: Kind, do: str, now: datetime, grace_s: int) -> int:  # type: ignore[type-arg]
         until = text_of(now - timedelta(seconds=grace_s))

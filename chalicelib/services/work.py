@@ -35,6 +35,7 @@ class Work:
         self._chores: Mapping[str, Callable[[str], object]] = {
             "attend": lambda id: parts.attend.payment(id),
             "sync": lambda id: parts.attend.sync(id),
+            "look_again": lambda id: parts.attend.look_again(id),
             "deliver": lambda id: parts.notify.due(id),
             "inbox": lambda id: parts.apply.again(id),
         }

@@ -55,9 +55,11 @@ class CountedStore:
             lagging=lagging,
         )
 
-    def due(self, kind: Kind[T], index: str, partition: str, *, until: str, limit: int) -> Sequence[Place]:
+    def due(
+        self, kind: Kind[T], index: str, partition: str, *, since: str | None = None, until: str, limit: int
+    ) -> Sequence[Place]:
         telemetry.count("store_calls_total", operation="due")
-        return self._store.due(kind, index, partition, until=until, limit=limit)
+        return self._store.due(kind, index, partition, since=since, until=until, limit=limit)
 
     def migrate(self) -> Sequence[str]:
         return self._store.migrate()

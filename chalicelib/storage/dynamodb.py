@@ -156,9 +156,11 @@ class DynamoStore:
             return Page(tuple(found.values()), None)
         return Page(tuple(found.values()), query.cursor_at(last.sort, last.id))
 
-    def due(self, kind: Kind[T], index: str, partition: str, *, until: str, limit: int) -> Sequence[Place]:
+    def due(
+        self, kind: Kind[T], index: str, partition: str, *, since: str | None = None, until: str, limit: int
+    ) -> Sequence[Place]:
         """What the index says, which may be a moment old: whoever looks after a document looks whether it is due."""
-        query = due_query_of(kind, index, partition, until=until)
+        query = due_query_of(kind, index, partition, since=since, until=until)
         if is_empty(query):
             return ()
         return tuple(islice(places(self._calls, self._of(kind), kind, query, limit, self._shards, self._pool), limit))

@@ -16,12 +16,12 @@ import os
 import time
 import zlib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from chalicelib.contracts.store import KEY_BYTES_MAX, Index, Kind, Place, Version
 from chalicelib.domain.errors import StorageFault
-from chalicelib.storage.packing import UnknownCodec, pack, unpack
 from chalicelib.storage.row import Row
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ def item_of(
         "id": {"S": row.id},
         "version": {"N": str(version)},
         "token": {"B": token},
-        "document": {"B": pack(row.document)},
+        "document": {"B": packed(row.document)},
     }
     for index, key in zip(kind.indexes, row.keys, strict=True):
         if key is not None:
@@ -68,14 +68,37 @@ def token_in(item: Item) -> bytes:
 # Documents
 
 
+def packed(document: bytes) -> bytes:
+    """Never more than one byte longer than the document, however little of it repeats."""
+    deflating = zlib.compressobj(
+        LEVEL, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_DEFAULT_STRATEGY, _common()
+    )
+    deflated = deflating.compress(document) + deflating.flush()
+    return DEFLATED + deflated if len(deflated) < len(document) else PLAIN + document
+
+
 def document_in(item: Item) -> bytes:
     """Raises StorageFault for a codec of a newer PaymentServer, or damage."""
-    try:
-        return unpack(bytes(item["document"]["B"]))
-    except UnknownCodec:
-        raise StorageFault(f"The item {item['id']['S']!r} was written by a newer PaymentServer: update.") from None
-    except ValueError:
-        raise StorageFault(f"The item {item['id']['S']!r} is damaged; restore it from a backup.") from None
+    content = bytes(item["document"]["B"])
+    codec, content = content[:1], content[1:]
+    if codec == PLAIN:
+        return content
+    if codec == DEFLATED:
+        inflating = zlib.decompressobj(zlib.MAX_WBITS, _common())
+        try:
+            document = inflating.decompress(content)
+        except zlib.error:
+            document = b""
+        if inflating.eof:
+            return document
+        raise StorageFault(f"The item {item['id']['S']!r} is damaged; restore it from a backup.")
+    raise StorageFault(f"The item {item['id']['S']!r} was written by a newer PaymentServer: update.")
+
+
+@cache
+def _common() -> bytes:
+    """What documents have in common, so that a small one need not spell it out. It is frozen: see make_dictionary in tests."""
+    return DICTIONARY.read_bytes()
 
 
 # Places in an index

@@ -94,8 +94,10 @@ class MemoryStore:
             return Page(items, query.cursor_at(*scanned[-1][:2]))
         return Page(items, None)
 
-    def due(self, kind: Kind[T], index: str, partition: str, *, until: str, limit: int) -> Sequence[Place]:
-        query = due_query_of(kind, index, partition, until=until)
+    def due(
+        self, kind: Kind[T], index: str, partition: str, *, since: str | None = None, until: str, limit: int
+    ) -> Sequence[Place]:
+        query = due_query_of(kind, index, partition, since=since, until=until)
         return tuple(Place(id, sort) for sort, id, _, _ in self._places(kind, query)[:limit])
 
     def _places(self, kind: Kind[Any], query: Query) -> list[tuple[str, str, Version, Row]]:

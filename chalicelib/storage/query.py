@@ -87,8 +87,8 @@ def query_of(
     return Query(index, names.index(index), partition, lower, upper, wanted, newest_first, limit, listing, possible)
 
 
-def due_query_of(kind: Kind[Any], index: str, partition: str, *, until: str) -> Query:
-    """What stands before `until`, the first first. Raises ValueError for an undeclared index."""
+def due_query_of(kind: Kind[Any], index: str, partition: str, *, since: str | None, until: str) -> Query:
+    """What stands from `since` and before `until`, the first first. Raises ValueError for an undeclared index."""
     return query_of(
-        kind, index, partition, since=None, until=until, where=None, newest_first=False, after=None, limit=PAGE_MAX
+        kind, index, partition, since=since, until=until, where=None, newest_first=False, after=None, limit=PAGE_MAX
     )

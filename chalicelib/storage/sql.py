@@ -111,8 +111,10 @@ class SqlStore:
         items = tuple(stored_of(kind, id, row[0], bytes(row[1])) for row, (_, id) in zip(rows, places, strict=False))
         return Page(items, query.cursor_at(*places[-1]) if len(rows) > limit else None)
 
-    def due(self, kind: Kind[T], index: str, partition: str, *, until: str, limit: int) -> Sequence[Place]:
-        query = due_query_of(kind, index, partition, until=until)
+    def due(
+        self, kind: Kind[T], index: str, partition: str, *, since: str | None = None, until: str, limit: int
+    ) -> Sequence[Place]:
+        query = due_query_of(kind, index, partition, since=since, until=until)
         sql, values = self._of(kind).due(query, limit)
         with self._database.reading() as cursor:
             cursor.execute(sql, values)

@@ -44,7 +44,7 @@ class Statements:
         self._table = table
         self._dialect = dialect
         self._pages: dict[tuple[object, ...], Statement] = {}
-        self._due: dict[str, Statement] = {}
+        self._due: dict[tuple[str, bool], Statement] = {}
         self._index_columns = [(partition_column(index.name), sort_column(index.name)) for index in kind.indexes]
         self._filter_columns = tuple(kind.filters)
         here = table.c.id == sa.bindparam("at_id")
@@ -92,20 +92,28 @@ class Statements:
         return statement.sql, statement.bind(values)
 
     def due(self, query: Query, limit: int) -> tuple[str, Any]:
-        """SQL and parameters of the first places of an index before the query's upper bound. Rows are (id, sort)."""
-        statement = self._due.get(query.index)
+        """SQL and parameters of the first places of an index between the query's bounds. Rows are (id, sort)."""
+        assert query.upper is not None, "what is due is due before some time"
+        shape = (query.index, query.lower is not None)
         columns = self._table.c
         sort = columns[sort_column(query.index)]
+        statement = self._due.get(shape)
         if statement is None:
-            here = columns[partition_column(query.index)] == sa.bindparam("at_partition")
-            statement = self._due[query.index] = self._compiled(
+            conditions = [
+                columns[partition_column(query.index)] == sa.bindparam("at_partition"),
+                sort < sa.bindparam("at_upper"),
+            ]
+            if query.lower is not None:
+                conditions.append(sort >= sa.bindparam("at_lower"))
+            statement = self._due[shape] = self._compiled(
                 sa.select(columns.id, sort)
-                .where(here, sort < sa.bindparam("at_upper"))
+                .where(*conditions)
                 .order_by(sort, columns.id)
                 .limit(sa.bindparam("at_limit", type_=sa.Integer))
             )
-        assert query.upper is not None, "what is due is due before some time"
         values = {"at_partition": query.partition, "at_upper": query.upper.sort, "at_limit": limit}
+        if query.lower is not None:
+            values["at_lower"] = query.lower.sort
         return statement.sql, statement.bind(values)
 
     def _page_of(self, query: Query, names: tuple[str, ...]) -> sa.Select[Any]:

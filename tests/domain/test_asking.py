@@ -155,7 +155,7 @@ def test_a_new_phase_of_an_operation_begins_its_own_schedule() -> None:
     asking.told(at).told(at + s(60), reached=False)
     refunded = fact(Kind.REFUND, "r", State.SUCCEEDED, 400, operation_id="op_1")
     asking.payment = amend(asking.payment, Change(facts=(refunded,)), at)
-    assert (asking.subject.phase, asking.schedule) == (Phase.REFUNDING, (0, 0, at + s(3600)))
+    assert (asking.subject.phase, asking.schedule) == (Phase.REFUNDED, (0, 0, None))
 
 
 def test_the_second_question_about_an_open_page_waits_for_its_end() -> None:

@@ -41,8 +41,8 @@ def test_it_is_stored_as_made_at_the_psp_when_it_was_heard_of() -> None:
         called=Called.ANSWERED,
         movement=("refund", "r"),
         status=OperationStatus.SUCCEEDED,
-        phase="refunding",
-        ask_at=LATER + timedelta(hours=1),
+        phase="refunded",
+        made_at=LATER,
     )
 
 

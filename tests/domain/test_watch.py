@@ -15,6 +15,7 @@ from chalicelib.domain.operation import Called, Operation, OperationKind, Operat
 from chalicelib.domain.payment import Attempt, CaptureMode, Closure
 from chalicelib.domain.watch import (
     ASK_AFTER_S,
+    LOOKED_AGAIN_AFTER_S,
     MUST_SETTLE,
     Phase,
     ends_at,
@@ -86,6 +87,8 @@ def test_an_open_page_is_closed_in_three_more_days_at_most() -> None:
 
 def test_refunds_are_asked_about_after_an_hour_a_day_a_week_and_thirty_days() -> None:
     assert asked_at_s(Phase.REFUNDING) == [HOUR_S, DAY_S, 7 * DAY_S, 30 * DAY_S]
+    assert asked_at_s(Phase.REFUNDED) == []
+    assert LOOKED_AGAIN_AFTER_S == (HOUR_S, DAY_S, 7 * DAY_S, 30 * DAY_S)
 
 
 def test_a_started_call_is_asked_about_when_its_lease_is_over() -> None:
@@ -165,7 +168,7 @@ def test_an_attempt_is_asked_about_as_it_stands(phase: Phase, facts: tuple[Fact,
         (OperationKind.REFUND, Called.STARTED, OperationStatus.PENDING, Phase.STARTED),
         (OperationKind.REFUND, Called.UNANSWERED, OperationStatus.UNKNOWN, Phase.UNANSWERED),
         (OperationKind.REFUND, Called.ANSWERED, OperationStatus.PENDING, Phase.REFUNDING),
-        (OperationKind.REFUND, Called.ANSWERED, OperationStatus.SUCCEEDED, Phase.REFUNDING),
+        (OperationKind.REFUND, Called.ANSWERED, OperationStatus.SUCCEEDED, Phase.REFUNDED),
         (OperationKind.REFUND, Called.REFUSED, OperationStatus.FAILED, Phase.SETTLED),
         (OperationKind.CAPTURE, Called.ANSWERED, OperationStatus.PENDING, Phase.PROCESSING),
         (OperationKind.CAPTURE, Called.ANSWERED, OperationStatus.SUCCEEDED, Phase.SETTLED),

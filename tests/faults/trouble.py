@@ -7,14 +7,17 @@ is a BaseException: no handler of the product's may stop it, as none stops SIGKI
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.contracts.connector import Conversation, NotSent
 from chalicelib.contracts.store import NEW, Page, Place, Stored, Version
 from chalicelib.domain.errors import NotFound, QueueFault, StaleVersion, StorageFault
+from chalicelib.domain.view import text_of
+from chalicelib.domain.watch import LOOKED_AGAIN_AFTER_S
 from chalicelib.outbound.driver import Deadline
-from chalicelib.services.kinds import DELIVERY, DUE, INBOX, PAYMENT
+from chalicelib.services.kinds import DELIVERY, DUE, INBOX, PAYMENT, WALK
 from chalicelib.services.notify import SWEEP_GRACE_S
 from tests.faults.memory_queue import MemoryQueue
 
@@ -113,6 +116,18 @@ class TroubledStore:
         for kind, grace_s in ((PAYMENT, 0), (DELIVERY, SWEEP_GRACE_S), (INBOX, 0)):
             page = self._inner.find(kind, "due", DUE, newest_first=False, limit=1)
             times += [stored.value.due_at.timestamp() + grace_s for stored in page.items]
+        return times + self._looked_again_s()
+
+    def _looked_again_s(self) -> list[float]:
+        """When the next refund is looked at again, on each walk."""
+        times = []
+        for after_s in LOOKED_AGAIN_AFTER_S:
+            since = None
+            with suppress(NotFound):
+                since = text_of(self._inner.get(WALK, f"refunds-{after_s}").value.until)
+            page = self._inner.find(PAYMENT, "refunded", DUE, since=since, newest_first=False, limit=1)
+            made = [one.made_at for stored in page.items for one in stored.value.operations if one.made_at is not None]
+            times += [max(made).timestamp() + after_s] if made else []
         return times
 
 
@@ -144,22 +159,26 @@ class ValueStore:
 
     def find(
         self, kind: Any, index: str, partition: str, *, until: str | None = None, newest_first: bool = True,
-        after: str | None = None, limit: int = 50, since: str | None = None, where: Any = None,
+        after: str | None = None, limit: int = 50, since: str | None = None, where: Any = None, lagging: bool = False,
     ) -> Any:  # fmt: skip
-        found = self._places(kind, index, partition, until)
+        found = self._places(kind, index, partition, since, until)
         found.sort(key=lambda one: one[:2], reverse=newest_first)
         return Page(tuple(one[2] for one in found[:limit]), None)
 
-    def due(self, kind: Any, index: str, partition: str, *, until: str, limit: int) -> Any:
-        found = sorted(self._places(kind, index, partition, until), key=lambda one: one[:2])
+    def due(self, kind: Any, index: str, partition: str, *, since: str | None = None, until: str, limit: int) -> Any:
+        found = sorted(self._places(kind, index, partition, since, until), key=lambda one: one[:2])
         return [Place(id, sort) for sort, id, _ in found[:limit]]
 
-    def _places(self, kind: Any, index: str, partition: str, until: str | None) -> list[tuple[str, str, Any]]:
+    def _places(
+        self, kind: Any, index: str, partition: str, since: str | None, until: str | None
+    ) -> list[tuple[str, str, Any]]:
         key_of = next(one.key_of for one in kind.indexes if one.name == index)
         found = []
         for id, (version, value) in self._rows.get(kind.name, {}).items():
             key = key_of(value)
-            if key is not None and key.partition == partition and (until is None or key.sort < until):
+            if key is None or key.partition != partition or key.sort < (since or ""):
+                continue
+            if until is None or key.sort < until:
                 found.append((key.sort, id, Stored(value, Version(version))))
         return found
 

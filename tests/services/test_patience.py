@@ -87,7 +87,7 @@ def test_all_events_leave_the_outbox_by_one_put(world: World) -> None:
 
 def test_events_leave_the_outbox_with_the_question_about_a_refund(world: World) -> None:
     payment_id = paid(world)
-    world.settle(PATIENCE_S + 11)
+    world.psps["psp-1"].settles = "pending"
     world.do(OperationKind.REFUND, payment_id, "a-refund", 1000)
     assert due_in_s(world, payment_id) == HOUR_S
     assert puts_while(world, lambda: world.settle(HOUR_S + 1)) == 1

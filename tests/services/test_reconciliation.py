@@ -152,9 +152,40 @@ def test_refunds_are_asked_about_after_an_hour_a_day_a_week_and_a_month(world: W
     payment = sold(world)
     world.do(REFUND, payment.id, "r1", 400)
     quiet(world)
-    due_times_s(world, payment, 4)
-    assert [round(one) for one in asked_at_s] == [HOUR_S, DAY_S, 7 * DAY_S, 30 * DAY_S]
-    assert world.payment(payment.id).due_at is None
+    assert world.payment(payment.id).due_at is None, "no place among what is due is needed for it"
+    stored = world.store.get(PAYMENT, payment.id)
+    for at_s in (HOUR_S, DAY_S, 7 * DAY_S, 30 * DAY_S, 60 * DAY_S):
+        world.clock.at = NOW + timedelta(seconds=at_s)
+        world.settle()
+        world.settle(MINUTE_S)
+    assert [round(one) for one in asked_at_s] == [one + MINUTE_S for one in (HOUR_S, DAY_S, 7 * DAY_S, 30 * DAY_S)]
+    assert world.store.get(PAYMENT, payment.id).version == stored.version, "nothing new was said, nothing was written"
+
+
+def test_a_refund_that_could_not_be_asked_about_is_asked_about_soon(world: World) -> None:
+    payment = sold(world)
+    world.do(REFUND, payment.id, "r1", 400)
+    quiet(world)
+    world.psps["psp-1"].can_read = False
+    world.settle(HOUR_S)
+    assert [one - HOUR_S for one in due_times_s(world, payment, 2)] == [11 + 60, 11 + 180]
+    world.psps["psp-1"].settle(payment.attempts[0].id, "refunds", "failed")
+    world.psps["psp-1"].can_read = True
+    due_times_s(world, payment, 1)
+    assert operations(world, payment) == [("refund", "failed", "api")]
+
+
+def test_a_refund_is_asked_about_again_after_the_next_one_too(world: World, asked_at_s: list[float]) -> None:
+    payment = sold(world)
+    world.do(REFUND, payment.id, "r1", 400)
+    world.settle(2 * DAY_S)
+    asked_at_s.clear()
+    world.do(REFUND, payment.id, "r2", 300)
+    for at_s in (2 * DAY_S + HOUR_S, 3 * DAY_S, 7 * DAY_S, 9 * DAY_S, 30 * DAY_S, 32 * DAY_S):
+        world.clock.at = NOW + timedelta(seconds=at_s + MINUTE_S)
+        world.settle()
+    days = [round(one / DAY_S, 1) for one in asked_at_s]
+    assert days == [2.0, 3.0, 9.0, 32.0]
 
 
 def test_a_refund_that_failed_after_three_weeks_is_found(world: World) -> None:

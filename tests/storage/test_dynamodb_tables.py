@@ -205,7 +205,7 @@ def test_every_kind_has_a_table_that_dynamodb_takes(calls: Calls, prefix: str, k
 def test_the_busy_indexes_are_spread() -> None:
     spread = {f"{kind.name}.{index.name}" for kind in KINDS for index in kind.indexes if index.spread}
     assert spread == {
-        *(f"payments.{name}" for name in ("by_time", "due", "attention", "by_journal")),
+        *(f"payments.{name}" for name in ("by_time", "due", "attention", "by_journal", "refunded")),
         *(f"{kind}.{name}" for kind in ("deliveries", "inbox") for name in ("by_time", "due")),
     }
     assert PAYMENT.kept_s is None
