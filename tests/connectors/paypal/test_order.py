@@ -17,10 +17,11 @@ from tests.conformance.connectors.playing import STARTED_AT
 from tests.conformance.connectors.recordings import ATTEMPT_ID, operation_of
 from tests.connectors.paypal.profile import PROFILE
 
+EUROS = Money(1050, "EUR")
 WHOLE = Address("Keizersgracht 1", None, "Amsterdam", None, None, "NL")
 
 
-def asked(amount: Money = Money(1050, "EUR"), settings: dict[str, Any] | None = None, **order: Any) -> Any:
+def asked(amount: Money = EUROS, settings: dict[str, Any] | None = None, **order: Any) -> Any:
     given = {"order_reference": "order-1001", **order}
     wanted = Order(amount, return_url="https://shop.example/r", cancel_url="https://shop.example/c", **given)
     checkout = CheckoutOrder(
