@@ -138,7 +138,7 @@ def _capture(item: Item, subject: Subject, in_parts: bool) -> Iterator[Fact]:
         return
     operation_id = item.ours.operation_id
     yield item.fact(Kind.CAPTURE, item.psp_reference, state, item.money, operation_id=operation_id, reason=reason)
-    if operation_id and state is not State.PENDING and not in_parts and (failed or item.success):
+    if operation_id and item.success and not in_parts:
         rest = f"rest:{item.psp_reference}"
         yield item.fact(Kind.RELEASE, rest, state, revision=item.at, operation_id=operation_id)
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from chalicelib.contracts.connector import HttpResponse, MoneyOrder, NotSent, Refusal
+from chalicelib.connectors.adyen.refusals import refusal_of
+from chalicelib.contracts.connector import HttpResponse, MoneyOrder, NotSent, Refusal, RefusalKind
 from chalicelib.domain.errors import SignatureInvalid
 from chalicelib.domain.facts import Fact
 from chalicelib.domain.money import Money
@@ -100,3 +101,24 @@ def test_an_answer_about_something_else_is_an_error(changes: dict[str, Any]) -> 
     }
     with pytest.raises((KeyError, TypeError, ValueError)):
         conversation.send(HttpResponse(201, {}, json.dumps(said).encode()))
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"), [("7", 7), ("", None), ("soon", None), ("-1", None), ("1234567", None), ("\uff17", None)]
+)
+def test_too_many_calls_say_when_to_come_back_where_that_can_be_read(given: str, wanted: int | None) -> None:
+    said = refusal_of(HttpResponse(429, {"retry-after": given}, b""))
+    assert (said.kind, said.retry_after_s) == (RefusalKind.RATE_LIMITED, wanted)
+
+
+def test_a_no_says_adyen_s_code_and_words() -> None:
+    error = {"status": 422, "errorCode": "167", "message": "Original pspReference required", "errorType": "validation"}
+    said = refusal_of(HttpResponse(422, {}, json.dumps(error).encode()))
+    assert said.detail == "422 167: Original pspReference required"
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null", b"[" * 9000])
+def test_what_stands_before_adyen_may_refuse_the_key_without_json(body: bytes) -> None:
+    assert refusal_of(HttpResponse(403, {}, body)).kind is RefusalKind.MISCONFIGURED
+    with pytest.raises(ValueError):
+        refusal_of(HttpResponse(422, {}, body))

@@ -81,13 +81,28 @@ def test_a_capture_made_in_the_customer_area_is_one_by_itself() -> None:
     assert [(one.id, one.operation_id) for one in said(captured)] == [("CAPTURE1", None)]
 
 
+def test_an_inquiry_is_never_lost() -> None:
+    asked = item("REQUEST_FOR_INFORMATION", "DISPUTE1", additionalData={"disputeStatus": "Lost"})
+    assert states(asked) == {(Kind.DISPUTE, "DISPUTE1", State.INQUIRY)}
+
+
 def test_a_sale_that_ran_out_without_the_payment_s_name_stays_as_it_is() -> None:
     assert states(item("EXPIRE", "EXPIRE1")) == {(Kind.RELEASE, "expiry:EXPIRE1", State.SUCCEEDED)}
 
 
 @pytest.mark.parametrize(
     "event",
-    ["CAPTURE_FAILED", "REFUND_FAILED", "REFUNDED_REVERSED", "EXPIRE", "CHARGEBACK", "OFFER_CLOSED", "CANCELLATION"],
+    [
+        "CAPTURE_FAILED",
+        "POSTPONED_REFUND",
+        "CANCEL_OR_REFUND",
+        "REFUND_FAILED",
+        "REFUNDED_REVERSED",
+        "EXPIRE",
+        "CHARGEBACK",
+        "OFFER_CLOSED",
+        "CANCELLATION",
+    ],
 )
 def test_an_event_that_was_not_carried_out_says_nothing(event: str) -> None:
     assert states(item(event, "EVENT1", originalReference=PAID, success="false")) == set()
