@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check check-all lint types imports torture kills interleavings planted tables mutants bench package deploy-test kit connectors localstack localstack-demo new-connector record lock clean
+.PHONY: help run demo test check check-all lint types imports torture kills interleavings planted tables mutants bench bench-cold package deploy-test kit connectors localstack localstack-demo new-connector record lock clean
 
 help:
 	@echo "make run        serve everything on this machine, on loopback"
@@ -22,6 +22,7 @@ help:
 	@echo "make tables         makes each entry of each table wrong, and shows what no test notices"
 	@echo "make mutants        changes the code of what decides about money, and shows what no test notices"
 	@echo "make bench      speed as ratios to a floor"
+	@echo "make bench-cold     what a cold start of each function on Lambda takes, beside its floor"
 	@echo "make package        what is deployed on AWS, into build/aws; STAGE (prod), ARCHITECTURE (arm64), CHANNELS"
 	@echo "make deploy-test    deploys the package to a stand-in for AWS on this machine, and pays there"
 	@echo "make new-connector  lays a connector out, NAME=psp TITLE=\"The PSP\""
@@ -108,6 +109,9 @@ $(PACKAGER)/.installed: requirements/package.txt
 
 package: $(PACKAGER)/.installed
 	@$(PACKAGER)/bin/python -m infra.package --stage $(or $(STAGE),prod) --architecture $(or $(ARCHITECTURE),arm64) $(CHANNELS:%=--channel %)
+
+bench-cold: $(VENV)/.dev $(PACKAGER)/.installed
+	@$(BIN)/python -m benchmarks.cold_start
 
 deploy-test: $(VENV)/.dev $(PACKAGER)/.installed
 	@$(BIN)/python -m pytest -q -n 0 -m deployment tests/aws

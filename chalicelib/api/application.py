@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,27 +14,7 @@ from chalice.app import MultiDict, Response
 from pydantic import ValidationError
 
 from chalicelib import telemetry
-from chalicelib.api import (
-    audit,
-    catalogue,
-    checkouts,
-    connection_health,
-    connection_webhook,
-    connections,
-    deliveries,
-    experiments,
-    inbox,
-    meta,
-    middleware,
-    payment_operations,
-    payments,
-    problem,
-    routes,
-    simulations,
-    statistics,
-    subscriptions,
-    webhooks,
-)
+from chalicelib.api import middleware, problem
 from chalicelib.api.body import ERRORS_SHOWN, invalid_of, json_of, parsed, pointer_of
 from chalicelib.api.card_numbers import refuse_card_numbers
 from chalicelib.api.envelope import request_id_of
@@ -66,36 +47,52 @@ CONTENT_TYPES = [
 _BINARY = ["image/png", "application/octet-stream"]
 
 
-# Importing these fills the table of operations.
+# Modules that fill the table of operations, in the order of the OpenAPI document.
 BLUEPRINTS = (
-    checkouts,
-    payments,
-    payment_operations,
-    connections,
-    connection_health,
-    connection_webhook,
-    routes,
-    experiments,
-    simulations,
-    subscriptions,
-    deliveries,
-    inbox,
-    catalogue,
-    statistics,
-    audit,
-    webhooks,
-    meta,
+    "audit",
+    "catalogue",
+    "checkouts",
+    "connection_health",
+    "connection_webhook",
+    "connections",
+    "deliveries",
+    "experiments",
+    "inbox",
+    "meta",
+    "payments",
+    "payment_operations",
+    "routes",
+    "simulations",
+    "statistics",
+    "subscriptions",
+    "webhooks",
 )
 
 
-def create_app(lookup: Callable[[], Wiring] = wiring) -> ThreadSafeChalice:
+def create_app(lookup: Callable[[], Wiring] = wiring, blueprints: Iterable[str] = BLUEPRINTS) -> ThreadSafeChalice:
     """`lookup` gives the wiring at the first request, so that importing needs no setting, no secret and no network."""
     app = ThreadSafeChalice(app_name="paymentserver")
     app.api.binary_types = [*app.api.binary_types, *_BINARY]
-    for operation in OPERATIONS:
-        _register(app, operation, lookup)
+    add_operations(app, lookup, blueprints)
     middleware.install(app, lookup)
     return app
+
+
+def add_operations(app: ThreadSafeChalice, lookup: Callable[[], Wiring], blueprints: Iterable[str]) -> None:
+    """Those that the app has not yet."""
+    for name in blueprints:
+        import_module(f"chalicelib.api.{name}")
+    for operation in OPERATIONS:
+        if operation.method not in app.routes.get(operation.path, {}):
+            _register(app, operation, lookup)
+
+
+def build_models() -> None:
+    """Now, while there is one thread; else each model of a request is built by the first that needs it."""
+    for operation in OPERATIONS:
+        for model in (operation.body, operation.query):
+            if model is not None:
+                model.model_rebuild()
 
 
 def _register(app: ThreadSafeChalice, operation: Operation, lookup: Callable[[], Wiring]) -> None:

@@ -8,7 +8,7 @@ import json
 from chalicelib import telemetry
 from chalicelib.api.models import PaymentModel
 from chalicelib.api.models_checkout import CHECKOUT_EXAMPLE, CheckoutRequest, order_of
-from chalicelib.api.openapi_examples import IN_DOUBT
+from chalicelib.api.openapi_examples_payments import IN_DOUBT
 from chalicelib.api.operation import Answer, Call, operation
 from chalicelib.api.problem import CONTENT_TYPE
 from chalicelib.api.rendering import checkout_renderer

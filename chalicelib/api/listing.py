@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class PageQuery(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     limit: int = Field(50, ge=1, le=200)
     """How many items a page may hold."""

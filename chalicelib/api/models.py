@@ -21,7 +21,7 @@ Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 class Shown(BaseModel):
     """The base of every answer: exactly these fields."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, defer_build=True)
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class MoneyModel(Shown):

@@ -12,7 +12,7 @@ from chalicelib.routing.sequential import Verdict
 
 
 class ExperimentQuery(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     from_: Instant | None = Field(None, alias="from")
     """Only what happened from this time on, in whole hours; all since the split was last changed by default."""

@@ -70,7 +70,7 @@ class ActivationRequest(Strict):
 
 
 class ComparisonQuery(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     from_: int = Field(alias="from", ge=1, le=VERSION_MAX)
     """A version's number."""

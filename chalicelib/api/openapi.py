@@ -10,6 +10,7 @@ from functools import lru_cache
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from chalicelib.api.descriptions import Described
 from chalicelib.api.models import EventModel, PaymentProblemModel, ProblemModel
 from chalicelib.api.openapi_answers import (
     HEADERS,
@@ -155,7 +156,7 @@ def _parameters(operation: Operation) -> list[Json]:
 
 
 def _query_parameters(model: type[BaseModel]) -> list[Json]:
-    schema = model.model_json_schema()
+    schema = model.model_json_schema(schema_generator=Described)
     definitions = schema.get("$defs", {})
     required = schema.get("required", ())
     return [_query_parameter(name, one, name in required, definitions) for name, one in schema["properties"].items()]
@@ -235,7 +236,9 @@ def _schemas(documented: list[Operation]) -> dict[str, Json]:
         models.update(dict.fromkeys(model for model in operation.answers.values() if model is not None))
         if operation.body is not None:
             models[operation.body] = None
-    _, schema = models_json_schema([(model, "validation") for model in models], ref_template=_REF)
+    _, schema = models_json_schema(
+        [(model, "validation") for model in models], ref_template=_REF, schema_generator=Described
+    )
     shown = {name_of(name): _renamed(one) for name, one in schema["$defs"].items()}
     assert len(shown) == len(schema["$defs"]), "two models would have one name in the document"
     return dict(sorted(shown.items()))

@@ -6,81 +6,25 @@ from typing import Any
 
 from chalicelib.api import models as m
 from chalicelib.api import models_configuration as c
-from chalicelib.api.models_checkout import CHECKOUT_EXAMPLE
 from chalicelib.api.models_recovery import RECOVERY_EXAMPLE, RecoveryModel
+from chalicelib.api.openapi_examples_payments import (
+    AT,
+    ATTEMPT_ID,
+    DECLINED,
+    NOT_SENT,
+    OPERATION,
+    PAYMENT_ID,
+    PENDING,
+)
 from chalicelib.api.openapi_examples_routing import ROUTING
 from chalicelib.domain.payment import Json
 
-_AT = "2026-03-02T09:00:00.000000Z"
 _LATER = "2026-03-02T09:00:41.000000Z"
-_PAYMENT = "pay_m2dwhjiudwhbpdbsmmtonp2g"
-_ATTEMPT = "att_m2dwhjiudwhbpdbsmmtonp2g_01"
 _SUBSCRIPTION = "sub_2796a01432fb692db5411953"
 _DELIVERY = "dlv_wqgaj3nktb7nfwqruwt7ebgg"
 _INBOX = "inb_dqebqrnw2esnaonbm2r7pbq7"
 _SIGNING = "sec_b8cc66356e1f37a4"
-_DECLINE = {
-    "class": "soft",
-    "code": "insufficient_funds",
-    "psp_code": "card_51",
-    "message": "The card has too little on it.",
-}
-_VERSIONED = {"version": 1, "created_at": _AT, "updated_at": _AT}
-
-
-def _payment(status: str, attempt_status: str, **changes: Any) -> dict[str, Json]:
-    names = ("authorized", "captured", "refunded", "refundable", "capturable", "charged_back", "surplus")
-    candidate = {"connection_id": "sandbox-a", "eligible": True, "reason": None, "health": "closed"}
-    attempt = {
-        "id": _ATTEMPT,
-        "connection_id": "sandbox-a",
-        "connector": "sandbox",
-        "psp_reference": "ses_47a92464fdecfd46e3bfcd3e",
-        "status": attempt_status,
-        "decline": None,
-        "started_at": _AT,
-    }
-    return {
-        "id": _PAYMENT,
-        "merchant_id": "default",
-        "order_reference": "order-1001",
-        "status": status,
-        "amount": CHECKOUT_EXAMPLE["amount"],
-        "amounts": dict.fromkeys(names, 0),
-        "disputes": [],
-        "next_action": None,
-        "route": {
-            "name": "default",
-            "version": 3,
-            "arm": None,
-            "trace": [{"rule": "otherwise", "arm": None, "inputs": {"currency": "EUR"}, "candidates": [candidate]}],
-            "explanation": None,
-        },
-        "attempts": [{**attempt, **changes.pop("attempt", {})}],
-        "operations": [],
-        "payment_method": "card",
-        "capture": "automatic",
-        "description": "Two books",
-        "customer": CHECKOUT_EXAMPLE["customer"],
-        "metadata": {"channel": "web"},
-        "sequence": 1,
-        "created_at": _AT,
-        "updated_at": _AT,
-        **changes,
-    }
-
-
-_ACTION = {
-    "type": "redirect",
-    "url": "http://localhost:8002/sandbox-a/pay/ses_47a92464fdecfd46e3bfcd3e",
-    "method": "GET",
-    "fields": None,
-    "expires_at": "2026-03-02T09:30:00.000000Z",
-}
-PENDING = _payment("pending", "pending", next_action=_ACTION)
-IN_DOUBT = _payment("unknown", "unknown", attempt={"psp_reference": None})
-DECLINED = _payment("failed", "declined", attempt={"psp_reference": None, "decline": _DECLINE})
-NOT_SENT = _payment("failed", "not_sent", attempt={"psp_reference": None})
+_VERSIONED = {"version": 1, "created_at": AT, "updated_at": AT}
 _CONNECTION = {
     "id": "sandbox-d",
     "connector": "sandbox",
@@ -101,7 +45,7 @@ _HEALTH = {
     "override": None,
     "circuit": "open",
     "reason": "5 failures in a row",
-    "opened_at": _AT,
+    "opened_at": AT,
     "next_probe_at": "2026-03-02T09:00:10.000000Z",
     "window": {
         "seconds": 60,
@@ -111,7 +55,7 @@ _HEALTH = {
         "latency_ms": {"p50": 200, "p95": 800},
     },
 }
-_SIGNING_KEY = {"id": _SIGNING, "created_at": _AT}
+_SIGNING_KEY = {"id": _SIGNING, "created_at": AT}
 _SUBSCRIBED = {
     "id": _SUBSCRIPTION,
     "name": "Order system",
@@ -128,8 +72,8 @@ _EVENT = {
     "id": "evt_m2dwhjiudwhbpdbsmmtonp2g_001",
     "source": "/paymentserver/default",
     "type": "payment.pending",
-    "subject": _PAYMENT,
-    "time": _AT,
+    "subject": PAYMENT_ID,
+    "time": AT,
     "datacontenttype": "application/json",
     "sequence": 1,
     "data": {"payment": PENDING, "previous_status": "created"},
@@ -150,11 +94,11 @@ _TRY = {
 _DELIVERED = {
     "id": _DELIVERY,
     "subscription_id": _SUBSCRIPTION,
-    "payment_id": _PAYMENT,
+    "payment_id": PAYMENT_ID,
     "event_id": _EVENT["id"],
     "event_type": "payment.pending",
     "status": "succeeded",
-    "created_at": _AT,
+    "created_at": AT,
     "next_try_at": None,
     "tried": 1,
     "tries": [_TRY],
@@ -165,7 +109,7 @@ _WEBHOOK = {
     "connection_id": "sandbox-a",
     "status": "unmatched",
     "detail": "the webhook names no payment of ours",
-    "received_at": _AT,
+    "received_at": AT,
     "tried": 2,
     "next_try_at": _LATER,
     "body": '{"id": "evt_1", "type": "session.expired"}',
@@ -192,7 +136,7 @@ _CONNECTOR = {
 }
 _CHANGE = {
     "sequence": 7,
-    "at": _AT,
+    "at": AT,
     "actor": "admin",
     "client": "studio",
     "action": "create",
@@ -206,26 +150,11 @@ _CHANGE = {
     "hash": "cbfcda6edd457ea8ab6741be579f8ab9213318de1f1f22e64a4414cc7f510afd",
 }
 _ENTRY = {
-    "at": _AT,
+    "at": AT,
     "kind": "psp_call",
     "summary": "sandbox-a opened a checkout (ses_47a92464fdecfd46e3bfcd3e).",
-    "data": {"attempt_id": _ATTEMPT, "connection_id": "sandbox-a", "outcome": "opened"},
+    "data": {"attempt_id": ATTEMPT_ID, "connection_id": "sandbox-a", "outcome": "opened"},
 }
-
-OPERATION = {
-    "id": "op_m2dwhjiudwhbpdbsmmtonp2g_q3xn5avtha",
-    "kind": "refund",
-    "status": "succeeded",
-    "amount": {"value": 525, "currency": "EUR"},
-    "attempt_id": _ATTEMPT,
-    "origin": "api",
-    "reason": "one book came back",
-    "decline": None,
-    "psp_reference": "ref_5ce1c6b3f5a0",
-    "created_at": _AT,
-}
-
-UNKNOWN_OPERATION = {**OPERATION, "status": "unknown", "psp_reference": None}
 
 
 def _list(item: Json) -> Json:
@@ -273,7 +202,7 @@ PAYMENT_OF_PROBLEM = {402: DECLINED, 502: NOT_SENT}
 TEXTS = {"text/html": "<!doctype html>…", "text/plain": "[accepted]"}
 # What stands in a path, by what stands before it there.
 PATH_VALUES = {
-    "payments": _PAYMENT,
+    "payments": PAYMENT_ID,
     "connections": "sandbox-d",
     "routes": "default",
     "versions": "3",
@@ -282,7 +211,7 @@ PATH_VALUES = {
     "deliveries": _DELIVERY,
     "inbox": _INBOX,
     "problems": "invalid",
-    "returns": f"{_PAYMENT}.0f5d1c0e9f7a2b3c4d5e6f708192a3b4",
+    "returns": f"{PAYMENT_ID}.yygpKSi20tcvzsgv0EutSMwtyEnVL0otKS3KAwA.0f5d1c0e9f7a2b3c4d5e6f708192a3b4",
     "webhooks": "default",
     "{merchant_id}": "sandbox-a",
 }

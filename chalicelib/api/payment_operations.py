@@ -14,7 +14,7 @@ from chalicelib.api.models_operations import (
     ResolutionRequest,
     RetryRequest,
 )
-from chalicelib.api.openapi_examples import IN_DOUBT, UNKNOWN_OPERATION
+from chalicelib.api.openapi_examples_payments import IN_DOUBT, UNKNOWN_OPERATION
 from chalicelib.api.operation import Answer, Call, operation
 from chalicelib.api.payments import payment_of
 from chalicelib.api.rendering import checkout_renderer, operation_json, payment_json

@@ -34,7 +34,7 @@ def _groups(value: str) -> str:
 
 
 class StatisticsQuery(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     from_: Instant | None = Field(None, alias="from")
     """A day before `to` by default; rounded down to the interval, in UTC. At most 93 days before, 366 by day."""

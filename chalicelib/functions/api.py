@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.api import problem
-from chalicelib.api.application import create_app
+from chalicelib.api.application import BLUEPRINTS, add_operations, create_app
 from chalicelib.api.envelope import ALWAYS, body_limit, check_single, request_id_of
 from chalicelib.domain.errors import STATUS_OF, PaymentServerError, TooLarge
 from chalicelib.functions.invocation import Context, invocation
 from chalicelib.functions.wired import wired
 
-_app = create_app(wired)
+# What a payment's way needs. Operators' operations are imported when the first of them is asked for, by few processes.
+OF_PAYMENTS = ("checkouts", "payments", "payment_operations", "webhooks")
+_app = create_app(wired, OF_PAYMENTS)
 
 
 def start(handler: str) -> None:
@@ -31,6 +33,8 @@ def handle(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
         fields.update(method=about["httpMethod"], route=f"{about['httpMethod']} {event['resource']}")
         try:
             fields["bytes_in"] = _checked(event, headers)
+            if event["resource"] not in _app.routes:
+                add_operations(_app, wired, BLUEPRINTS)
             told = {**event, "headers": {**(event.get("headers") or {}), "x-request-id": request_id}}
             answer: dict[str, Any] = _app(told, context)
         except PaymentServerError as error:

@@ -10,7 +10,7 @@ from typing import Any
 
 from chalice.app import Chalice, Rate
 
-from chalicelib.api.application import create_app
+from chalicelib.api.application import build_models, create_app
 from chalicelib.functions.handlers import handler_of
 
 # Function: queue and messages a batch. Attending asks PSPs, which may take 8 s a message.
@@ -25,6 +25,7 @@ EVERY_MINUTE = Rate(1, unit=Rate.MINUTES)
 
 def whole_app() -> Chalice:
     app = create_app()
+    build_models()  # a server of many threads is made of this app
     app.lambda_function(name="webhooks")(_plain("webhooks"))
     for name, (queue, batch) in QUEUES.items():
         app.on_sqs_message(queue=queue, batch_size=batch, name=name)(_of_event(name))

@@ -43,7 +43,7 @@ Uses = Annotated[list[Slug], Field(min_length=1, max_length=CHAIN_MAX), AfterVal
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
 
 class Condition(_Part):

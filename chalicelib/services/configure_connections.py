@@ -26,7 +26,7 @@ TEST_BUDGET_S = 10.0
 class ConnectionBody(BaseModel):
     """A connection to create."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
     id: str = Field(pattern=SLUG)
     """A name of your own, such as `cards-nl`. It can never be used again."""
@@ -41,7 +41,7 @@ class ConnectionBody(BaseModel):
 class ConnectionChange(BaseModel):
     """A connection to replace. What a read shows may be sent back whole: read-only fields are ignored."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
     id: str | None = None
     """Never changes."""

@@ -44,7 +44,7 @@ Name = Annotated[str, Field(min_length=1, max_length=100)]
 class SubscriptionBody(BaseModel):
     """A subscription to create."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
     name: Name
     channel: str = Field(min_length=1, max_length=40)
@@ -59,7 +59,7 @@ class SubscriptionBody(BaseModel):
 class SubscriptionChange(BaseModel):
     """A subscription to replace. What a read shows may be sent back whole: read-only fields are ignored."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
     name: Name | None = None
     """Left out, it stays; so do the others."""

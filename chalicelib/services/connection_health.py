@@ -21,7 +21,7 @@ from chalicelib.services.ports import Ports
 class HealthOverride(BaseModel):
     """What routing shall take the connection for."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
     override: Literal["open", "closed"] | None
     """`open`: tried after all others; `closed`: as if healthy; null: as measured."""

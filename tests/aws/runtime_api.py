@@ -52,7 +52,7 @@ class RuntimeApi(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.waiting: queue.Queue[_Invocation] = queue.Queue()
+        self.waiting: queue.Queue[_Invocation | None] = queue.Queue()  # None once the function has ended
         self.taken: dict[str, _Invocation] = {}
         self.process_id = 0
         self.asked_at_s: float | None = None  # when the function first asked for an event: it has started
@@ -70,6 +70,11 @@ class RuntimeApi(ThreadingHTTPServer):
             self.asked_at_s = time.perf_counter()
             self.ran_ms = _ran_ms(self.process_id)
             self.started.set()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A function that is ended closes its connection in the middle of a call."""
+        if not isinstance(sys.exception(), ConnectionError):
+            raise
 
     def told(self, path: str, document: Any) -> None:
         """An answer or an error, by the path that it is posted to."""
@@ -93,6 +98,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.starts_now()
         invocation = self.server.waiting.get()
+        if invocation is None:
+            return
         self.server.taken[invocation.id] = invocation
         headers = {
             "Lambda-Runtime-Aws-Request-Id": invocation.id,
@@ -172,6 +179,7 @@ def running(
     finally:
         process.kill()
         process.wait()
+        api.waiting.put(None)
         api.shutdown()
         api.server_close()
 
