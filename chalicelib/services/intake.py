@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import NoReturn
@@ -17,7 +18,7 @@ from typing import NoReturn
 from chalicelib import telemetry
 from chalicelib.contracts.connector import Acknowledgement, CallFailed, Delivery, Verifying
 from chalicelib.contracts.queue import Topic
-from chalicelib.domain.errors import Fault, NotFound, QueueFault, SignatureInvalid, TooLarge
+from chalicelib.domain.errors import Fault, NotFound, QueueFault, SignatureInvalid, StorageFault, TooLarge
 from chalicelib.domain.view import text_of
 from chalicelib.outbound.offline import WantsCall, finished
 from chalicelib.services.configuration import Configuration, ReceivingConnection
@@ -27,25 +28,26 @@ from chalicelib.services.ports import InboundPorts
 BODY_BYTES_MAX = 131_072  # base64 of it fits a message
 SAMPLE_EVERY_S = 60
 CONNECTIONS_SAMPLED_MAX = 10_000
+DOWN_FOR_S = 3.0  # a database that did not answer is not asked again so soon: each try would hold a PSP for seconds
 
 
 class Intake:
-    def __init__(self, ports: InboundPorts, configuration: Configuration) -> None:
-        self._ports = ports
+    def __init__(
+        self, ports: InboundPorts, configuration: Configuration, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._ports, self._monotonic = ports, monotonic
         self._configuration = configuration
         self._lock = threading.Lock()
         self._sampled: dict[str, int] = {}
+        self._asked_again_at = -DOWN_FOR_S
 
     def take(self, merchant_id: str, connection_id: str, headers: Mapping[str, str], body: bytes) -> Acknowledgement:
         """`headers` have lower-case names. Raises NotFound, SignatureInvalid, TooLarge, QueueFault."""
         if len(body) > BODY_BYTES_MAX:
             raise TooLarge(f"The body has {len(body)} bytes; {BODY_BYTES_MAX} are allowed.")
         delivery = Delivery(headers, body, self._ports.clock.now())
-        try:
-            live = self._configuration.receiving(merchant_id, connection_id)
-        except NotFound:
-            raise NotFound("There is no such connection.") from None
-        except Fault:
+        live = self._receiving(merchant_id, connection_id)
+        if live is None:
             self._queue(merchant_id, connection_id, self._to_verify(delivery), verified=False)
             return Acknowledgement()
         telemetry.note(merchant_id=merchant_id, connection_id=connection_id)
@@ -54,6 +56,20 @@ class Intake:
         self._queue(merchant_id, connection_id, whole, verified=verified)
         telemetry.count("webhooks_received_total", connector=live.connection.connector, result="queued")
         return live.connector.acknowledgement
+
+    def _receiving(self, merchant_id: str, connection_id: str) -> ReceivingConnection | None:
+        """None while it can not be had. Raises NotFound."""
+        if self._monotonic() < self._asked_again_at:
+            return None
+        try:
+            return self._configuration.receiving(merchant_id, connection_id)
+        except NotFound:
+            raise NotFound("There is no such connection.") from None
+        except StorageFault:
+            self._asked_again_at = self._monotonic() + DOWN_FOR_S
+            return None
+        except Fault:
+            return None
 
     def _verify(self, live: ReceivingConnection, delivery: Delivery) -> bool:
         """Whether it is verified now; later where the PSP has to be asked for more. Raises SignatureInvalid."""
