@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -20,7 +18,6 @@ from chalicelib.storage.row import first_version, is_storable, row_of, stored_of
 
 T = TypeVar("T")
 SCAN_MAX = 500  # documents looked at for one filtered page, which may then be short
-THREADS = 16  # that ask shards side by side
 
 
 class DynamoStore:
@@ -49,8 +46,6 @@ class DynamoStore:
         self._shards = shards
         self._create_tables = create_tables
         self._calls = Calls(observe=observe, budget_s=budget_s)
-        self._pool_lock = threading.Lock()
-        self._threads: ThreadPoolExecutor | None = None
 
     def connect(self) -> None:
         """Makes the client of DynamoDB, which the first call does else. It calls nobody."""
@@ -134,7 +129,7 @@ class DynamoStore:
         if is_empty(query):
             return Page((), None)
         at_once = min(limit, BATCH_MAX) if not query.where else BATCH_MAX
-        ahead = places(self._calls, table, kind, query, at_once + 1, self._shards, self._pool)
+        ahead = places(self._calls, table, kind, query, at_once + 1, self._shards)
         found: dict[str, Stored[T]] = {}
         scanned = 0
         last = None
@@ -163,7 +158,7 @@ class DynamoStore:
         query = due_query_of(kind, index, partition, since=since, until=until)
         if is_empty(query):
             return ()
-        return tuple(islice(places(self._calls, self._of(kind), kind, query, limit, self._shards, self._pool), limit))
+        return tuple(islice(places(self._calls, self._of(kind), kind, query, limit, self._shards), limit))
 
     def migrate(self) -> Sequence[str]:
         """Raises StorageTooNew for tables that a newer PaymentServer has written, StorageFault where one is missing and may
@@ -171,22 +166,12 @@ class DynamoStore:
         return migrate(self._calls, self._prefix, self._kinds, create_tables=self._create_tables)
 
     def close(self) -> None:
-        with self._pool_lock:
-            threads, self._threads = self._threads, None
-        if threads is not None:
-            threads.shutdown()
         self._calls.close()
 
     def _of(self, kind: Kind[Any]) -> str:
         if kind.name not in self._tables:
             raise ValueError(f"This store was not told of {kind.name}; it knows {', '.join(self._tables)}")
         return self._tables[kind.name]
-
-    def _pool(self) -> ThreadPoolExecutor:
-        with self._pool_lock:
-            if self._threads is None:
-                self._threads = ThreadPoolExecutor(THREADS, "dynamodb")
-            return self._threads
 
 
 def _only_if(expect: Version) -> dict[str, Any]:

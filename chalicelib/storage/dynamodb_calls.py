@@ -15,7 +15,9 @@ import random
 import threading
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from weakref import WeakSet
 
@@ -42,6 +44,7 @@ CONNECT_TIMEOUT_S = 1.0
 READ_TIMEOUT_S = 2.0
 PAUSE_S, PAUSE_MAX_S = 0.025, 0.8  # doubled each time; drawn between 0 and that
 CONNECTIONS_MAX = 32
+THREADS = 16  # that ask shards side by side
 
 THROTTLED = frozenset(
     {
@@ -99,9 +102,10 @@ class Calls:
     def __init__(self, *, observe: Observe | None = None, budget_s: float = BUDGET_S) -> None:
         self._observe = observe
         self._budget_s = budget_s
-        self._inherited: list[Connection | None] = []
+        self._inherited: list[object] = []
         self._lock = threading.Lock()
         self._connection: Connection | None = None
+        self._threads: ThreadPoolExecutor | None = None
         _ALL.add(self)
 
     def call(self, operation: str, table: str, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,6 +114,18 @@ class Calls:
             return self.send(operation, table, request)
         except Rejected as no:
             raise _error_of(no, operation, table) from no
+
+    def side_by_side(
+        self, operation: str, table: str, requests: Sequence[Mapping[str, Any]]
+    ) -> list[Callable[[], dict[str, Any]]]:
+        """The answers, each waited for where it is asked for. One request alone is not sent before that."""
+        if len(requests) == 1:
+            return [partial(self.call, operation, table, requests[0])]
+        with self._lock:
+            if self._threads is None:
+                self._threads = ThreadPoolExecutor(THREADS, "dynamodb")
+            threads = self._threads
+        return [threads.submit(self.call, operation, table, request).result for request in requests]
 
     def send(self, operation: str, table: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Raises Rejected instead of what `call` makes of it; a StorageFault says whether it may have been applied."""
@@ -150,6 +166,9 @@ class Calls:
     def close(self) -> None:
         with self._lock:
             connection, self._connection = self._connection, None
+            threads, self._threads = self._threads, None
+        if threads is not None:
+            threads.shutdown()
         if connection is not None:
             connection.client.close()
 
@@ -185,11 +204,11 @@ class Calls:
         return connection
 
     def _after_fork(self) -> None:
-        """The parent's sockets are not ours. They are kept unused: closing them could wait for a lock that a thread of the
-        parent held, and that nobody here will ever release."""
-        self._inherited.append(self._connection)
+        """The parent's sockets and threads are not ours. They are kept unused: closing them could wait for a lock that a
+        thread of the parent held, and that nobody here will ever release."""
+        self._inherited += [self._connection, self._threads]
         self._lock = threading.Lock()
-        self._connection = None
+        self._connection = self._threads = None
 
 
 class Budget:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 from chalicelib.contracts.store import Kind, Place
@@ -38,19 +36,13 @@ def places(
     query: Query,
     wanted: int,
     shards: int,
-    pool: Callable[[], ThreadPoolExecutor],
 ) -> Iterator[Place]:
     """In the order that is asked for; read on as far as it is consumed, about `wanted` at once."""
     index = kind.indexes[query.position]
     requests = [
         _request(table, query, shard, wanted, shards_of(index, shards)) for shard in range(shards_of(index, shards))
     ]
-    first: list[Callable[[], dict[str, Any]]]
-    if len(requests) == 1:
-        first = [partial(calls.call, "Query", table, requests[0])]
-    else:
-        asked = [pool().submit(calls.call, "Query", table, request) for request in requests]
-        first = [one.result for one in asked]
+    first = calls.side_by_side("Query", table, requests)
     walks = [_walk(calls, table, query, request, answer) for request, answer in zip(requests, first, strict=True)]
     return heapq.merge(*walks, key=lambda place: (place.sort, place.id), reverse=query.newest_first)
 

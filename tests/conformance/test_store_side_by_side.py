@@ -120,6 +120,12 @@ def test_forking_while_threads_write_harms_neither_side(shared: OpenStore) -> No
     assert len(listed(shared.store, limit=PAGE_MAX)) == written + 8
 
 
+def test_a_forked_process_reads_lists_as_its_parent_did(shared: OpenStore) -> None:
+    fill(shared.store, *(Note(f"n{number}") for number in range(5)))
+    assert len(listed(shared.store)) == 5
+    assert in_children(2, lambda _: len(listed(shared.store))) == [5, 5]
+
+
 def test_a_killed_writer_loses_nothing_that_was_acknowledged(shared: OpenStore) -> None:
     for round in range(6):
         reading, writing = os.pipe()
