@@ -74,9 +74,9 @@ class LaggingStore:
                 return Page(tuple(items.values()), query.cursor_at(sort, id) if more else None)
         return Page(tuple(items.values()), None)
 
-    def due(self, kind: Any, index: str, partition: str, *, until: str, limit: int) -> Any:
+    def due(self, kind: Any, index: str, partition: str, *, since: Any = None, until: str, limit: int) -> Any:
         self._tick()
-        places = self._places(kind, due_query_of(kind, index, partition, until=until))
+        places = self._places(kind, due_query_of(kind, index, partition, since=since, until=until))
         return tuple(Place(id, sort) for sort, id in places[:limit])
 
     def catch_up(self) -> None:
