@@ -15,6 +15,11 @@ from chalicelib import telemetry
 log = logging.getLogger("paymentserver.functions")
 
 
+class Failed(Exception):
+    """A mistake of ours, which the log tells. Lambda counts it as an error of the function and prints it as it is, so it
+    names the kind of the mistake and holds no value."""
+
+
 class Context(Protocol):
     """What we ask of Lambda's context."""
 
@@ -25,18 +30,18 @@ class Context(Protocol):
 
 @contextmanager
 def invocation(function: str, context: Context, request_id: str | None = None) -> Iterator[dict[str, Any]]:
-    """Yields the fields of the wide line, for the handler to fill in. What is raised is told and passed on: Lambda counts
-    it as an error of the function. `request_id` is Lambda's own by default."""
+    """Yields the fields of the wide line, for the handler to fill in. `request_id` is Lambda's own by default. Raises Failed
+    for what is raised inside."""
     logs()
     began = time.perf_counter()
     fields: dict[str, Any] = {"result": "done", "cold": _is_first()}
     with telemetry.bind(request_id=request_id or context.aws_request_id, function=function):
         try:
             yield fields
-        except BaseException:
+        except Exception as error:
             fields["result"] = "failed"
             log.exception("unexpected error of a function")
-            raise
+            raise Failed(type(error).__name__) from None
         finally:
             fields["duration_ms"] = round((time.perf_counter() - began) * 1000, 2)
             log.info("invocation", extra={"fields": fields})

@@ -46,11 +46,17 @@ def test_a_call_is_answered_and_told_in_one_line_of_json(webhooks: Function) -> 
     assert lines[0].keys() >= {"time", "level", "duration_ms", "http_status", "route"}
 
 
-def test_a_mistake_is_told_as_json_and_the_next_call_is_served(webhooks: Function) -> None:
-    with pytest.raises(FunctionFailed, match="KeyError"):
-        webhooks.invoke({})
-    assert webhooks.invoke(called("GET", "/nowhere"))["statusCode"] == 404
-    assert all(line.startswith("{") for line in webhooks.log.read_text().splitlines() if "invocation" in line)
+def test_a_mistake_is_told_without_its_values_and_the_next_batch_is_served(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    with running("app.apply", ROOT, environment, tmp_path / "log") as function:
+        with pytest.raises(FunctionFailed, match='"errorType": "Failed"'):
+            function.invoke({"Records": [{"secret": "42-42-42"}]})
+        assert function.invoke(queued("inbound")) == {"batchItemFailures": []}
+        told = function.log.read_text()
+    assert "42-42-42" not in told
+    mistake = next(json.loads(line) for line in told.splitlines() if "unexpected error of a function" in line)
+    assert mistake["exceptions"][0]["type"] == "builtins.KeyError"
 
 
 def test_the_api_answers_problems_with_its_public_url(environment: dict[str, str], tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from chalicelib.domain.configuration import InboxItem
 from chalicelib.domain.errors import StorageFault
 from chalicelib.functions import schedules
 from chalicelib.functions.handlers import handler_of
+from chalicelib.functions.invocation import Failed
 from chalicelib.services import sweep
 from chalicelib.services.kinds import INBOX
 from tests.aws.events import Context, scheduled
@@ -78,7 +79,7 @@ def test_a_mistake_of_ours_is_an_error_of_the_function(process: Process, monkeyp
         raise ZeroDivisionError
 
     monkeypatch.setattr("chalicelib.services.change.sweep_audit", broken)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(Failed, match="ZeroDivisionError"):
         schedules.sweep(scheduled("sweep"), Context())
 
 
