@@ -35,6 +35,7 @@ def handler_of(name: str) -> Any:
 def _started(module: str, attribute: str) -> Any:
     gc.disable()
     try:
+        _imported("invocation").logs()  # before anything is told: the runtime's own lines are no JSON
         found = _imported(module)
         found.start(attribute)
     finally:

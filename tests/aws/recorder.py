@@ -25,6 +25,7 @@ class Recorder(ThreadingHTTPServer):
         self.function, self.behind = function, behind
         self.used: set[Used] = set()
         self.refused: list[str] = []
+        self.down: set[str] = set()  # services that are out of reach, such as "dynamodb"
 
     @property
     def url(self) -> str:
@@ -70,7 +71,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.used |= used_in(self.headers["X-Amz-Target"], json.loads(body))
+        needed = used_in(self.headers["X-Amz-Target"], json.loads(body))
+        if {action.partition(":")[0] for action, _ in needed} & self.server.down:
+            self.close_connection = True  # no answer at all
+            return
+        self.server.used |= needed
         behind = http.client.HTTPConnection("127.0.0.1", self.server.behind, timeout=60)
         try:
             behind.putrequest("POST", self.path, skip_host=True, skip_accept_encoding=True)

@@ -9,16 +9,20 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
 
 from dev.sandbox.accounts import ACCOUNTS
 from dev.seed import ROUTES
-from dev.shop import Shop
+from dev.shop import Json, Shop
 from tests.aws.packages import Package
 from tests.aws.standin import Deployed, deployed
 from tests.conformance.wire import free_port
 from tests.servers.process import serving
 
 SWEEP_EVERY_S = 2.0
+ON_RETURN = "sandbox-c"  # a PSP that pays only once the shopper has come back, and a route to it
 
 
 @dataclass
@@ -29,6 +33,18 @@ class Surroundings:
     identity: str
     sandbox: str
     shop: Shop
+
+
+def come_back(around: Surroundings) -> tuple[Json, requests.Response]:
+    """A payment at a PSP that waits for the shopper's return, and what our return link answers her."""
+    answer = around.shop.checkout("returning", route=ON_RETURN)
+    assert answer.status_code == 201, answer.text
+    payment: Json = answer.json()
+    page = requests.post(payment["next_action"]["url"], data={"outcome": "paid"}, allow_redirects=False, timeout=30)
+    assert page.status_code == 303, page.text
+    link = urlsplit(page.headers["Location"])
+    assert link.netloc.endswith(".on.aws"), page.headers["Location"]
+    return payment, requests.get(f"{around.stack.webhooks}{link.path}", allow_redirects=False, timeout=30)
 
 
 @contextmanager
@@ -54,17 +70,20 @@ def _child(module: str, port: int, folder: Path, *options: str) -> AbstractConte
 def _configure(shop: Shop, sandbox: str) -> None:
     """By the API, as an operator would."""
     for account in ACCOUNTS.values():
-        settings = {
+        settings: Json = {
             "base_url": f"{sandbox}/{account.name}",
             "account": account.name,
             "api_key": account.api_key,
             "webhook_secret": account.webhook_secret,
         }
-        answer = shop.call(
-            "POST", "/v1/connections", {"id": account.name, "connector": "sandbox", "settings": settings}
-        )
+        if account.name == ON_RETURN:
+            settings["capture_on_return"] = True
+            options = {"capture_on_return": True}
+            assert requests.put(f"{sandbox}/{account.name}/options", json=options, timeout=10).status_code == 200
+        body = {"id": account.name, "connector": "sandbox", "settings": settings}
+        answer = shop.call("POST", "/v1/connections", body)
         assert answer.status_code == 201, answer.text
-    for route in ROUTES:
+    for route in (*ROUTES, {"name": ON_RETURN, "otherwise": {"use": [ON_RETURN]}}):
         answer = shop.call("POST", "/v1/routes", dict(route))
         assert answer.status_code == 201, answer.text
 

@@ -5,13 +5,15 @@ What ministack can not do, and what is done about it here and never in the produ
     alarms that add metrics up       left out; cfn-lint has checked them
     conditions on a KMS encryption   taken off the policies, since it knows no such condition keys; tests/infra holds
     context                          them to what the vault sends
+    gateway responses inside the     made as resources of their own, which it knows
+    API's definition
     web ACL associations             not deployed, as WebAclArn is empty
     AWS' own addresses               the API and the function URL are called by path on loopback
     schedules                        fire each minute as on AWS; the tests call the functions sooner
     sqs:SendMessage for a batch      granted as sqs:SendMessageBatch too, which no policy of AWS knows
     aws:PrincipalArn of a function   is its session there and its role on AWS; key policies are told both
-    X-Ray, log retention, deletion   accepted, and without effect
-    protection
+    X-Ray, log retention, recovery   accepted, and without effect
+    to a point in time
 
 `PAYMENTSERVER_ENV=development` is set besides, because the PSPs and the shop are on loopback.
 """
@@ -99,10 +101,24 @@ def adapted(stack: dict[str, Any], urls: Mapping[str, str]) -> dict[str, Any]:
                 roles = statement["Condition"]["ArnLike"]["aws:PrincipalArn"]["Fn::Sub"]
                 sessions = roles.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/")
                 statement["Condition"]["ArnLike"]["aws:PrincipalArn"] = [{"Fn::Sub": roles}, {"Fn::Sub": sessions}]
+    body = resources["RestAPI"]["Properties"]["Body"]
+    for name, response in body["x-amazon-apigateway-gateway-responses"].items():
+        resources[f"Response{name.replace('_', '')}"] = _response(name, response)
     for name, resource in FUNCTIONS.items():
         variables = resources[resource]["Properties"]["Environment"]["Variables"]
         variables.update({"PAYMENTSERVER_ENV": "development", "AWS_ENDPOINT_URL": urls[name]})
     return stack
+
+
+def _response(name: str, response: dict[str, Any]) -> dict[str, Any]:
+    properties = {
+        "RestApiId": {"Ref": "RestAPI"},
+        "ResponseType": name,
+        "StatusCode": str(response["statusCode"]),
+        "ResponseParameters": response["responseParameters"],
+        "ResponseTemplates": response["responseTemplates"],
+    }
+    return {"Type": "AWS::ApiGateway::GatewayResponse", "Properties": properties}
 
 
 @contextmanager

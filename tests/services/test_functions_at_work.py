@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,10 +38,12 @@ def world(tmp_path: Path) -> World:
 
 
 @pytest.fixture
-def did() -> Doing:
+def did() -> Iterator[Doing]:
     """Whether a function did something to a table, in the test so far."""
+    before = rights.used.copy()
     rights.used.clear()
-    return lambda function, right: (function, tuple(right.split(" "))) in rights.used
+    yield lambda function, right: (function, tuple(right.split(" "))) in rights.used
+    rights.used.update(before)
 
 
 def _raising(error: Exception) -> Callable[[Publication], None]:
