@@ -31,6 +31,7 @@ from chalicelib import telemetry
 from chalicelib.contracts.connector import HttpRequest
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import Store
+from chalicelib.domain.watch import LOOKED_AGAIN_AFTER_S
 from chalicelib.functions import api, invocation, queues, schedules, webhooks
 from chalicelib.functions.wired import wired
 from chalicelib.outbound.driver import Driver
@@ -44,9 +45,9 @@ from tests.aws.events import Context, called, proxied, queued, scheduled
 
 FUNCTION_OF = {Topic.INBOUND: queues.apply, Topic.EVENTS: queues.notify, Topic.CHORES: queues.attend}
 TOLD_OF = "payment.captured"  # the one event that the subscriber wants
-PAID_AFTER_S, REFUNDED_AFTER_S = 90, 3 * 86_400
-AFTERWARDS_S = 40 * 86_400  # the last question about a refund is asked after 30 days
-ROUND_S = 60.0  # how often the schedules run
+PAID_AFTER_MINUTES = 2
+REFUNDED_AFTER_S = 3 * 86_400.0
+HOUR_AND_MORE = 75  # minutes; the statistics of an hour are closed ten minutes after its end
 HEAD_BYTES = 500  # of a request or an answer besides its body
 
 
@@ -83,10 +84,6 @@ class CountingQueue(EmbeddedQueue):
     def __init__(self, path: str, clock: Callable[[], float], note: Callable[[str, tuple[int, ...]], None]) -> None:
         super().__init__(path, clock=clock)
         self._note = note
-
-    def send(self, topic: Topic, body: bytes, *, delay_s: float = 0) -> None:
-        self._note(topic.value, (len(body),))
-        super().send(topic, body, delay_s=delay_s)
 
     def send_all(self, topic: Topic, bodies: Sequence[bytes], *, delay_s: float = 0) -> None:
         if bodies:
@@ -196,13 +193,17 @@ class Cloud:
         self.work()
 
     def pass_time(self, seconds: float) -> None:
-        """Lets the time pass, with one round at its end: those in between would find nothing."""
+        """Lets the time pass, with a round at its end; whoever leaves rounds out has nothing for them to find."""
         self.clock.ahead_s += seconds
         self.round()
 
-    def due_in_s(self, payment_id: str) -> float | None:
-        at = self._inner.get(PAYMENT, payment_id).value.due_at
-        return None if at is None else (at - self.clock.now()).total_seconds()
+    def pass_minutes(self, minutes: int) -> None:
+        for _ in range(minutes):
+            self.pass_time(60)
+
+    def due_at(self, payment_id: str) -> datetime | None:
+        """Asked beside the meter."""
+        return self._inner.get(PAYMENT, payment_id).value.due_at
 
     def close(self) -> None:
         self.wiring.notify.close()
@@ -291,18 +292,19 @@ def checkout_of(number: int) -> dict[str, Any]:
 
 
 def live(running: Cloud, payments: int = 1, order: Callable[[int], dict[str, Any]] = checkout_of) -> None:
-    """`payments` lives side by side."""
+    """`payments` lives side by side. Rounds are left out only where nothing is due and no hour of statistics ends."""
     running.stage = "checkout"
     opened = [running.call("/v1/checkouts", order(number)) for number in range(payments)]
     running.work()
+    running.pass_minutes(PAID_AFTER_MINUTES)
     running.stage = "webhook"
-    running.pass_time(PAID_AFTER_S)
     for payment in opened:
         requests.post(payment["next_action"]["url"], data={"outcome": "paid"}, allow_redirects=False, timeout=10)
         running.take_webhook()
     running.work()
     running.stage = "after the webhook"
-    _until_quiet(running, opened, REFUNDED_AFTER_S)
+    running.pass_minutes(HOUR_AND_MORE)
+    running.pass_time(REFUNDED_AFTER_S)
     running.stage = "refund"
     for payment in opened:
         running.call("/v1/payments/{id}/refunds", {"amount": payment["amount"]}, id=payment["id"])
@@ -312,19 +314,10 @@ def live(running: Cloud, payments: int = 1, order: Callable[[int], dict[str, Any
         running.take_webhook()
     running.work()
     running.stage = "after the refund"
-    _until_quiet(running, opened, AFTERWARDS_S)
-
-
-def _until_quiet(running: Cloud, opened: list[dict[str, Any]], seconds: float) -> None:
-    """Lets the time pass from one thing that is due to the next."""
-    ends = running.clock.ahead_s + seconds
-    while True:
-        waits = [one for payment in opened if (one := running.due_in_s(payment["id"])) is not None]
-        step = max(min(waits, default=seconds), 0) + ROUND_S
-        if running.clock.ahead_s + step > ends:
-            break
-        running.pass_time(step)
-    running.pass_time(ends - running.clock.ahead_s)
+    running.pass_minutes(HOUR_AND_MORE)
+    for after_s in LOOKED_AGAIN_AFTER_S[1:]:
+        running.pass_time(after_s)
+    assert all(running.due_at(one["id"]) is None for one in opened), "nothing is left to do"
 
 
 @contextmanager

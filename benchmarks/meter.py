@@ -22,13 +22,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """One call. `parts` are the write units of the table ("") and of each index that changed."""
+    """One call. `parts` are the write units of the table ("") and of each index that changed, `listed` those read units that
+    a list costs however many documents it gives."""
 
     operation: str
     kind: str
     id: str
     write_units: float = 0
     read_units: float = 0
+    listed: float = 0
     item_bytes: int = 0
     parts: Mapping[str, float] = field(default_factory=dict)
 
@@ -58,7 +60,7 @@ class MeteredStore:
         with self._lock:
             self._items[kind.name, id] = after
         units = put_units(before, after, [index.name for index in kind.indexes])
-        self._note(Used("put", kind.name, id, sum(units.values()), 0, size_of(after), units))
+        self._note(Used("put", kind.name, id, sum(units.values()), item_bytes=size_of(after), parts=units))
         return version
 
     def delete(self, kind: Kind[T], id: str, *, expect: Version) -> None:
@@ -73,14 +75,15 @@ class MeteredStore:
         page = self._store.find(kind, index, partition, **named)
         ids = [kind.id_of(one.value) for one in page.items]
         share = 0.5 if named.get("lagging") else 1
-        units = self._listed(kind, index, ids) + share * sum(get_units(self._item(kind, id)) for id in ids)
-        self._note(Used(f"find {index}", kind.name, partition, read_units=units))
+        listed = self._listed(kind, index, ids)
+        units = listed + share * sum(get_units(self._item(kind, id)) for id in ids)
+        self._note(Used(f"find {index}", kind.name, partition, read_units=units, listed=listed))
         return page
 
     def due(self, kind: Kind[T], index: str, partition: str, **named: Any) -> Sequence[Place]:
         places = self._store.due(kind, index, partition, **named)
         units = self._listed(kind, index, [place.id for place in places])
-        self._note(Used(f"due {index}", kind.name, partition, read_units=units))
+        self._note(Used(f"due {index}", kind.name, partition, read_units=units, listed=units))
         return places
 
     def _listed(self, kind: Kind[Any], index: str, ids: Iterable[str]) -> float:

@@ -23,14 +23,13 @@ from chalicelib.storage.dynamodb_item import (
 )
 
 ONCE_PACKED = bytes.fromhex(
-    "0178bbb5dd23ddab46eccdcacfca4e3436292f4f2b30c92c2a31ad484c2a4fce49cd81ec19838f2a"
-    "a354b1b85bef281bb84cb1eca1a905003ac32995"
+    "0178bb0e0e28c9435a269d9f959d686c525e9e5660925954625a9198549e9c939a03d91c887df934eeb60cc159c55a003ac32995"
 )
 AS_IT_WAS = (
     b'{"id":"pay_ojka34wwfp4irt5xabwclels","merchant_id":"default",'
     b'"status":"captured","amount":{"value":1050,"currency":"EUR"}}'
 )
-SHA256 = "0bf1e5f453ca6d0e7556b76a30924ace50d952ad3fe70060af832b4fe71f28df"
+SHA256 = "4072724c994cc14dde77006e7548a2d8752233725f8386ba461b14192ff2f183"
 keys = st.one_of(
     st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), max_size=20),
     st.sampled_from(["x" * KEY_BYTES_MAX, "x" * (KEY_BYTES_MAX - 1), "é" * (KEY_BYTES_MAX // 2)]),
