@@ -104,44 +104,45 @@ class Cloud:
     """A process in which every function runs, one at a time, wired as in the cloud but for its ports."""
 
     def __init__(self, folder: Path, token: str, inner: Store) -> None:
+        """`current` is what runs now."""
         self.done: list[Invocation] = []
         self.clock, self.stage = Clock(), "before"
         self.webhooks: Mailbox[Webhook] = Mailbox()
         self._token, self._inner = token, inner
-        self._current = Invocation("none", "before")
+        self.current = Invocation("none", "before")
         self._log = io.StringIO()
         invocation.logs()
         telemetry.configure_logging("INFO", self._log)
         self.wiring = wired()
         self.wiring.store = MeteredStore(
-            inner, lambda used: self._current.used.append(used), shards=self.wiring.settings.shards
+            inner, lambda used: self.current.used.append(used), shards=self.wiring.settings.shards
         )
         self.wiring.queue = self.queue = CountingQueue(
             str(folder / "queue.db"),
             lambda: self.clock.now().timestamp(),
-            lambda topic, sizes: self._current.sends.append((topic, sizes)),
+            lambda topic, sizes: self.current.sends.append((topic, sizes)),
         )
         self.wiring.inbound_ports = replace(self.wiring.inbound_ports, clock=self.clock)
         driver = Driver(call_timeout_s=self.wiring.settings.psp_call_timeout_s, observe=self._psp_called)
         self.wiring.ports = replace(self.wiring.ports, clock=self.clock, driver=driver)
 
     def _psp_called(self, request: HttpRequest, result: str, seconds: float) -> None:
-        self._current.psp_calls += 1
-        self._current.bytes_out += len(request.body or b"") + HEAD_BYTES
+        self.current.psp_calls += 1
+        self.current.bytes_out += len(request.body or b"") + HEAD_BYTES
 
     def told(self, body_bytes: int) -> None:
         """The subscriber heard something."""
-        self._current.told += 1
-        self._current.bytes_out += body_bytes + HEAD_BYTES
+        self.current.told += 1
+        self.current.bytes_out += body_bytes + HEAD_BYTES
 
     @contextmanager
     def invoked(self, function: str) -> Iterator[Invocation]:
-        self._current = Invocation(function, self.stage)
-        self.done.append(self._current)
+        self.current = Invocation(function, self.stage)
+        self.done.append(self.current)
         logged, began_s = self._log.tell(), time.process_time()
-        yield self._current
-        self._current.cpu_s = time.process_time() - began_s
-        self._current.log_bytes = self._log.tell() - logged
+        yield self.current
+        self.current.cpu_s = time.process_time() - began_s
+        self.current.log_bytes = self._log.tell() - logged
 
     def call(self, resource: str, body: Mapping[str, Any], **params: str) -> dict[str, Any]:
         """A merchant's call. Raises Refused for any answer but a 201."""
@@ -215,7 +216,7 @@ class Refused(Exception):
 
 
 @contextmanager
-def cloud(folder: Path, inner: Store | None = None) -> Iterator[Cloud]:
+def cloud(folder: Path, inner: Store | None = None, shards: int = 8) -> Iterator[Cloud]:
     """`inner` is the store below the meter, one in memory by default."""
     with ExitStack() as stack, (folder / "psp.log").open("wb") as log:
         issuer_url, token = stack.enter_context(issuer())
@@ -229,7 +230,7 @@ def cloud(folder: Path, inner: Store | None = None) -> Iterator[Cloud]:
         wait_for_port(port)
         (folder / "var").mkdir()
         settings = {"env": "development", "var": str(folder / "var"), "issuer": issuer_url, "public_url": hooks}
-        stack.enter_context(_environment({**settings, "database_url": "dynamodb:paymentserver-life"}))
+        stack.enter_context(_environment({**settings, "database_url": "dynamodb:paymentserver-life", "shards": str(shards)}))
         made = Cloud(folder, token, inner or MemoryStore())
         stack.callback(made.close)
         heard.append(made.told)
@@ -291,8 +292,14 @@ def checkout_of(number: int) -> dict[str, Any]:
     }
 
 
-def live(running: Cloud, payments: int = 1, order: Callable[[int], dict[str, Any]] = checkout_of) -> None:
-    """`payments` lives side by side. Rounds are left out only where nothing is due and no hour of statistics ends."""
+def live(
+    running: Cloud,
+    payments: int = 1,
+    order: Callable[[int], dict[str, Any]] = checkout_of,
+    minutes: int = HOUR_AND_MORE,
+) -> None:
+    """`payments` lives side by side. `minutes` are lived through one by one after each thing that happens: after the default
+    nothing is due, and no hour of statistics ends any more."""
     running.stage = "checkout"
     opened = [running.call("/v1/checkouts", order(number)) for number in range(payments)]
     running.work()
@@ -303,7 +310,7 @@ def live(running: Cloud, payments: int = 1, order: Callable[[int], dict[str, Any
         running.take_webhook()
     running.work()
     running.stage = "after the webhook"
-    running.pass_minutes(HOUR_AND_MORE)
+    running.pass_minutes(minutes)
     running.pass_time(REFUNDED_AFTER_S)
     running.stage = "refund"
     for payment in opened:
@@ -314,7 +321,7 @@ def live(running: Cloud, payments: int = 1, order: Callable[[int], dict[str, Any
         running.take_webhook()
     running.work()
     running.stage = "after the refund"
-    running.pass_minutes(HOUR_AND_MORE)
+    running.pass_minutes(minutes)
     for after_s in LOOKED_AGAIN_AFTER_S[1:]:
         running.pass_time(after_s)
     assert all(running.due_at(one["id"]) is None for one in opened), "nothing is left to do"

@@ -28,7 +28,7 @@ T = TypeVar("T")
 Item = Mapping[str, Mapping[str, Any]]  # as the wire has it: {"id": {"S": "pay_1"}}
 PLAIN, DEFLATED = b"\0", b"\1"
 DICTIONARY = Path(__file__).parent / "dictionary_1.txt"
-LEVEL = 6  # 9 saves 3 % for 40 % more time, 4 costs 40 % more
+LEVEL = 6  # of a payment of 9.5 kB: 1,262 bytes in 143 µs; 9 saves 40 of them for 28 % more time, 4 costs 258 more
 TOKEN_BYTES = 12
 _APART = "\0"  # keys hold no NUL, and it sorts before everything else
 
