@@ -230,7 +230,9 @@ def cloud(folder: Path, inner: Store | None = None, shards: int = 8) -> Iterator
         wait_for_port(port)
         (folder / "var").mkdir()
         settings = {"env": "development", "var": str(folder / "var"), "issuer": issuer_url, "public_url": hooks}
-        stack.enter_context(_environment({**settings, "database_url": "dynamodb:paymentserver-life", "shards": str(shards)}))
+        stack.enter_context(
+            _environment({**settings, "database_url": "dynamodb:paymentserver-life", "shards": str(shards)})
+        )
         made = Cloud(folder, token, inner or MemoryStore())
         stack.callback(made.close)
         heard.append(made.told)

@@ -135,8 +135,18 @@ class Wiring:
             publishers=publishers(allowed_networks=settings.reachable_networks),
             public_url=settings.public_url.rstrip("/"),
             checkout_budget_s=settings.checkout_budget_s,
-            outbox_patience_s=OUTBOX_PATIENCE_S if settings.store_url.startswith(DYNAMODB) else 0.0,
+            **self._thrift,
         )
+
+    @cached_property
+    def _thrift(self) -> dict[str, Any]:
+        """Where each call of the database and the queue is paid for."""
+        if not self.settings.store_url.startswith(DYNAMODB):
+            return {}
+        return {
+            "outbox_patience_s": OUTBOX_PATIENCE_S,
+            "is_wanted": lambda merchant_id, event_type: self.configuration.is_wanted(merchant_id, event_type),
+        }
 
     @cached_property
     def configuration(self) -> Configuration:

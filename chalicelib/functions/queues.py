@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 from chalicelib.contracts.queue import Topic
@@ -14,6 +16,9 @@ from chalicelib.queues.sqs_batch import handle_batch
 log = logging.getLogger("paymentserver.functions")
 MARGIN_S = 3.0  # kept for the answer, before Lambda ends the function and brings its whole batch back
 MESSAGE_S = 25.0  # one message may take that long: a PSP has 20 s
+
+THREADS = 5  # as many as a batch of chores has messages
+_WAITS = ("attend",)  # for an answer of a PSP, most of its time
 
 # What each function's messages need; the others are made if they are ever asked for.
 _PARTS = {"apply": ("apply", "attend"), "notify": ("notify",), "attend": ("attend", "notify", "apply")}
@@ -49,11 +54,18 @@ def _work(function: str, topic: Topic, event: Mapping[str, Any], context: Contex
             begun += 1
             return begun == 1 or left() >= MESSAGE_S
 
-        answer = handle_batch(event, topic, wired().work.handle, wired().queue, has_time=has_time)
+        threads = _threads() if function in _WAITS else None
+        answer = handle_batch(event, topic, wired().work.handle, wired().queue, has_time=has_time, threads=threads)
         fields["count"], fields["failed"] = len(event["Records"]), len(answer["batchItemFailures"])
         if "notify" in _PARTS[function]:
             _let_deliveries_end(left())
         return answer
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Kept between calls, with the connections that each has to PSPs."""
+    return ThreadPoolExecutor(THREADS, "chore")
 
 
 def _let_deliveries_end(most_s: float) -> None:

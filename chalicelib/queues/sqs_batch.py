@@ -11,6 +11,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from typing import Any
 
 from chalicelib import telemetry
@@ -32,17 +33,24 @@ def handle_batch(
     queue: Queue,
     *,
     has_time: Callable[[], bool] = lambda: True,
+    threads: Executor | None = None,
 ) -> dict[str, Any]:
     """What the function returns. `handle` raises where a message is to come again; once `has_time` denies it, the messages
-    that are left are sent again untried, since a function that Lambda ends brings its whole batch back.
+    that are left are sent again untried, since a function that Lambda ends brings its whole batch back. With `threads`
+    messages are handled side by side: those that wait for a PSP each would otherwise be paid for one after the other.
 
     Ids of the event alone are answered: any other makes Lambda bring the whole batch back.
     """
-    failed: dict[str, None] = {}
-    for record in event["Records"]:
-        message = _message_in(record, topic)
-        if message is None or not _settled(message, handle, queue, has_time):
-            failed[record["messageId"]] = None
+    about = telemetry.bound()
+
+    def is_settled(record: Mapping[str, Any]) -> bool:
+        with telemetry.bind(**about):  # a thread begins without, and each message's line tells of itself alone
+            message = _message_in(record, topic)
+            return message is not None and _settled(message, handle, queue, has_time)
+
+    records = event["Records"]
+    settled = (threads.map if threads is not None else map)(is_settled, records)
+    failed = dict.fromkeys(record["messageId"] for record, done in zip(records, settled, strict=True) if not done)
     return {"batchItemFailures": [{"itemIdentifier": id} for id in failed]}
 
 

@@ -73,9 +73,10 @@ def announce(ports: Ports, before: Payment, after: Payment) -> bool:
         telemetry.count("payments_status_total", status=after.status)
     known = {event.id for event in before.outbox}
     try:
-        fresh = [event_message(after, event) for event in after.outbox if event.id not in known]
-        if fresh:
-            ports.queue.send_all(Topic.EVENTS, fresh)
+        fresh = [event for event in after.outbox if event.id not in known]
+        wanted = [event_message(after, one) for one in fresh if ports.is_wanted(after.merchant_id, one.type)]
+        if wanted:
+            ports.queue.send_all(Topic.EVENTS, wanted)
         if _sets_off_work(before, after):
             ports.queue.send(Topic.CHORES, chore("attend", after.id))
     except QueueFault:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from chalicelib.contracts.connector import Connector, Verifying
 from chalicelib.contracts.store import PAGE_MAX, Kind
 from chalicelib.domain.configuration import Connection, Route, Subscription
-from chalicelib.domain.errors import NotFound
+from chalicelib.domain.errors import Fault, NotFound
 from chalicelib.services.kinds import CONNECTION, ROUTE, SUBSCRIPTION, connection_key, route_key
 from chalicelib.services.ports import InboundPorts
 from chalicelib.services.secrets import opened_settings, secret_texts, webhook_fields
@@ -91,6 +91,13 @@ class Configuration:
         if self._ports.subscriptions_ttl_s:
             self._keep(slot, now + self._ports.subscriptions_ttl_s, found)
         return found
+
+    def is_wanted(self, merchant_id: str, event_type: str) -> bool:
+        """Whether any subscription wants such an event; yes where they can not be read."""
+        try:
+            return any(one.wants(event_type) for one in self.subscriptions(merchant_id))
+        except Fault:
+            return True
 
     def forget(self) -> None:
         """Empties the cache: what this process changes, it sees at once."""

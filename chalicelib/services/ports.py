@@ -38,7 +38,8 @@ class Ports(InboundPorts):
     """`publishers` are the registry's objects by name.
 
     `outbox_patience_s`: how long after the usual time events that were queued are seen to have arrived, where the database
-    charges for each look (domain.put_off). What could not be queued is not put off.
+    charges for each look (domain.put_off). What could not be queued is not put off. `is_wanted`: whether a merchant account's
+    event of a type is worth a message; whom it missed is found when the outbox is seen to.
     """
 
     driver: Driver
@@ -46,3 +47,4 @@ class Ports(InboundPorts):
     public_url: str
     checkout_budget_s: float = 20.0
     outbox_patience_s: float = 0.0
+    is_wanted: Callable[[str, str], bool] = lambda merchant_id, event_type: True

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib import telemetry
 from chalicelib.contracts.queue import RECEIVES_MAX, Message, Topic
 from chalicelib.domain.errors import NotFound, QueueFault, StorageFault
 from chalicelib.queues.embedded import EmbeddedQueue
@@ -215,3 +218,31 @@ def test_any_bytes_travel_as_text_that_sqs_takes(body: bytes) -> None:
     assert all(char in "\t\n\r" or " " <= char <= "\ud7ff" or char >= "\ue000" for char in form["MessageBody"])
     assert not {"\ufffe", "\uffff"} & set(form["MessageBody"])
     assert recorded(record_of(body), EVENTS, 0).body == body
+
+
+def test_with_threads_messages_are_handled_side_by_side(queue: Queue) -> None:
+    """One after the other, the first would wait for the others until the barrier gives up."""
+    records, all_there = [record_of(b"%d" % number) for number in range(3)], Barrier(3, timeout=20)
+
+    def handle(message: Message) -> None:
+        all_there.wait()
+        if message.body == b"1":
+            raise ValueError("a bug")
+
+    with ThreadPoolExecutor(3) as threads:
+        answer = handle_batch(event_of(*records), EVENTS, handle, queue, threads=threads)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": records[1]["messageId"]}]}
+
+
+def test_messages_side_by_side_tell_of_themselves_alone(queue: Queue) -> None:
+    records, both_there, told = [record_of(b"1"), record_of(b"2")], Barrier(2, timeout=20), list[dict[str, Any]]()
+
+    def handle(message: Message) -> None:
+        telemetry.note(payment_id=f"pay_{message.body.decode()}")
+        both_there.wait()
+        told.append({**telemetry.bound(), "body": message.body.decode()})
+
+    with telemetry.bind(request_id="r"), ThreadPoolExecutor(2) as threads:
+        handle_batch(event_of(*records), EVENTS, handle, queue, threads=threads)
+    assert {one["request_id"] for one in told} == {"r"}
+    assert all(one["payment_id"] == f"pay_{one['body']}" for one in told)

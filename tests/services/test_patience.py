@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chalicelib.contracts.queue import Topic
-from chalicelib.domain.errors import QueueFault
+from chalicelib.domain.errors import QueueFault, StorageFault
 from chalicelib.domain.operation import OperationKind
 from chalicelib.domain.payment import CaptureMode
 from chalicelib.queues.embedded import EmbeddedQueue
-from chalicelib.services.kinds import PAYMENT
+from chalicelib.services.kinds import PAYMENT, SUBSCRIPTION, subscription_key
 from tests.world import HandClock, World
 
 PATIENCE_S = 900.0
@@ -127,3 +128,42 @@ def test_an_authorized_payment_is_looked_at_once_before_its_authorization_ends(w
     world.settle(PATIENCE_S + 11)
     assert world.payment(payment.id).outbox == ()
     assert world.payment(payment.id).due_at == world.payment(payment.id).attempts[0].ask_at
+
+
+def only(world: World, *events: str) -> None:
+    """From now on the one subscription wants these, and whoever commits knows it."""
+    stored = world.store.get(SUBSCRIPTION, subscription_key("default", "sub_1"))
+    world.store.put(SUBSCRIPTION, replace(stored.value, events=events), expect=stored.version)
+    object.__setattr__(world.ports, "is_wanted", world.configuration.is_wanted)
+
+
+def test_events_that_nobody_wants_cost_no_message_and_leave_the_outbox(world: World) -> None:
+    only(world, "payment.captured")
+    payment_id = world.open().payment.id
+    assert world.queue.depth(Topic.EVENTS)[0] == 0
+    assert [one.type for one in world.payment(payment_id).outbox] == ["payment.pending"]
+    paid(world)
+    assert [one.event_type for one in world.recorder.published] == ["payment.captured"]
+    world.settle(PATIENCE_S + 11)
+    assert world.payment(payment_id).outbox == ()
+
+
+def test_who_subscribes_while_an_event_is_committed_is_told_when_the_outbox_is_seen_to(world: World) -> None:
+    only(world)
+    world.open()
+    only(world, "payment.pending")
+    world.settle(60)
+    assert world.recorder.published == []
+    world.settle(PATIENCE_S)
+    assert [one.event_type for one in world.recorder.published] == ["payment.pending"]
+
+
+def test_events_are_queued_where_nobody_knows_who_wants_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    only(world)
+
+    def away(*arguments: Any, **named: Any) -> Any:
+        raise StorageFault("down")
+
+    monkeypatch.setattr(world.store, "find", away)
+    world.open()
+    assert world.queue.depth(Topic.EVENTS)[0] == 1
