@@ -7,7 +7,6 @@ as the functions that would run in the cloud, each with what it used.
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import os
@@ -33,6 +32,7 @@ from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import Store
 from chalicelib.domain.watch import LOOKED_AGAIN_AFTER_S
 from chalicelib.functions import api, invocation, queues, schedules, webhooks
+from chalicelib.functions.declared import QUEUES
 from chalicelib.functions.wired import wired
 from chalicelib.outbound.driver import Driver
 from chalicelib.queues.embedded import EmbeddedQueue
@@ -61,10 +61,13 @@ class Invocation:
     sends: list[tuple[str, tuple[int, ...]]] = field(
         default_factory=list
     )  # topic, and bytes of each message of a request
+    topic: Topic | None = None  # of the queue that it was given messages of
+    messages: int = 0
     psp_calls: int = 0
     told: int = 0  # notifications that were sent
     bytes_out: int = 0  # to merchants, PSPs and subscribers
     log_bytes: int = 0
+    log_lines: int = 0
     cpu_s: float = 0.0
 
 
@@ -114,9 +117,10 @@ class Cloud:
         invocation.logs()
         telemetry.configure_logging("INFO", self._log)
         self.wiring = wired()
-        self.wiring.store = MeteredStore(
+        self.meter = MeteredStore(
             inner, lambda used: self.current.used.append(used), shards=self.wiring.settings.shards
         )
+        self.wiring.store = self.meter
         self.wiring.queue = self.queue = CountingQueue(
             str(folder / "queue.db"),
             lambda: self.clock.now().timestamp(),
@@ -143,6 +147,7 @@ class Cloud:
         yield self.current
         self.current.cpu_s = time.process_time() - began_s
         self.current.log_bytes = self._log.tell() - logged
+        self.current.log_lines = self._log.getvalue()[logged:].count("\n")
 
     def call(self, resource: str, body: Mapping[str, Any], **params: str) -> dict[str, Any]:
         """A merchant's call. Raises Refused for any answer but a 201."""
@@ -171,20 +176,24 @@ class Cloud:
         self.clock.ahead_s = ahead_s
 
     def work(self) -> None:
-        """Runs the queues' functions, a message at a time, until nothing is left that is due."""
+        """Runs the queues' functions until nothing is left that is due: chores, which the sweep queues together, in batches,
+        everything else a message at a time, since nobody waits for company."""
         while sum(self._work(topic) for topic in Topic):
             pass
 
     def _work(self, topic: Topic) -> int:
-        messages = self.queue.receive(topic)
-        for message in messages:
-            function = FUNCTION_OF[topic]
-            with self.invoked(function.__name__):
-                event = queued(topic, base64.b64encode(message.body).decode(), receives=message.receives)
-                failed = function(event, Context())["batchItemFailures"]
+        function, worked = FUNCTION_OF[topic], 0
+        most = QUEUES["attend"][1] if topic is Topic.CHORES else 1
+        while messages := self.queue.receive(topic, count=most):
+            with self.invoked(function.__name__) as running:
+                running.topic, running.messages = topic, len(messages)
+                bodies = (message.body.decode() for message in messages)
+                failed = function(queued(topic, *bodies), Context(120))["batchItemFailures"]
             assert not failed, self._log.getvalue()[-2000:]
-            self.queue.done(message)
-        return len(messages)
+            for message in messages:
+                self.queue.done(message)
+            worked += len(messages)
+        return worked
 
     def round(self) -> None:
         """What the schedules do each minute, and what that sets off."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from benchmarks.assumptions import ENTRY_BYTES
 from benchmarks.capacity import entry_of, get_units, put_units, query_units, size_of
 from chalicelib.contracts.store import Kind, Page, Place, Store, Stored, Version
 from chalicelib.domain.errors import StaleVersion
@@ -98,6 +99,17 @@ class MeteredStore:
     def _item(self, kind: Kind[Any], id: str) -> Item | None:
         with self._lock:
             return self._items.get((kind.name, id))
+
+    def stored_bytes(self, kinds: Sequence[str]) -> tuple[int, int]:
+        """Of the items of these kinds, and of their index entries, with what DynamoDB adds to each."""
+        tables = entries = 0
+        with self._lock:
+            for (kind, _), item in self._items.items():
+                if kind in kinds:
+                    places = [name.removesuffix("_place") for name in item if name.endswith("_place")]
+                    tables += size_of(item) + ENTRY_BYTES
+                    entries += sum(size_of(entry_of(item, index)) + ENTRY_BYTES for index in places)
+        return tables, entries
 
     def migrate(self) -> Sequence[str]:
         return self._store.migrate()
