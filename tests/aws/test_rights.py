@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.deployment, pytest.mark.timeout(900)]
 # What is granted for moments that no test here brings about on purpose.
 SELDOM = {
     ("api", "dynamodb:DeleteItem", "endpoint_troubles"): "an operator's redelivery arrives at an endpoint in trouble",
+    ("api", "dynamodb:PutItem", "endpoint_troubles"): "an operator's redelivery fails where nothing had failed before",
     ("api", "dynamodb:GetItem", "health"): "another process wrote a connection's health first, and it is read again",
     ("api", "kms:Decrypt", "credentials"): "a process that did not seal a secret itself opens it",
     ("api", "kms:Decrypt", "webhooks"): "a process that did not seal a secret itself opens it",

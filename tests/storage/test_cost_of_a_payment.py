@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks.cost import own_units
 
+from benchmarks.cost import own_units
 from benchmarks.life import Cloud, cloud, live
 from chalicelib.services.kinds import KINDS
 from chalicelib.storage.dynamodb import DynamoStore
