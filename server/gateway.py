@@ -32,6 +32,7 @@ from server.wsgi_adapter import (
     peer_of,
     query_of,
     raw_path_of,
+    raw_query_of,
     reply_of,
 )
 
@@ -114,7 +115,7 @@ class _Gateway:
         if match is None:
             raise NotFound("No operation has this path.")
         method = environ["REQUEST_METHOD"]
-        if method == "HEAD" and "HEAD" not in match.methods:
+        if method == "HEAD" and _has_head(match):
             method = "GET"
         if method not in match.methods:
             return self._without_operation(match, seen)
@@ -128,12 +129,12 @@ class _Gateway:
             reception.received()
         seen.bytes_in = len(body)
         peer = peer_of(environ, headers, self._trusted_proxies)
-        event = event_of(match, method, seen.path, headers, query, body, peer, seen.request_id)
+        event = event_of(match, method, seen.path, headers, query, body, peer, seen.request_id, raw_query_of(environ))
         return reply_of(self._app(event, Context(seen.request_id)))
 
     def _without_operation(self, match: Match, seen: _Seen) -> Reply:
         """The path exists, the method does not. OPTIONS says what does."""
-        also = {"OPTIONS", *(("HEAD",) if "GET" in match.methods else ())}
+        also = {"OPTIONS", *(("HEAD",) if _has_head(match) else ())}
         allow = ("Allow", ", ".join(sorted(match.methods | also)))
         seen.route = f"{'OPTIONS' if seen.method == 'OPTIONS' else OTHER} {match.pattern}"
         if seen.method == "OPTIONS":
@@ -161,6 +162,11 @@ class _Gateway:
             slug, status, detail, public_url=self._public_url, instance=seen.path[:500], request_id=seen.request_id
         )
         return Reply(status, [("Content-Type", problem.CONTENT_TYPE), *(headers or [])], body)
+
+
+def _has_head(match: Match) -> bool:
+    """HEAD is GET without its body; but what calls back by GET tells something, and HEAD tells nothing."""
+    return "GET" in match.methods and not match.pattern.startswith(WEBHOOKS)
 
 
 def _close(environ: Environ) -> None:

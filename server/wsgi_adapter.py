@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from chalicelib.api.envelope import check_single
+from chalicelib.api.envelope import RAW_QUERY, check_single
 from chalicelib.api.route_table import Match
 from chalicelib.domain.errors import TooLarge, Unreadable
 
@@ -68,6 +68,12 @@ def raw_path_of(environ: Environ) -> str:
     if not raw.startswith("/") and "://" in raw:  # the absolute form, as a proxy is asked
         raw = "/" + raw.split("://", 1)[1].partition("/")[2]
     return raw.partition("?")[0].partition("#")[0]
+
+
+def raw_query_of(environ: Environ) -> str:
+    """As it was sent, where the server tells: some take control characters out of the other."""
+    raw: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
+    return raw.partition("#")[0].partition("?")[2] if raw else environ.get("QUERY_STRING", "")
 
 
 def headers_of(environ: Environ) -> dict[str, list[str]]:
@@ -160,6 +166,7 @@ def event_of(
     body: bytes,
     peer: Peer,
     request_id: str,
+    raw_query: str = "",
 ) -> dict[str, Any]:
     """The body is always base64, so that the app sees the exact bytes whatever they are."""
     every = {name: list(values) for name, values in headers.items() if name not in _FORWARDED}
@@ -182,6 +189,7 @@ def event_of(
             "path": path,
             "requestId": request_id,
             "identity": {"sourceIp": peer.address},
+            RAW_QUERY: raw_query,
         },
         "body": base64.b64encode(body).decode("ascii") if body else None,
         "isBase64Encoded": bool(body),

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
 
 from chalice.app import MultiDict, Response
 from pydantic import ValidationError
@@ -17,7 +17,7 @@ from chalicelib import telemetry
 from chalicelib.api import middleware, problem
 from chalicelib.api.body import ERRORS_SHOWN, invalid_of, json_of, parsed, pointer_of
 from chalicelib.api.card_numbers import refuse_card_numbers
-from chalicelib.api.envelope import request_id_of
+from chalicelib.api.envelope import RAW_QUERY, request_id_of
 from chalicelib.api.operation import OPERATIONS, Answer, Call, Operation
 from chalicelib.api.threadlocal import ThreadSafeChalice
 from chalicelib.domain.errors import (
@@ -153,7 +153,17 @@ def _checked(
     if operation.query is not None:
         query = _query_of(operation, request.query_params)
     params = {name: unquote(value) for name, value in params.items()}
-    return Call(wired, request_id, path, params, headers, raw, document, body, query, caller, key, if_match)
+    raw_query = _raw_query_of(request) if operation.any_query else ""
+    return Call(wired, request_id, path, params, headers, raw, document, body, query, caller, key, if_match, raw_query)
+
+
+def _raw_query_of(request: Any) -> str:
+    """As it was sent where the server tells, which API Gateway does not: then each parameter is written anew."""
+    told: str | None = request.context.get(RAW_QUERY)
+    if told is not None:
+        return told
+    given: MultiDict | None = request.query_params
+    return urlencode([(name, value) for name in given or () for value in given.getlist(name)])  # type: ignore[union-attr]
 
 
 def _idempotency_key(headers: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ from chalicelib.domain.errors import Unreadable
 BODY_LIMIT_BYTES = 64 * 1024
 WEBHOOK_LIMIT_BYTES = 128 * 1024  # PSPs batch events; more does not fit a message of the queue
 WEBHOOKS = "/webhooks/"  # paths that begin like this may have the larger body
+RAW_QUERY = "rawQueryString"  # where the gateway puts it into a request's context
 ALWAYS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 ONCE = ("authorization", "idempotency-key", "if-match")  # two of them would let a proxy and us read different ones
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")

@@ -147,6 +147,8 @@ class CapabilitiesModel(Shown):
     """A page whose opening was never answered can be found by our reference."""
     completes_on_return: bool
     """Nothing is paid until the shopper is back and PaymentServer says so."""
+    webhook_methods: list[str]
+    """How the PSP calls back: POST, or GET with all that it says in the query."""
     key_lives_s: dict[str, int]
     """How long the PSP remembers a call, so that it can be repeated, by call."""
 

@@ -21,6 +21,7 @@ from chalicelib.api.openapi_answers import (
 )
 from chalicelib.api.openapi_examples import ANSWERS, PATH_VALUES, TEXTS
 from chalicelib.api.operation import OPERATIONS, Operation
+from chalicelib.contracts.query import QUERY_BYTES_MAX
 from chalicelib.domain.payment import Json
 
 _REF = "#/components/schemas/{model}"
@@ -61,6 +62,15 @@ _REQUEST_ID = {
     "`A-Za-z0-9._-` is replaced.",
     "schema": {"type": "string"},
     "example": "order-1001.try-2",
+}
+_ANY_QUERY = {
+    "name": "parameters",
+    "in": "query",
+    "required": False,
+    "description": f"What the PSP says or signs in its query, up to {QUERY_BYTES_MAX} characters; kept as it was sent.",
+    "style": "form",
+    "explode": True,
+    "schema": {"type": "object", "additionalProperties": {"type": "string", "pattern": "^[ -~]*$"}},
 }
 # What no path may hold, anywhere: control characters.
 _PATH_VALUE = {"type": "string", "minLength": 1, "pattern": r"^[^\u0000-\u001f\u007f]+$"}
@@ -148,6 +158,8 @@ def _parameters(operation: Operation) -> list[Json]:
     ]
     if operation.query is not None:
         found += _query_parameters(operation.query)
+    if operation.any_query:
+        found.append(_ANY_QUERY)
     if operation.idempotency_key:
         found.append(_IDEMPOTENCY_KEY)
     if operation.if_match:

@@ -16,6 +16,7 @@ _EXAMPLE_OF: dict[int, tuple[str, str]] = {
     402: ("declined", "Every PSP that was asked declined the payment; the attempts say why."),
     403: ("forbidden", "The token lacks the scope payments:write."),
     404: ("not-found", "There is no such payment."),
+    405: ("method-not-allowed", "This connection's PSP calls back by POST."),
     409: ("conflict", "The object's state forbids this."),
     412: ("precondition-failed", "The object is at version 4 by now."),
     413: ("too-large", "The body has 70000 bytes; 65536 are allowed."),
@@ -40,6 +41,7 @@ HEADERS: dict[str, Json] = {
         "schema": {"type": "string", "const": "true"},
     },
     "Location": {"description": "Where to go on.", "schema": {"type": "string", "format": "uri-reference"}},
+    "Allow": {"description": "The methods that this address takes.", "schema": {"type": "string"}},
     "WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string"}},
 }
 
@@ -91,6 +93,8 @@ def problem_answer(operation: Operation, status: int, public_url: str) -> Json:
     names = ["X-Request-Id"]
     if status in (401, 403):
         names.append("WWW-Authenticate")
+    if status == 405:
+        names.append("Allow")
     if status == 503 or (status == 409 and operation.idempotency_key):
         names.append("Retry-After")
     if status in _CARRY_PAYMENT and operation.idempotency_key:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Call:
     """One request, checked: token, scope, body and query are good when a handler sees it.
 
-    `params` are the path's, percent-decoded; `headers` have lower-case names; `document` is the body as parsed JSON.
+    `params` are the path's, percent-decoded; `headers` have lower-case names; `document` is the body as parsed JSON;
+    `raw_query` is the query as it was sent, or written anew where the server does not tell how it was.
     """
 
     wiring: Wiring
@@ -33,6 +34,7 @@ class Call:
     caller: Caller | None = None
     idempotency_key: str | None = None
     if_match: int | None = None
+    raw_query: str = field(default="", repr=False)
 
     @property
     def merchant_id(self) -> str:
@@ -56,8 +58,9 @@ Handler = Callable[[Call], Answer]
 @dataclass(frozen=True, slots=True)
 class Operation:
     """`body_optional`: an empty body stands for ``{}``. `answers` maps a status to the model of its body (None for an
-    empty one); `problems` lists the error statuses beyond those that follow from the other fields. `example` is the
-    body's; `answer_examples` holds those answers' that are not their model's example in `openapi_examples`."""
+    empty one); `any_query` says that its caller alone knows what the query says; `problems` lists the error statuses
+    beyond those that follow from the other fields. `example` is the body's; `answer_examples` holds those answers' that
+    are not their model's example in `openapi_examples`."""
 
     method: str
     path: str
@@ -69,6 +72,7 @@ class Operation:
     body: type[BaseModel] | None = None
     body_optional: bool = False
     query: type[BaseModel] | None = None
+    any_query: bool = False
     answers: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
     problems: tuple[int, ...] = ()
     idempotency_key: bool = False

@@ -11,6 +11,7 @@ from chalicelib.domain.errors import (
     Forbidden,
     InProgress,
     Invalid,
+    MethodNotAllowed,
     PaymentServerError,
     Unauthenticated,
 )
@@ -85,6 +86,8 @@ def members_of(error: PaymentServerError) -> dict[str, Any]:
 def headers_of(error: PaymentServerError) -> dict[str, str]:
     if isinstance(error, InProgress):
         return {"Retry-After": str(error.retry_after_s)}
+    if isinstance(error, MethodNotAllowed):
+        return {"Allow": ", ".join(sorted({"OPTIONS", *error.methods}))}
     if isinstance(error, Unauthenticated):  # RFC 6750, section 3.1: who sends no token is told no error code
         return {"WWW-Authenticate": _CHALLENGE + (', error="invalid_token"' if error.presented else "")}
     if isinstance(error, Forbidden) and error.scope is not None:

@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
-from chalicelib.api.operation import Answer, Call, operation
+from collections.abc import Callable
+
+from chalicelib.api.operation import Answer, Call, Handler, operation
 from chalicelib.services.returns import come_back
 
 
-@operation(
-    "POST",
-    "/webhooks/{merchant_id}/{connection_id}",
-    summary="Take a PSP's webhook",
-    description="Answers what the PSP expects once the event is durably queued; 400 for one its PSP did not sign.",
-    tag="PSPs and shoppers",
-    answers={200: None},
-    problems=(400, 404, 413, 503),
-    media_type="text/plain",
-)
+def _webhook(method: str, summary: str) -> Callable[[Handler], Handler]:
+    return operation(
+        method,
+        "/webhooks/{merchant_id}/{connection_id}",
+        summary=summary,
+        description="Answers what the PSP expects once the event is durably queued; 400 for one its PSP did not sign, 405 "
+        "where the connection's PSP calls back by another method.",
+        tag="PSPs and shoppers",
+        answers={200: None},
+        problems=(400, 404, 405, 413, 503),
+        media_type="text/plain",
+        any_query=True,
+    )
+
+
+@_webhook("POST", "Take a PSP's webhook")
 def take_webhook(call: Call) -> Answer:
+    return _taken(call, "POST")
+
+
+@_webhook("GET", "Take the webhook of a PSP that calls back by GET")
+def take_callback(call: Call) -> Answer:
+    return _taken(call, "GET")
+
+
+def _taken(call: Call, method: str) -> Answer:
     told = call.wiring.intake.take(
-        call.params["merchant_id"], call.params["connection_id"], call.headers, call.raw_body
+        call.params["merchant_id"],
+        call.params["connection_id"],
+        call.headers,
+        call.raw_body,
+        method=method,
+        query=call.raw_query,
     )
     return Answer(told.status, told.body, {}, told.content_type)
 

@@ -152,11 +152,14 @@ class MoneyOrder:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A webhook as it came: header names in lower case, the exact bytes of the body."""
+    """A webhook as it came: header names in lower case, the exact bytes of the body, the query as it was sent, percent-
+    encoding and all (`contracts.query` reads it). A query may hold a secret, so it is not shown."""
 
     headers: Mapping[str, str]
     body: bytes
     received_at: datetime
+    method: str = "POST"
+    query: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +218,8 @@ class Capabilities:
     cancel, refund, complete); absent is never. `looks_up_references`: an attempt without a PSP reference can be found by
     ours. `reads_money`: reading an attempt shows what was paid; if not, webhooks alone tell of it. `names_operations`:
     reading an attempt shows our operation ids. `completes_on_return`: nothing is paid until
-    `complete` is called once the shopper has approved. `amount_limits`: the least and the most that one payment may be,
+    `complete` is called once the shopper has approved. `webhook_methods`: how the PSP calls back, POST or GET; what comes
+    otherwise is no webhook of its. `amount_limits`: the least and the most that one payment may be,
     in minor units, by currency; None is no limit.
     """
 
@@ -232,12 +236,14 @@ class Capabilities:
     reads_money: bool = True
     names_operations: bool = False
     completes_on_return: bool = False
+    webhook_methods: frozenset[str] = frozenset({"POST"})
     amount_limits: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)
 
 
 class Verifying(Protocol):
     """What of a connector takes webhooks in: it is constructed with its `webhook_fields` alone, the other secrets masked."""
 
+    capabilities: ClassVar[Capabilities]
     acknowledgement: ClassVar[Acknowledgement]
     signature_headers: ClassVar[frozenset[str]]
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from chalicelib.domain.draft import Draft as Draft
@@ -174,7 +174,7 @@ class DeliveryRecord:
 @dataclass(frozen=True, slots=True)
 class InboxItem:
     """A webhook that was not applied. `status`: unmatched, unverified, rejected, anomalous, failed, applied. Only a
-    `verified` one is ever applied without its signature being checked again."""
+    `verified` one is ever applied without its signature being checked again. `query` may hold a secret."""
 
     id: str
     merchant_id: str
@@ -188,3 +188,5 @@ class InboxItem:
     due_at: datetime | None = None
     count: int = 1
     verified: bool = False
+    method: str = "POST"
+    query: str = field(default="", repr=False)

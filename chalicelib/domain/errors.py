@@ -7,6 +7,7 @@
     │   ├── Unauthenticated         401  no valid access token
     │   ├── Forbidden               403  a valid token without the scope or the merchant account
     │   ├── NotFound                404  absent, or another merchant account's
+    │   ├── MethodNotAllowed        405  the address takes other methods; carries them
     │   ├── Conflict                409  the object's state forbids it
     │   ├── InProgress              409  the same call is running; carries retry_after_s
     │   ├── PreconditionFailed      412  If-Match names an older version
@@ -80,6 +81,16 @@ class Forbidden(Refused):
 
 class NotFound(Refused):
     slug = "not-found"
+
+
+class MethodNotAllowed(Refused):
+    """`methods` are those that this address takes."""
+
+    slug = "method-not-allowed"
+
+    def __init__(self, detail: str, methods: frozenset[str] = frozenset()) -> None:
+        super().__init__(detail)
+        self.methods = methods
 
 
 class Conflict(Refused):
@@ -167,6 +178,7 @@ STATUS_OF: dict[type[PaymentServerError], int] = {
     Unauthenticated: 401,
     Forbidden: 403,
     NotFound: 404,
+    MethodNotAllowed: 405,
     Conflict: 409,
     InProgress: 409,
     PreconditionFailed: 412,

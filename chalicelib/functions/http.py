@@ -15,12 +15,13 @@ _PATH_SHOWN = 500  # characters
 @dataclass(frozen=True, slots=True)
 class Request:
     """`path` is as it was sent, percent-encoding and all. `headers` have lower-case names; where one was sent several times,
-    AWS has joined the values with commas. `body` is the exact bytes."""
+    AWS has joined the values with commas. `body` is the exact bytes, `query` exactly what was sent."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes
+    query: str = field(default="", repr=False)
 
     @property
     def shown_path(self) -> str:
@@ -42,6 +43,7 @@ def request_of(event: Mapping[str, Any]) -> Request:
         _sendable(event["rawPath"]),
         {name.lower(): _sendable(value) for name, value in (event.get("headers") or {}).items()},
         base64.b64decode(body) if event.get("isBase64Encoded") else body.encode("utf-8", "surrogatepass"),
+        str(event.get("rawQueryString") or ""),
     )
 
 

@@ -22,7 +22,7 @@ from chalicelib.telemetry.metrics import NONE, OTHER
 
 log = logging.getLogger("paymentserver.functions")
 WEBHOOK, RETURN = "/webhooks/{merchant_id}/{connection_id}", "/returns/{token}"
-_ROUTES = RouteTable({WEBHOOK: ("POST",), RETURN: ("GET", "HEAD")})
+_ROUTES = RouteTable({WEBHOOK: ("GET", "POST"), RETURN: ("GET", "HEAD")})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _INTERNAL = "This is a fault of PaymentServer's. Its log has the details under this request id."
 
@@ -70,7 +70,14 @@ def _served(request: Request, request_id: str, fields: dict[str, Any]) -> Reply:
         return Reply(303, "", {"Location": come_back(wired().inbound_ports, params["token"])})
     if len(request.body) > WEBHOOK_LIMIT_BYTES:
         raise TooLarge(f"The body is longer than {WEBHOOK_LIMIT_BYTES} bytes.")
-    told = wired().intake.take(params["merchant_id"], params["connection_id"], request.headers, request.body)
+    told = wired().intake.take(
+        params["merchant_id"],
+        params["connection_id"],
+        request.headers,
+        request.body,
+        method=request.method,
+        query=request.query,
+    )
     return Reply(told.status, told.body, {"Content-Type": told.content_type})
 
 

@@ -21,7 +21,7 @@ from chalicelib.contracts.store import NEW, Stored
 from chalicelib.domain.amend import amend
 from chalicelib.domain.change import Change
 from chalicelib.domain.configuration import InboxItem
-from chalicelib.domain.errors import NotFound, PaymentServerError, SignatureInvalid, StaleVersion
+from chalicelib.domain.errors import MethodNotAllowed, NotFound, PaymentServerError, SignatureInvalid, StaleVersion
 from chalicelib.domain.facts import Fact
 from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import inbox_id_of, payment_id_in
@@ -31,7 +31,7 @@ from chalicelib.outbound.driver import Deadline
 from chalicelib.services.chores import chore
 from chalicelib.services.commit import commit
 from chalicelib.services.configuration import Configuration, LiveConnection
-from chalicelib.services.intake import delivery_in
+from chalicelib.services.intake import check_method, delivery_in
 from chalicelib.services.kinds import INBOX, PAYMENT
 from chalicelib.services.ports import Ports
 
@@ -75,7 +75,8 @@ class Apply:
         item = stored.value
         if item.status in ("rejected", "applied"):
             return item
-        delivery = Delivery(item.headers, base64.b64decode(item.body_base64), item.received_at)
+        body = base64.b64decode(item.body_base64)
+        delivery = Delivery(item.headers, body, item.received_at, item.method, item.query)
         try:
             self.deliver(item.merchant_id, item.connection_id, delivery, verified=item.verified)
             item = replace(item, status="applied", detail="", due_at=None, verified=True)
@@ -135,8 +136,9 @@ class Apply:
 
     def _verify(self, live: LiveConnection, delivery: Delivery) -> None:
         try:
+            check_method(delivery, live.connector)
             self._ports.driver.converse(live.connector.verify(delivery), Deadline(BUDGET_S))
-        except SignatureInvalid as error:
+        except (MethodNotAllowed, SignatureInvalid) as error:
             raise NotApplied("rejected", error.detail) from None
         except CallFailed as error:
             raise NotApplied("unverified", error.detail) from None
@@ -196,7 +198,7 @@ class Apply:
         if reason.status == "rejected":
             unique = str(int(delivery.received_at.timestamp()) // 60)
         else:
-            unique = hashlib.sha256(delivery.body).hexdigest()
+            unique = hashlib.sha256(_said_by(delivery)).hexdigest()
         item = InboxItem(
             id=inbox_id_of(merchant_id, connection_id, (reason.status == "rejected" and "rejected") or "kept", unique),
             merchant_id=merchant_id,
@@ -207,6 +209,8 @@ class Apply:
             body_base64=base64.b64encode(delivery.body).decode(),
             received_at=delivery.received_at,
             verified=verified,
+            method=delivery.method,
+            query=delivery.query,
         )
         item = replace(item, due_at=_due(item, now))
         telemetry.count("webhooks_applied_total", connector="any", result=reason.status)
@@ -220,6 +224,13 @@ class Apply:
         known = self._ports.store.get(INBOX, item.id)
         if known.value.status == "applied":
             self._ports.store.put(INBOX, item, expect=known.version)
+
+
+def _said_by(delivery: Delivery) -> bytes:
+    """What tells one delivery from another: a webhook that is a GET has all of it in its query."""
+    if delivery.method == "POST" and not delivery.query:
+        return delivery.body
+    return f"{delivery.method} {delivery.query}\n".encode() + delivery.body
 
 
 def _due(item: InboxItem, now: datetime) -> datetime | None:

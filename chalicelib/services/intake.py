@@ -17,8 +17,17 @@ from typing import NoReturn
 
 from chalicelib import telemetry
 from chalicelib.contracts.connector import Acknowledgement, CallFailed, Delivery, Verifying
+from chalicelib.contracts.query import check_query
 from chalicelib.contracts.queue import Topic
-from chalicelib.domain.errors import Fault, NotFound, QueueFault, SignatureInvalid, StorageFault, TooLarge
+from chalicelib.domain.errors import (
+    Fault,
+    MethodNotAllowed,
+    NotFound,
+    QueueFault,
+    SignatureInvalid,
+    StorageFault,
+    TooLarge,
+)
 from chalicelib.domain.view import text_of
 from chalicelib.outbound.offline import WantsCall, finished
 from chalicelib.services.configuration import Configuration, ReceivingConnection
@@ -41,16 +50,31 @@ class Intake:
         self._sampled: dict[str, int] = {}
         self._asked_again_at = -DOWN_FOR_S
 
-    def take(self, merchant_id: str, connection_id: str, headers: Mapping[str, str], body: bytes) -> Acknowledgement:
-        """`headers` have lower-case names. Raises NotFound, SignatureInvalid, TooLarge, QueueFault."""
+    def take(
+        self,
+        merchant_id: str,
+        connection_id: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        method: str = "POST",
+        query: str = "",
+    ) -> Acknowledgement:
+        """`headers` have lower-case names, `query` is as it was sent.
+
+        Raises NotFound, MethodNotAllowed, SignatureInvalid, TooLarge, Unreadable, QueueFault.
+        """
         if len(body) > BODY_BYTES_MAX:
             raise TooLarge(f"The body has {len(body)} bytes; {BODY_BYTES_MAX} are allowed.")
-        delivery = Delivery(headers, body, self._ports.clock.now())
+        check_query(query)
+        delivery = Delivery(headers, body, self._ports.clock.now(), method, query)
         live = self._receiving(merchant_id, connection_id)
         if live is None:
+            check_method(delivery, *self._ports.connectors.values())
             self._queue(merchant_id, connection_id, self._to_verify(delivery), verified=False)
             return Acknowledgement()
         telemetry.note(merchant_id=merchant_id, connection_id=connection_id)
+        check_method(delivery, live.connector)
         verified = self._verify(live, delivery)
         whole = replace(delivery, headers=kept(headers)) if verified else self._to_verify(delivery, live.connector)
         self._queue(merchant_id, connection_id, whole, verified=verified)
@@ -114,6 +138,13 @@ class Intake:
         raise error
 
 
+def check_method(delivery: Delivery, *connectors: Verifying | type[Verifying]) -> None:
+    """Raises MethodNotAllowed for a method by which none of their PSPs calls back."""
+    methods = frozenset[str]().union(*(one.capabilities.webhook_methods for one in connectors))
+    if delivery.method not in methods:
+        raise MethodNotAllowed(f"This connection's PSP calls back by {' or '.join(sorted(methods))}.", methods)
+
+
 def message_of(merchant_id: str, connection_id: str, delivery: Delivery, state: str, detail: str = "") -> bytes:
     """`state`: verified, unverified or rejected."""
     document = {
@@ -121,6 +152,8 @@ def message_of(merchant_id: str, connection_id: str, delivery: Delivery, state: 
         "connection_id": connection_id,
         "headers": dict(delivery.headers),
         "body": base64.b64encode(delivery.body).decode(),
+        "method": delivery.method,
+        "query": delivery.query,
         "received_at": text_of(delivery.received_at),
         "state": state,
         "detail": detail,
@@ -129,8 +162,9 @@ def message_of(merchant_id: str, connection_id: str, delivery: Delivery, state: 
 
 
 def delivery_in(document: Mapping[str, object]) -> Delivery:
-    """The delivery of a message that `message_of` made, parsed."""
+    """The delivery of a message that `message_of` made, parsed; one that was queued before there were others is a POST."""
     headers = document["headers"]
     assert isinstance(headers, dict)
     received_at = datetime.fromisoformat(str(document["received_at"]).replace("Z", "+00:00"))
-    return Delivery(headers, base64.b64decode(str(document["body"])), received_at)
+    method, query = str(document.get("method", "POST")), str(document.get("query", ""))
+    return Delivery(headers, base64.b64decode(str(document["body"])), received_at, method, query)

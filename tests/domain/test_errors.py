@@ -10,6 +10,7 @@ from chalicelib.domain.errors import (
     Forbidden,
     InProgress,
     Invalid,
+    MethodNotAllowed,
     NotFound,
     PaymentServerError,
     Pointer,
@@ -43,6 +44,7 @@ def test_an_error_may_carry_more() -> None:
         "conflict",
         "attempt-still-payable",
     )
+    assert (MethodNotAllowed("why").methods, MethodNotAllowed("why", frozenset({"GET"})).methods) == (set(), {"GET"})
     assert InProgress("why", 5).retry_after_s == 5
     assert (Unauthenticated("why").presented, Unauthenticated("why", False).presented) == (True, False)
     assert (Forbidden("why").scope, Forbidden("why", "payments:read").scope) == (None, "payments:read")

@@ -5,17 +5,21 @@ from __future__ import annotations
 import base64
 import json
 import logging
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from chalicelib.connectors.sandbox.connector import SandboxConnector
+from chalicelib.contracts.query import QUERY_BYTES_MAX
 from chalicelib.contracts.queue import Topic
 from chalicelib.domain.errors import QueueFault, StorageFault
 from chalicelib.domain.ids import payment_id_of
 from chalicelib.functions import webhooks
 from chalicelib.services.returns import return_token
 from tests.aws.events import Context, called
+from tests.conformance.connectors.hostile import UNREADABLE_QUERIES
 from tests.functions.conftest import SECRET, Process
 from tests.functions.webhook_calls import ADDRESS, EVENT, call, problem_in, signed
 
@@ -57,7 +61,46 @@ def test_a_slash_at_the_end_is_the_same_address(process: Process) -> None:
 
 
 def test_a_query_is_no_part_of_the_address(process: Process) -> None:
-    assert call("POST", ADDRESS + "?a=%ff", signed(EVENT, SECRET), EVENT)["statusCode"] == 200
+    assert call("POST", ADDRESS + "?a=%c3%a9&", signed(EVENT, SECRET), EVENT)["statusCode"] == 200
+    (message,) = queued(process)
+    assert (message["method"], message["query"]) == ("POST", "a=%c3%a9&")
+
+
+@pytest.fixture
+def by_get(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The PSP calls back by GET, too."""
+    takes = replace(SandboxConnector.capabilities, webhook_methods=frozenset({"GET", "POST"}))
+    monkeypatch.setattr(SandboxConnector, "capabilities", takes)
+
+
+def test_a_callback_by_get_is_queued_with_its_query_exactly(process: Process, by_get: None) -> None:
+    query = "b=2&a=%7e+x%20&a=%C3%a9&c"
+    answer = call("GET", f"{ADDRESS}?{query}", signed(b"", SECRET))
+    assert (answer["statusCode"], answer["body"]) == (200, '{"received":true}')
+    (message,) = queued(process)
+    assert (message["method"], message["query"], message["body"]) == ("GET", query, "")
+
+
+def test_head_is_no_webhook_where_get_is_one(process: Process, by_get: None) -> None:
+    answer = call("HEAD", ADDRESS, signed(b"", SECRET))
+    assert (answer["statusCode"], answer["headers"]["Allow"]) == (405, "GET, OPTIONS, POST")
+    assert queued(process) == []
+
+
+def test_an_unsigned_callback_is_refused(process: Process, by_get: None) -> None:
+    problem_in(call("GET", f"{ADDRESS}?a=1"), 400, "signature-invalid")
+
+
+@pytest.mark.parametrize("query", UNREADABLE_QUERIES, ids=range(len(UNREADABLE_QUERIES)))
+def test_a_query_that_no_address_may_hold_is_unreadable(process: Process, by_get: None, query: str) -> None:
+    document = problem_in(call("GET", f"{ADDRESS}?{query}", signed(b"", SECRET)), 400, "unreadable")
+    assert document["instance"] == ADDRESS
+
+
+def test_the_longest_query_is_taken_and_one_character_more_is_not(process: Process, by_get: None) -> None:
+    longest = "a=" + "x" * (QUERY_BYTES_MAX - 2)
+    assert call("GET", f"{ADDRESS}?{longest}", signed(b"", SECRET))["statusCode"] == 200
+    problem_in(call("GET", f"{ADDRESS}?{longest}x", signed(b"", SECRET)), 413, "too-large")
 
 
 @pytest.mark.parametrize(
@@ -90,10 +133,16 @@ def test_a_broken_path_is_400(process: Process, path: str) -> None:
     problem_in(call("POST", path), 400, "unreadable")
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "HEAD", "TRACE", "BREW"])
-def test_a_webhook_is_only_ever_posted(process: Process, method: str) -> None:
+def test_a_get_is_no_webhook_where_the_psp_posts(process: Process) -> None:
+    answer = call("GET", ADDRESS, signed(b"", SECRET))
+    problem_in(answer, 405, "method-not-allowed")
+    assert answer["headers"]["Allow"] == "OPTIONS, POST"
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "HEAD", "TRACE", "BREW"])
+def test_a_webhook_never_comes_otherwise(process: Process, method: str) -> None:
     answer = call(method, ADDRESS)
-    assert (answer["statusCode"], answer["headers"]["Allow"]) == (405, "OPTIONS, POST")
+    assert (answer["statusCode"], answer["headers"]["Allow"]) == (405, "GET, OPTIONS, POST")
     if method != "HEAD":
         problem_in(answer, 405, "method-not-allowed")
 
@@ -169,9 +218,11 @@ def test_a_mistake_of_ours_is_a_problem_document_without_a_trace(
     assert "42" not in str(problem_in(call("POST", ADDRESS, {}, EVENT), 500, "internal-error"))
 
 
-def test_each_call_is_one_wide_line_without_path_or_body(process: Process, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_call_is_one_wide_line_without_path_query_or_body(
+    process: Process, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.INFO, "paymentserver.functions"):
-        call("POST", ADDRESS, {**signed(EVENT, SECRET), "X-Request-Id": "trace-1"}, EVENT)
+        call("POST", f"{ADDRESS}?token=a-secret", {**signed(EVENT, SECRET), "X-Request-Id": "trace-1"}, EVENT)
     (line,) = [one.fields for one in caplog.records if one.message == "invocation"]  # type: ignore[attr-defined]
     assert line.pop("duration_ms") > 0
     line.pop("cold")
@@ -190,12 +241,17 @@ HOSTILE = st.text(max_size=40) | st.text("/%.0aF", max_size=40)
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    path=HOSTILE.map(lambda rest: ADDRESS + rest) | HOSTILE | HOSTILE.map(lambda rest: f"/returns/{rest}"),
+    path=HOSTILE.map(lambda rest: ADDRESS + rest)
+    | HOSTILE.map(lambda rest: f"{ADDRESS}?{rest}")
+    | HOSTILE
+    | HOSTILE.map(lambda rest: f"/returns/{rest}"),
     header=st.text(max_size=60) | st.sampled_from(["", "t=1", "t=1,v1=é", "t=,v1=", "t=" + "9" * 20]),
     body=st.binary(max_size=50) | st.sampled_from([b"{" * 60_000, b"x" * 200_000, b"\xff\xfe"]),
     method=st.sampled_from(["GET", "POST", "HEAD", "OPTIONS", "DELETE", ""]),
 )
-def test_nothing_hostile_is_a_5xx(process: Process, path: str, header: str, body: bytes, method: str) -> None:
+def test_nothing_hostile_is_a_5xx(
+    process: Process, by_get: None, path: str, header: str, body: bytes, method: str
+) -> None:
     answer = call(method, path, {"Sandbox-Signature": header, "é": header}, body)
     assert answer["statusCode"] < 500
     assert answer["statusCode"] >= 400 or method in ("OPTIONS",)

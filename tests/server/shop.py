@@ -32,6 +32,7 @@ def _echo(**params: str) -> Response:
         "query": event["multiValueQueryStringParameters"],
         "method": request.method,
         "path": request.context["path"],
+        "raw_query": request.context["rawQueryString"],
         "source": request.context["identity"]["sourceIp"],
         "body": base64.b64encode(request.raw_body).decode(),
     }
@@ -64,6 +65,11 @@ def special() -> Response:
 @app.route("/items/{item_id}/parts/{part}")
 def part(item_id: str, part: str) -> Response:
     return _echo(item_id=item_id, part=part)
+
+
+@app.route("/webhooks/{merchant_id}/{connection_id}", methods=["GET"])
+def callback(merchant_id: str, connection_id: str) -> Response:
+    return _echo(merchant_id=merchant_id, connection_id=connection_id)
 
 
 @app.route("/webhooks/{merchant_id}/{connection_id}", methods=["POST"], content_types=_BODIES)

@@ -176,6 +176,32 @@ def test_a_webhook_has_its_own_limit_which_is_what_can_be_queued() -> None:
     assert ask("POST", "/webhooks/m/c", Untouchable(), CONTENT_LENGTH=str(WEBHOOK_LIMIT_BYTES + 1)).status == 413
 
 
+@pytest.mark.parametrize("query", ["b=2&a=%7e+x%20&a=%C3%a9&c", "", "a=1%09", "=&="])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_webhooks_query_reaches_the_app_as_it_was_sent(method: str, query: str) -> None:
+    """Whatever the server made of it: some take control characters out."""
+    assert ask(method, f"/webhooks/m/c?{query}", QUERY_STRING="a=1").json["raw_query"] == query
+
+
+def test_a_server_that_does_not_tell_the_target_tells_the_query() -> None:
+    assert ask("GET", "/webhooks/m/c?a=%7e", RAW_URI="").json["raw_query"] == "a=%7e"
+
+
+def test_head_is_no_webhook() -> None:
+    for method in ("HEAD", "PUT"):
+        answer = ask(method, "/webhooks/m/c")
+        assert (answer.status, answer.header("Allow")) == (405, "GET, OPTIONS, POST")
+
+
+def test_a_query_is_in_no_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("DEBUG"):
+        ask("GET", "/webhooks/m/c?token=a-secret")
+        ask("GET", "/nowhere?token=a-secret")
+        ask("GET", "/webhooks/m/c?token=a-secret%ff")
+    assert len(caplog.records) == 3
+    assert not [record for record in caplog.records if "a-secret" in str(vars(record))]
+
+
 def test_a_refused_body_closes_the_connection() -> None:
     closed: list[bool] = []
     reception = Reception([], lambda: None, lambda: closed.append(True))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import http.client
 import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -216,9 +218,34 @@ def test_anothers_key_replays_nothing(stack: Stack, owned: Owned) -> None:
     problem_of(stack, answer, 422)
 
 
-def test_a_webhook_at_anothers_address_is_not_taken(stack: Stack) -> None:
-    answer = send("POST", f"{stack.api}/webhooks/other/sandbox-a", json={})
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_webhook_at_anothers_address_is_not_taken(stack: Stack, method: str) -> None:
+    answer = send(method, f"{stack.api}/webhooks/other/sandbox-a?token=guessed")
     problem_of(stack, answer, 404, "not-found")
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "slug"),
+    [
+        ("a=1", 405, "method-not-allowed"),
+        ("a=1&a=2", 405, "method-not-allowed"),
+        ("a=%zz", 400, "unreadable"),
+        ("a=%", 400, "unreadable"),
+        ("a=%ff", 400, "unreadable"),
+        ("a=%00", 400, "unreadable"),
+        ("&".join(["a=1"] * 101), 400, "unreadable"),
+        ("a=" + "x" * 8_000, 413, "too-large"),
+        ("a=" + "x" * 9_000, 414, "too-large"),
+    ],
+    ids=range(9),
+)
+def test_a_get_is_no_webhook_of_a_psp_that_posts_whatever_its_query(
+    stack: Stack, query: str, status: int, slug: str
+) -> None:
+    connection = http.client.HTTPConnection("localhost", stack.port, timeout=40)  # which sends it as it is
+    connection.request("GET", f"/webhooks/default/sandbox-a?{query}")
+    with closing(connection), connection.getresponse() as answer:
+        assert (answer.status, json.load(answer)["type"].rpartition("/")[2]) == (status, slug)
 
 
 def test_nothing_of_the_owners_was_changed(stack: Stack, owned: Owned) -> None:

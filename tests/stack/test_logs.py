@@ -91,6 +91,9 @@ def test_no_line_holds_anything_personal_or_secret(stack: Stack, payment_id: str
     signature = hmac.new(b"a-guess", body, hashlib.sha256).hexdigest()
     stack.call("POST", "/webhooks/default/sandbox-a", data=body, client=None, headers={"Sandbox-Signature": signature})
     stack.call("POST", "/v1/checkouts", {**PERSONAL, "amount": "4111111111111111"}, headers={"Idempotency-Key": "k"})
+    for method in ("GET", "POST"):
+        for query in ("token=a-query-of-theirs", "token=a-query-of-theirs%zz", "token=a-query-of-theirs" + "a" * 9_000):
+            stack.call(method, f"/webhooks/default/sandbox-a?{query}", client=None)
     stack.call("GET", "/v1/payments/a-path-of-theirs?a-query-of-theirs=1")
     stack.call("GET", "/v1/payments", client=None, headers={"Authorization": "Bearer a-token-of-theirs"})
     stack.call("GET", "/v1/payments", headers={"X-Request-Id": "the-last-of-them"})

@@ -59,6 +59,7 @@ ROWS: tuple[tuple[str, Callable[[Json], str]], ...] = (
     ("what was paid can be read", _is("reads_money")),
     ("pages are found by our reference", _is("looks_up_references")),
     ("paid once the shopper is back", _is("completes_on_return")),
+    ("calls back by", lambda view: " or ".join(view["capabilities"]["webhook_methods"])),
     ("calls can be repeated for", _hours),
     ("payment methods", lambda view: str(len(view["payment_methods"]))),
     ("currencies", lambda view: str(len(view["currencies"]))),

@@ -26,6 +26,7 @@ from chalicelib.contracts.connector import (
     Refusal,
     WebhookMade,
 )
+from chalicelib.contracts.query import check_query
 from chalicelib.domain.errors import PaymentServerError
 from chalicelib.domain.facts import Decline, Fact, Kind, State
 from chalicelib.domain.money import Money
@@ -120,6 +121,8 @@ def _webhook(connector: Connector, psp: str, step: Step) -> Conversation[Any]:
     profile = profile_of(psp)
     body = step.webhook.encode() if isinstance(step.webhook, str) else json.dumps(step.webhook).encode()
     delivery = profile.sign(body, profile.secret, datetime.now(UTC))
+    assert delivery.method in connector.capabilities.webhook_methods, f"{psp} never calls back by {delivery.method}"
+    check_query(delivery.query)
     yield from connector.verify(delivery)
     return connector.read(delivery)
 

@@ -19,6 +19,7 @@ class Signs(StrEnum):
     """What a webhook's signature is about."""
 
     BODY = "body"  # every byte
+    QUERY = "query"  # all that it says is a query, each parameter once
     FIELDS = "fields"  # some fields alone: `Profile.signed_fields`
     NOTHING = "nothing"  # it is not signed, so that it may only say "look"
 
@@ -26,7 +27,8 @@ class Signs(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Profile:
     """`settings` are a connection's, with secrets that look like real ones and are none. `sign` makes the delivery that the
-    PSP would send: (body, secret, when it is sent). `secret` is one of `settings`, `previous_secret` the other live one.
+    PSP would send: (what a scenario's `webhook` is, as JSON or text; secret; when it is sent). For a PSP that calls back by
+    GET it makes a query of it. `secret` is one of `settings`, `previous_secret` the other live one.
 
     `prepare` gives a connector what calls before would have: an access token, the key that webhooks are verified with.
 
