@@ -37,6 +37,8 @@ CALLS: dict[str, tuple[tuple[str, ...], object]] = {
     "update_connection": (("connection",), {"enabled": False}),
     "delete_connection": (("connection",), None),
     "check_connection": (("connection",), None),
+    "read_webhook_setup": (("connection",), None),
+    "make_webhook": (("connection",), None),
     "read_health": (("connection",), None),
     "put_health": (("connection",), {"override": "open"}),
     "read_route": (("route",), None),
