@@ -184,7 +184,7 @@ class Apply:
         try:
             return tuple(
                 self._ports.driver.converse(
-                    live.connector.fetch(reference_of(attempt, payment.order)), Deadline(BUDGET_S)
+                    live.connector.fetch(reference_of(attempt, payment.order, payment.facts)), Deadline(BUDGET_S)
                 )
             )
         except CallFailed as error:

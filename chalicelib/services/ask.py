@@ -97,7 +97,7 @@ class _Question:
         return Change(facts=tuple(self._ports.driver.converse(conversation, self._deadline)))
 
     def _reference(self) -> AttemptRef:
-        return reference_of(self._attempt, self._payment.order)
+        return reference_of(self._attempt, self._payment.order, self._payment.facts)
 
     def _read(self) -> Change:
         return Change(

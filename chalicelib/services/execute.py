@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from chalicelib import telemetry
 from chalicelib.contracts.connector import (
+    AttemptRef,
     CallFailed,
     Connector,
     Conversation,
@@ -142,13 +143,15 @@ class _Call:
 
     def _conversation(self, connector: Connector) -> Conversation[Sequence[Fact] | Refusal]:
         operation = self._operation
-        reference = reference_of(self._attempt, self._payment.order, self._payment.facts)
-        order = MoneyOrder(reference, operation.id, operation.amount, operation.reason, operation.final)
+        order = MoneyOrder(self._reference(), operation.id, operation.amount, operation.reason, operation.final)
         return {
             OperationKind.CAPTURE: connector.capture,
             OperationKind.CANCELLATION: connector.cancel,
             OperationKind.REFUND: connector.refund,
         }[operation.kind](order)
+
+    def _reference(self) -> AttemptRef:
+        return reference_of(self._attempt, self._payment.order, self._payment.facts)
 
     def _refused(self, refusal: Refusal, *, first: bool) -> Change:
         """A rule's operation waits for better days unless the PSP's no is about the money itself."""
@@ -161,7 +164,7 @@ class _Call:
     def _read(self) -> Change:
         if self._attempt.psp_reference is None:
             raise ReadFailed("the PSP's own reference is not known yet")
-        conversation = self._live.connector.fetch(reference_of(self._attempt, self._payment.order))
+        conversation = self._live.connector.fetch(self._reference())
         return Change(facts=tuple(self._ports.driver.converse(conversation, self._deadline)))
 
     def _is_told_of(self, facts: Sequence[Fact]) -> bool:
