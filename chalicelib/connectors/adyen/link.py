@@ -18,6 +18,7 @@ from chalicelib.connectors.adyen.references import reference_of
 from chalicelib.connectors.adyen.tables import LINK_STATUS
 from chalicelib.contracts.amounts import Unwritable
 from chalicelib.contracts.connector import CheckoutOrder, Opened
+from chalicelib.contracts.email import ordinary
 from chalicelib.domain.facts import Fact, Kind
 from chalicelib.domain.ids import payment_id_in
 from chalicelib.domain.money import Money
@@ -136,7 +137,7 @@ def _shopper_of(customer: Customer | None) -> dict[str, Any]:
     phone = re.sub(r"[ ().\-/]", "", customer.phone or "")
     reference = customer.id or ""
     return {
-        "shopperEmail": customer.email,
+        "shopperEmail": ordinary(customer.email),
         "shopperReference": reference if len(reference) >= 3 and "@" not in reference else None,
         "shopperName": {"firstName": first[:_NAME_MAX], "lastName": last[:_NAME_MAX]} if first else None,
         "telephoneNumber": phone if _PHONE.fullmatch(phone) else None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from chalicelib.connectors.paypal.amounts import AMOUNTS
@@ -10,15 +9,12 @@ from chalicelib.connectors.paypal.methods import ANY_PAGE, METHODS, locale_of
 from chalicelib.connectors.paypal.settings import PayPalSettings
 from chalicelib.contracts.amounts import Unwritable
 from chalicelib.contracts.connector import CheckoutOrder
+from chalicelib.contracts.email import ordinary
 from chalicelib.domain.money import Money
 from chalicelib.domain.payment import Address, CaptureMode, Line, Order
 
 NAME_MAX, LINE_MAX, NAME_PART_MAX, ADDRESS_LINE_MAX, CITY_MAX, POSTCODE_MAX = 127, 127, 140, 300, 120, 60
 QUANTITY_MAX = 9_999_999_999
-_EMAIL = re.compile(
-    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
-    r"@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
-)
 Json = dict[str, Any]
 
 
@@ -81,8 +77,9 @@ def _wallet(order: CheckoutOrder, settings: PayPalSettings) -> Json:
     billing = _address(wanted.billing_address) if settings.pass_addresses else None
     if billing is not None:
         wallet["address"] = billing
-    if customer is not None and customer.email and len(customer.email) <= 254 and _EMAIL.fullmatch(customer.email):
-        wallet["email_address"] = customer.email
+    email = ordinary(customer and customer.email)
+    if email is not None:
+        wallet["email_address"] = email
     given, _, surname = _text((customer and customer.name) or "", 2 * NAME_PART_MAX).rpartition(" ")
     if given and surname:
         wallet["name"] = {"given_name": given[:NAME_PART_MAX].strip(), "surname": surname[:NAME_PART_MAX]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode, urlsplit
 
 from pydantic import BaseModel
 
@@ -16,6 +16,7 @@ from chalicelib.connectors.stripe.facts import (
     CANCELLATION,
     OPERATION,
     attempt_in,
+    checked_id,
     dispute_fact,
     intent_facts,
     intent_id_in,
@@ -50,7 +51,7 @@ from chalicelib.contracts.connector import (
     WebhookSetup,
 )
 from chalicelib.contracts.words import Words
-from chalicelib.domain.facts import Fact
+from chalicelib.domain.facts import Fact, Kind
 from chalicelib.domain.payment import CaptureMode, NextAction
 
 BASE = "https://api.stripe.com"
@@ -117,7 +118,10 @@ class StripeConnector:
         facts = list(session_facts(session, attempt.attempt_id))
         intent = session.get("payment_intent")
         charge = intent.get("latest_charge") if isinstance(intent, Mapping) else None
-        if isinstance(charge, Mapping) and (charge.get("amount_refunded") or charge.get("refunded")):
+        known = any(
+            fact.kind is Kind.REFUND for fact in attempt.facts
+        )  # one that failed is no longer in `amount_refunded`
+        if isinstance(charge, Mapping) and (known or charge.get("amount_refunded") or charge.get("refunded")):
             for refund in (yield from self._all("/v1/refunds", intent["id"])):
                 facts.append(refund_fact(refund, attempt.attempt_id))
         if isinstance(charge, Mapping) and charge.get("disputed"):
@@ -149,7 +153,7 @@ class StripeConnector:
         intent_id = yield from self._intent_id(order)
         if intent_id is None:
             return NOTHING_PAID
-        path = f"/v1/payment_intents/{_part(intent_id)}/capture"
+        path = f"/v1/payment_intents/{intent_id}/capture"
         response = yield self._post(path, fields, "capture", key=order.operation_id)
         return self._intent_or_refusal(response, order)
 
@@ -158,7 +162,7 @@ class StripeConnector:
         intent_id = yield from self._intent_id(order)
         if intent_id is None:
             return NOTHING_PAID
-        path = f"/v1/payment_intents/{_part(intent_id)}"
+        path = f"/v1/payment_intents/{intent_id}"
         named = {"metadata": {CANCELLATION: order.operation_id}}
         response = yield self._post(path, named, "name", moves_money=False)
         if response.status != 200:
@@ -196,7 +200,7 @@ class StripeConnector:
 
     def look_up(self, psp_object: str) -> Conversation[Sequence[Fact | AskPsp]]:
         """A Payment Intent names the attempt; what is behind it is read from there."""
-        response = yield self._get(f"/v1/payment_intents/{_part(psp_object)}", "look_up")
+        response = yield self._get(f"/v1/payment_intents/{checked_id(psp_object)}", "look_up")
         attempt_id = attempt_in(_read(response))
         return (AskPsp(attempt_id),) if attempt_id else ()
 
@@ -260,10 +264,13 @@ class StripeConnector:
 
 
 def _opened(session: Mapping[str, Any], attempt_id: str) -> Opened:
+    """Raises KeyError, TypeError or ValueError on what is no page that a shopper may be sent to."""
     url = session.get("url")
+    if url and (urlsplit(url).scheme != "https" or not urlsplit(url).hostname):
+        raise ValueError("a page is reached over https")
     expires_at = datetime.fromtimestamp(session["expires_at"], UTC)
     action = NextAction(str(url), expires_at=expires_at) if url and session["status"] == "open" else None
-    return Opened(str(session["id"]), action, tuple(session_facts(session, attempt_id)))
+    return Opened(checked_id(session["id"]), action, tuple(session_facts(session, attempt_id)))
 
 
 def _amount(order: MoneyOrder, field: str) -> dict[str, Any]:
@@ -279,10 +286,4 @@ def _read(response: HttpResponse) -> Any:
 
 
 def _session_path(attempt: AttemptRef) -> str:
-    return f"/v1/checkout/sessions/{_part(attempt.psp_reference)}"
-
-
-def _part(text: str | None) -> str:
-    if not text:
-        raise ValueError("the attempt has no reference at Stripe yet")
-    return quote(text, safe="")
+    return f"/v1/checkout/sessions/{checked_id(attempt.psp_reference)}"

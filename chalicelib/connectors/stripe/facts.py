@@ -3,6 +3,7 @@ the release, whether an answer, a webhook or a read tells of them."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -22,9 +23,18 @@ from chalicelib.domain.facts import Decline, Fact, Kind, State
 from chalicelib.domain.money import Money
 
 Json = Mapping[str, Any]
+OURS = "paymentserver_"
 ATTEMPT = "paymentserver_attempt"  # our names in Stripe's metadata
 OPERATION = "paymentserver_operation"
 CANCELLATION = "paymentserver_cancellation"
+_ID = re.compile(r"[A-Za-z0-9_]{1,255}")
+
+
+def checked_id(text: object) -> str:
+    """An id of Stripe's, which may go into a path. Raises ValueError for what is none."""
+    if not isinstance(text, str) or not _ID.fullmatch(text):
+        raise ValueError("Stripe's ids are letters, digits and underscores")
+    return text
 
 
 def attempt_in(thing: Json) -> str | None:
@@ -38,9 +48,10 @@ def money_in(thing: Json, field: str = "amount") -> Money:
 
 
 def intent_id_in(thing: Json) -> str | None:
-    """Stripe gives the id alone, or the whole Payment Intent where it was asked to. Raises KeyError where it says neither."""
+    """Stripe gives the id alone, or the whole Payment Intent where it was asked to. Raises KeyError where it says neither,
+    ValueError for what is no id."""
     intent = thing["payment_intent"]
-    return str(intent["id"]) if isinstance(intent, Mapping) else intent and str(intent)
+    return checked_id(intent["id"] if isinstance(intent, Mapping) else intent) if intent else None
 
 
 def session_fact(session: Json, attempt_id: str) -> Fact:

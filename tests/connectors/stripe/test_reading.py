@@ -1,0 +1,53 @@
+"""What reading a session asks Stripe for, beyond what the scenarios show."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chalicelib.contracts.connector import AttemptRef, CheckoutOrder, HttpRequest, HttpResponse
+from chalicelib.domain.facts import Fact, Kind, State
+from chalicelib.domain.money import Money
+from tests.conformance.connectors.playing import STARTED_AT, order_of
+from tests.conformance.connectors.profile import connector_of
+from tests.conformance.connectors.recordings import ATTEMPT_ID, object_of
+
+ORDER = order_of({})
+CHECKOUT = CheckoutOrder(ATTEMPT_ID, "the-connection", ORDER, STARTED_AT, ORDER.return_url, ORDER.cancel_url)
+REFUNDED = Fact(ATTEMPT_ID, Kind.REFUND, "re_kit1", State.SUCCEEDED, Money(400, "EUR"))
+
+
+def read(attempt: AttemptRef, *answers: Any) -> tuple[list[HttpRequest], list[Fact]]:
+    conversation, asked = connector_of("stripe").fetch(attempt), []
+    try:
+        asked.append(next(conversation))
+        for answer in answers:
+            asked.append(conversation.send(HttpResponse(200, {}, json.dumps(answer).encode())))
+    except StopIteration as stop:
+        return asked, list(stop.value)
+    raise AssertionError(f"more was asked: {asked[-1].url}")
+
+
+def test_a_known_refund_is_read_although_the_charge_no_longer_counts_it() -> None:
+    """Stripe takes a refund that failed out of `amount_refunded`: nothing there would tell that the money came back."""
+    attempt = AttemptRef(CHECKOUT, "cs_test_kit1", (REFUNDED,))
+    failed = {**object_of("stripe", "refund"), "status": "failed"}
+    listed = {"object": "list", "has_more": False, "data": [failed]}
+    _, facts = read(attempt, object_of("stripe", "session_paid"), listed)
+    assert replace(REFUNDED, state=State.FAILED) in [replace(one, operation_id=None) for one in facts]
+
+
+def test_refunds_are_not_asked_for_where_there_are_none() -> None:
+    asked, _ = read(AttemptRef(CHECKOUT, "cs_test_kit1"), object_of("stripe", "session_paid"))
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("reference", ["..", "../refunds", "a/b", "pi_1?x=y", "pi 1", "", "pi_ü"])
+def test_what_is_no_id_of_stripes_is_asked_for_nowhere(reference: str) -> None:
+    with pytest.raises(ValueError):
+        next(connector_of("stripe").look_up(reference))
+    with pytest.raises(ValueError):
+        next(connector_of("stripe").fetch(AttemptRef(CHECKOUT, reference)))
