@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import assumptions as given
-from benchmarks.life import Cloud, Invocation, cloud, live
+from benchmarks.life import Invocation, cloud, live
 from benchmarks.prices import AS_OF, MILLION, PRICES
 from chalicelib.contracts.queue import Topic
 from chalicelib.functions.queues import THREADS
@@ -88,7 +88,7 @@ def lines_of(done: Sequence[Invocation], payments: int, stored: tuple[float, flo
         taken = sum(1 for one in working if one.topic == topic)
         lines.append(Line("SQS", f"{topic}: send", "queue request", sends / payments))
         lines.append(Line("SQS", f"{topic}: receive and delete", "queue request", 2 * taken / payments))
-    traces = given.SAMPLED * sum(1 for one in working if one.topic is None)
+    traces = given.SAMPLED * len(working)  # Lambda samples each function by itself
     lines += [
         Line("CloudWatch Logs", "our lines", "log", sum(_log_bytes(one) for one in working) / payments),
         Line("CloudWatch Logs", "Lambda's own lines", "log", len(working) * _platform_bytes() / payments),
@@ -127,15 +127,23 @@ def _platform_bytes() -> float:
     return sum(len(line) + given.LINE_BYTES for line in given.PLATFORM_LINES)
 
 
-def measured(payments: int) -> tuple[Cloud, list[Invocation], tuple[float, float]]:
-    """So many lives side by side, once configuration is cached and the processes are warm."""
-    with tempfile.TemporaryDirectory(prefix="paymentserver-cost-") as folder, cloud(Path(folder)) as running:
-        live(running, minutes=1)
-        begun, before = len(running.done), running.meter.stored_bytes(OWN)
-        live(running, payments)
-        after = running.meter.stored_bytes(OWN)
+def shared_reads(done: Iterable[Invocation]) -> float:
+    """Read units of configuration, health and the like, which payments side by side share."""
+    working = [one for one in done if one.function not in BY_THE_CLOCK]
+    return sum(call.read_units for one in working for call in one.used if call.kind not in OWN)
+
+
+def measured(payments: int, *, at_hand: bool = True) -> tuple[list[Invocation], tuple[float, float]]:
+    """So many lives side by side, once configuration is `at_hand` and the process is warm; and the bytes that one of them
+    leaves in tables and in their indexes."""
+    with tempfile.TemporaryDirectory(prefix="paymentserver-cost-") as folder:
+        with cloud(Path(folder), at_hand=at_hand) as running:
+            live(running, minutes=1)
+            begun, before = len(running.done), running.meter.stored_bytes(OWN)
+            live(running, payments)
+            after = running.meter.stored_bytes(OWN)
         stored = ((after[0] - before[0]) / payments, (after[1] - before[1]) / payments)
-        return running, running.done[begun:], stored
+        return running.done[begun:], stored
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -147,12 +155,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--payments", type=int, default=10, help="lives side by side")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/costs.md")
     options = parser.parse_args(arguments)
-    _, done, stored = measured(options.payments)
+    done, stored = measured(options.payments)
     lines = lines_of(done, options.payments, stored)
+    rare = shared_reads(measured(1, at_hand=False)[0])
     text = "\n\n".join(
         (
             report.units_table(done, options.payments),
             report.bill(lines),
+            report.where_rare(rare),
             report.month(done),
             f"Prices of us-east-1 as of {AS_OF}; check them. `python -m benchmarks.cost --write` wrote this.",
         )

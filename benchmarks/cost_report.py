@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks import assumptions as given
 from benchmarks.cost import BY_THE_CLOCK, OWN, STAGE, Line, Units, gb_seconds, own_units
 from benchmarks.life import Invocation
-from benchmarks.prices import PRICES
+from benchmarks.prices import MILLION, PRICES
 from infra.template import merge_template
 
 BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
@@ -41,6 +41,14 @@ def bill(lines: Iterable[Line]) -> str:
         ]
     total = sum(line.usd for members in groups.values() for line in members)
     return "\n".join([*rows, f"| **in all** | | | **${total:.2f}** |"])
+
+
+def where_rare(reads: float) -> str:
+    usd = PRICES["read unit"].of(reads * MILLION)
+    return (
+        f"Where calls are so rare that no process has configuration at hand, a payment reads {reads:g} units more: "
+        f"${usd:.2f} a million."
+    )
 
 
 def month(done: Sequence[Invocation]) -> str:

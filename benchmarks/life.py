@@ -48,6 +48,7 @@ TOLD_OF = "payment.captured"  # the one event that the subscriber wants
 PAID_AFTER_MINUTES = 2
 REFUNDED_AFTER_S = 3 * 86_400.0
 HOUR_AND_MORE = 75  # minutes; the statistics of an hour are closed ten minutes after its end
+NOBODY = "nobody"  # in place of a function's name
 HEAD_BYTES = 500  # of a request or an answer besides its body
 
 
@@ -106,13 +107,13 @@ class Webhook:
 class Cloud:
     """A process in which every function runs, one at a time, wired as in the cloud but for its ports."""
 
-    def __init__(self, folder: Path, token: str, inner: Store) -> None:
+    def __init__(self, folder: Path, token: str, inner: Store, *, at_hand: bool) -> None:
         """`current` is what runs now."""
         self.done: list[Invocation] = []
         self.clock, self.stage = Clock(), "before"
         self.webhooks: Mailbox[Webhook] = Mailbox()
         self._token, self._inner = token, inner
-        self.current = Invocation("none", "before")
+        self.current = Invocation(NOBODY, "before")
         self._log = io.StringIO()
         invocation.logs()
         telemetry.configure_logging("INFO", self._log)
@@ -126,7 +127,8 @@ class Cloud:
             lambda: self.clock.now().timestamp(),
             lambda topic, sizes: self.current.sends.append((topic, sizes)),
         )
-        self.wiring.inbound_ports = replace(self.wiring.inbound_ports, clock=self.clock)
+        ttl_s = self.wiring.inbound_ports.subscriptions_ttl_s if at_hand else 0.0
+        self.wiring.inbound_ports = replace(self.wiring.inbound_ports, clock=self.clock, subscriptions_ttl_s=ttl_s)
         driver = Driver(call_timeout_s=self.wiring.settings.psp_call_timeout_s, observe=self._psp_called)
         self.wiring.ports = replace(self.wiring.ports, clock=self.clock, driver=driver)
 
@@ -212,7 +214,8 @@ class Cloud:
             self.pass_time(60)
 
     def due_at(self, payment_id: str) -> datetime | None:
-        """Asked beside the meter."""
+        """Asked beside the meter, and by no function."""
+        self.current = Invocation(NOBODY, self.stage)
         return self._inner.get(PAYMENT, payment_id).value.due_at
 
     def close(self) -> None:
@@ -225,8 +228,9 @@ class Refused(Exception):
 
 
 @contextmanager
-def cloud(folder: Path, inner: Store | None = None, shards: int = 8) -> Iterator[Cloud]:
-    """`inner` is the store below the meter, one in memory by default."""
+def cloud(folder: Path, inner: Store | None = None, shards: int = 8, *, at_hand: bool = True) -> Iterator[Cloud]:
+    """`inner` is the store below the meter, one in memory by default. Without `at_hand` nothing is cached that may be read
+    anew, as where calls are rare."""
     with ExitStack() as stack, (folder / "psp.log").open("wb") as log:
         issuer_url, token = stack.enter_context(issuer())
         heard: list[Callable[[int], None]] = []
@@ -239,10 +243,12 @@ def cloud(folder: Path, inner: Store | None = None, shards: int = 8) -> Iterator
         wait_for_port(port)
         (folder / "var").mkdir()
         settings = {"env": "development", "var": str(folder / "var"), "issuer": issuer_url, "public_url": hooks}
+        if not at_hand:
+            settings["configuration_ttl_s"] = "0"
         stack.enter_context(
             _environment({**settings, "database_url": "dynamodb:paymentserver-life", "shards": str(shards)})
         )
-        made = Cloud(folder, token, inner or MemoryStore())
+        made = Cloud(folder, token, inner or MemoryStore(), at_hand=at_hand)
         stack.callback(made.close)
         heard.append(made.told)
         made.webhooks = mailbox

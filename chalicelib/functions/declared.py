@@ -17,7 +17,7 @@ from chalicelib.functions.handlers import handler_of
 QUEUES = {
     "apply": ("paymentserver-inbound", 10),
     "notify": ("paymentserver-events", 10),
-    "attend": ("paymentserver-chores", 5),
+    "attend": ("paymentserver-chores", 10),
 }
 SCHEDULES = {"sweep": "Queues what is due.", "measure": "Rolls statistics up and watches the guardrails of A/B tests."}
 EVERY_MINUTE = Rate(1, unit=Rate.MINUTES)

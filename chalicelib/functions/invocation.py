@@ -29,9 +29,12 @@ class Context(Protocol):
 
 
 @contextmanager
-def invocation(function: str, context: Context, request_id: str | None = None) -> Iterator[dict[str, Any]]:
+def invocation(
+    function: str, context: Context, request_id: str | None = None, *, is_told: bool = False
+) -> Iterator[dict[str, Any]]:
     """Yields the fields of the wide line, for the handler to fill in. `request_id` is Lambda's own by default. Raises Failed
-    for what is raised inside."""
+    for what is raised inside. With `is_told` each message of a call has a line of its own, and the call's is written for a
+    cold start and for what failed alone: lines are paid for."""
     logs()
     began = time.perf_counter()
     fields: dict[str, Any] = {"result": "done", "cold": _is_first()}
@@ -44,7 +47,8 @@ def invocation(function: str, context: Context, request_id: str | None = None) -
             raise Failed(type(error).__name__) from None
         finally:
             fields["duration_ms"] = round((time.perf_counter() - began) * 1000, 2)
-            log.info("invocation", extra={"fields": fields})
+            if not is_told or fields["cold"] or fields["result"] == "failed" or fields.get("failed"):
+                log.info("invocation", extra={"fields": fields})
 
 
 def left_s(context: Context, margin_s: float) -> Callable[[], float]:

@@ -17,7 +17,7 @@ log = logging.getLogger("paymentserver.functions")
 MARGIN_S = 3.0  # kept for the answer, before Lambda ends the function and brings its whole batch back
 MESSAGE_S = 25.0  # one message may take that long: a PSP has 20 s
 
-THREADS = 5  # as many as a batch of chores has messages
+THREADS = 10  # as many as a batch of chores has messages
 _WAITS = ("attend",)  # for an answer of a PSP, most of its time
 
 # What each function's messages need; the others are made if they are ever asked for.
@@ -45,7 +45,7 @@ def attend(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _work(function: str, topic: Topic, event: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    with invocation(function, context) as fields:
+    with invocation(function, context, is_told=True) as fields:
         left, begun = left_s(context, MARGIN_S), 0
 
         def has_time() -> bool:

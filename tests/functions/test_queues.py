@@ -135,7 +135,17 @@ def test_the_function_answers_once_its_deliveries_have_ended(process: Process) -
     assert ended.is_set()
 
 
-def test_a_batch_is_one_wide_line(process: Process, released: list[str], caplog: pytest.LogCaptureFixture) -> None:
+def test_a_batch_that_went_well_is_told_by_its_messages(process: Process, caplog: pytest.LogCaptureFixture) -> None:
+    queues.apply(event(Topic.INBOUND, webhook()), Context())  # the first call of a process is always told
+    with caplog.at_level(logging.INFO, "paymentserver"):
+        caplog.clear()
+        queues.apply(event(Topic.INBOUND, webhook(), webhook()), Context())
+    assert [one.message for one in caplog.records if one.levelno == logging.INFO] == ["message", "message"]
+
+
+def test_a_batch_with_a_failure_is_one_wide_line(
+    process: Process, released: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.INFO, "paymentserver.functions"):
         queues.apply(event(Topic.INBOUND, webhook(), b"{}"), Context())
     (line,) = [one.fields for one in caplog.records if one.message == "invocation"]  # type: ignore[attr-defined]

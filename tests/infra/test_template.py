@@ -68,7 +68,7 @@ def test_a_queue_gives_its_function_no_more_batches_than_may_run(function: str) 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_each_stage_says_what_each_function_gets(stage: str, function: str) -> None:
     config = stage_of(stage)
-    assert config.of(function, "lambda_memory_size") >= 512
+    assert config.of(function, "lambda_memory_size") >= 256
     assert 10 <= config.timeout_s(function) <= 300
     assert config.reserved(function)
     assert config.of(function, "xray") is True
