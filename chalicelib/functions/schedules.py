@@ -6,6 +6,7 @@ Each does as much as its time allows; what it has not come to, the next minute's
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from chalicelib.services.sweep import Sweep
 
 log = logging.getLogger("paymentserver.functions")
+FULL_WAIT_S = 1.0
 MARGIN_S = 10.0  # what the step that has begun may still take
 
 
@@ -34,9 +36,14 @@ def sweep(event: Mapping[str, Any], context: Context) -> None:
         fields["due"] = 0
 
         def queue_due() -> None:
-            """Round by round: each queues a limited number, and remembers which."""
-            while left() > 0 and (queued := _sweep().round()):
+            """Round by round: each queues a limited number, and remembers which. Where many chores wait, so does the next."""
+            while left() > 0:
+                queued = _sweep().round()
                 fields["due"] += queued
+                if not queued and not _sweep().is_full:
+                    return
+                if not queued:
+                    time.sleep(FULL_WAIT_S)
 
         def settle_audit() -> None:
             from chalicelib.services.change import sweep_audit
@@ -80,9 +87,9 @@ def _each(*parts: Callable[[], None]) -> str:
 @cache
 def _sweep() -> Sweep:
     """Kept between calls: it remembers for a while what it queued."""
-    from chalicelib.services.sweep import Sweep
+    from chalicelib.services.sweep import OF_A_CLOUD, Sweep
 
-    return Sweep(wired().ports)
+    return Sweep(wired().ports, OF_A_CLOUD)
 
 
 @cache

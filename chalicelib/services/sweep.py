@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chalicelib.contracts.queue import Topic
@@ -13,9 +14,6 @@ from chalicelib.services.look_again import look_again
 from chalicelib.services.notify import SWEEP_GRACE_S
 from chalicelib.services.ports import Ports
 
-BACKLOG_MAX = 500  # chores that wait for a worker; more due work is left for the next round
-QUEUED_MAX = 200  # of each kind in one round
-LOOKED_AT_MAX = 2_000  # so that what stays due, whatever is tried, hides nothing behind it
 QUEUED_AGAIN_S = 30  # what was queued and is still due is queued again only then
 
 # What is swept, the chore it becomes, and how many seconds a delayed message is given first.
@@ -26,11 +24,27 @@ _SWEPT: tuple[tuple[Kind, str, int], ...] = (  # type: ignore[type-arg]  # kinds
 )
 
 
-class Sweep:
-    """One worker's; it remembers for a while what it queued. Doing a chore twice does no harm, but costs a PSP a call."""
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`backlog`: chores that wait for a worker; more due work is left for the next round. `queued` and `looked_at` are of each
+    kind in one round; the latter so that what stays due, whatever is tried, hides nothing behind it."""
 
-    def __init__(self, ports: Ports) -> None:
-        self._ports = ports
+    backlog: int
+    queued: int
+    looked_at: int
+
+
+OF_A_MACHINE = Limits(500, 200, 2_000)
+OF_A_CLOUD = Limits(20_000, 2_000, 5_000)  # whose functions work off as much in well under QUEUED_AGAIN_S
+
+
+class Sweep:
+    """One worker's; it remembers for a while what it queued. Doing a chore twice does no harm, but costs a PSP a call.
+    `is_full`: whether the last round left what is due to a later one."""
+
+    def __init__(self, ports: Ports, limits: Limits = OF_A_MACHINE) -> None:
+        self._ports, self._limits = ports, limits
+        self.is_full = False
         self._queued: dict[tuple[str, Place], datetime] = {}
 
     def round(self) -> int:
@@ -41,14 +55,15 @@ class Sweep:
             for place, at in self._queued.items()
             if timedelta(0) <= now - at < timedelta(seconds=QUEUED_AGAIN_S)
         }
-        if self._ports.queue.ready(Topic.CHORES) > BACKLOG_MAX:
+        self.is_full = self._ports.queue.ready(Topic.CHORES) > self._limits.backlog
+        if self.is_full:
             return 0
         return sum(self._swept(kind, do, now, grace_s) for kind, do, grace_s in _SWEPT) + look_again(self._ports)
 
     def _swept(self, kind: Kind, do: str, now: datetime, grace_s: int) -> int:  # type: ignore[type-arg]
         until = text_of(now - timedelta(seconds=grace_s))
-        due = self._ports.store.due(kind, "due", DUE, until=until, limit=LOOKED_AT_MAX)
-        fresh = [place for place in due if (do, place) not in self._queued][:QUEUED_MAX]
+        due = self._ports.store.due(kind, "due", DUE, until=until, limit=self._limits.looked_at)
+        fresh = [place for place in due if (do, place) not in self._queued][: self._limits.queued]
         self._ports.queue.send_all(Topic.CHORES, [chore(do, place.id) for place in fresh])
         self._queued.update({(do, place): now for place in fresh})
         return len(fresh)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -41,12 +42,30 @@ def due(process: Process, count: int) -> None:
 
 
 def test_each_minute_all_that_is_due_is_queued_once(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweep, "QUEUED_MAX", 4)
+    monkeypatch.setattr(sweep, "OF_A_CLOUD", replace(sweep.OF_A_CLOUD, queued=4))
     due(process, 10)
     schedules.sweep(scheduled("sweep"), Context())
     assert process.wiring.queue.depth(Topic.CHORES)[0] == 10
     schedules.sweep(scheduled("sweep"), Context())
     assert process.wiring.queue.depth(Topic.CHORES)[0] == 10
+
+
+def test_a_sweep_that_finds_many_chores_waiting_goes_on_when_they_are_worked_off(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    def work_off(seconds: float) -> None:
+        waits.append(seconds)
+        for message in process.wiring.queue.receive(Topic.CHORES, count=100):
+            process.wiring.queue.done(message)
+
+    monkeypatch.setattr(sweep, "OF_A_CLOUD", replace(sweep.OF_A_CLOUD, queued=4, backlog=3))
+    monkeypatch.setattr(schedules.time, "sleep", work_off)
+    due(process, 10)
+    schedules.sweep(scheduled("sweep"), Context())
+    assert process.wiring.queue.depth(Topic.CHORES)[0] == 2
+    assert waits == [schedules.FULL_WAIT_S] * 2
 
 
 def test_a_sweep_ends_in_time(process: Process) -> None:
