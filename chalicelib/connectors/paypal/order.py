@@ -77,7 +77,7 @@ def _wallet(order: CheckoutOrder, settings: PayPalSettings) -> Json:
     billing = _address(wanted.billing_address) if settings.pass_addresses else None
     if billing is not None:
         wallet["address"] = billing
-    email = ordinary(customer and customer.email)
+    email = ordinary(customer.email if customer else None)
     if email is not None:
         wallet["email_address"] = email
     given, _, surname = _text((customer and customer.name) or "", 2 * NAME_PART_MAX).rpartition(" ")

@@ -39,7 +39,7 @@ def session_of(order: CheckoutOrder) -> dict[str, Any]:
         "metadata": metadata,
         "payment_intent_data": intent,
     }
-    email = ordinary(wanted.customer and wanted.customer.email)
+    email = ordinary(wanted.customer.email if wanted.customer else None)
     if email is not None:
         fields["customer_email"] = email
     if wanted.payment_method is not None:
