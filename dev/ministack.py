@@ -57,6 +57,7 @@ def environment_of(port: int, folder: Path) -> Mapping[str, str]:
         "MINISTACK_REGION": CREDENTIALS["AWS_DEFAULT_REGION"],
         "TMPDIR": str(folder),
         "LOG_LEVEL": "WARNING",
+        "IOT_MTLS_ENABLED": "0",  # it would listen on all interfaces, at a port that two of them would both want
     }
 
 

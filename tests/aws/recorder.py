@@ -6,7 +6,7 @@ import http.client
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -86,6 +86,10 @@ class _Handler(BaseHTTPRequestHandler):
             content = answer.read()
         finally:
             behind.close()
+        with suppress(ConnectionError):  # the function did not wait
+            self._pass_on(answer, content)
+
+    def _pass_on(self, answer: http.client.HTTPResponse, content: bytes) -> None:
         if answer.status in (400, 403) and b"AccessDenied" in content:
             self.server.refused.append(f"{self.server.function}: {content.decode(errors='replace')[:500]}")
         self.send_response(answer.status)

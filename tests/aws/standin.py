@@ -5,6 +5,7 @@ What ministack can not do, and what is done about it here and never in the produ
     alarms that add metrics up       left out; cfn-lint has checked them
     conditions on a KMS encryption   taken off the policies, since it knows no such condition keys; tests/infra holds
     context                          them to what the vault sends
+    a thousand functions at a time   two batches of a queue at a time, since all start on this machine's few processors
     gateway responses inside the     made as resources of their own, which it knows
     API's definition
     web ACL associations             not deployed, as WebAclArn is empty
@@ -101,6 +102,8 @@ def adapted(stack: dict[str, Any], urls: Mapping[str, str]) -> dict[str, Any]:
                 roles = statement["Condition"]["ArnLike"]["aws:PrincipalArn"]["Fn::Sub"]
                 sessions = roles.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/")
                 statement["Condition"]["ArnLike"]["aws:PrincipalArn"] = [{"Fn::Sub": roles}, {"Fn::Sub": sessions}]
+    for source in (one for one in resources.values() if one["Type"] == "AWS::Lambda::EventSourceMapping"):
+        source["Properties"]["ScalingConfig"] = {"MaximumConcurrency": 2}
     body = resources["RestAPI"]["Properties"]["Body"]
     for name, response in body["x-amazon-apigateway-gateway-responses"].items():
         resources[f"Response{name.replace('_', '')}"] = _response(name, response)
