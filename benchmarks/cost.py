@@ -99,14 +99,21 @@ def lines_of(done: Sequence[Invocation], payments: int, stored: tuple[float, flo
 
 
 def gb_seconds(one: Invocation) -> float:
-    memory_mb = float(stage_of(STAGE).of(MEMORY_OF.get(one.function, one.function), "lambda_memory_size"))
+    return billed_ms_of(one) / 1000 * _memory_mb(one.function) / 1024
+
+
+def _memory_mb(function: str) -> float:
+    return float(stage_of(STAGE).of(MEMORY_OF.get(function, function), "lambda_memory_size"))
+
+
+def billed_ms_of(one: Invocation) -> float:
     side_by_side = THREADS if one.function == "attend" else 1
     calls = len(one.used) + len(one.sends)
     waits_ms = len(one.used) * given.DATABASE_MS + len(one.sends) * given.QUEUE_MS
     waits_ms = waits_ms / min(side_by_side, max(one.messages, 1))
     waits_ms += math.ceil(one.psp_calls / side_by_side) * given.PSP_MS + (given.SUBSCRIBER_MS if one.told else 0)
     cpu_ms = one.cpu_s * 1000 + calls * given.AWS_CALL_CPU_MS
-    return given.billed_ms(cpu_ms, waits_ms, memory_mb) / 1000 * memory_mb / 1024
+    return given.billed_ms(cpu_ms, waits_ms, _memory_mb(one.function))
 
 
 def _count(done: Iterable[Invocation], function: str) -> int:
