@@ -30,7 +30,7 @@ def amend(payment: Payment, change: Change, now: datetime) -> Payment:
 
 def amended(payment: Payment, change: Change, now: datetime) -> tuple[Payment, Folded | None]:
     """What `amend` gives, with its fold for who needs that too; None where nothing new was said."""
-    facts = join(payment.facts, change.facts)
+    facts = join(payment.facts, change.facts_for(payment.attempts))
     attempts = attempts_after(payment.attempts, change, _paid(facts) if change.closings else ())
     operations = operations_after(payment.operations, change)
     resolutions = resolutions_after(payment.resolutions, change)
@@ -65,7 +65,9 @@ def _paid(facts: Collection[Fact]) -> frozenset[str]:
 
 def _tells(change: Change) -> bool:
     """Whether a change without news is worth a write: an answered question, or an entry that stands for itself."""
-    return bool(change.asked) or (bool(change.entries) and not (change.facts or change.found or change.outcomes))
+    return bool(change.asked) or (
+        bool(change.entries) and not (change.facts or change.found or change.outcomes or change.ended)
+    )
 
 
 def _with_foreign(payment: Payment, folded: Folded, now: datetime) -> tuple[Operation, ...]:

@@ -18,13 +18,26 @@ from chalicelib.domain.payment import Attempt, Closure, Entry, NextAction, Resol
 @dataclass(frozen=True, slots=True)
 class Found:
     """What opening or looking an attempt up brought: the PSP's reference and the shopper's page. `called_at` is when the
-    call to open was made again, if it was; `open_ms` how long the call took that brought the page."""
+    call to open was made again, if it was; `open_ms` how long the call took that brought the page. `completing_at` is when
+    the PSP is asked to complete, `completion_answered` which of those times it has answered."""
 
     attempt_id: str
     psp_reference: str | None = None
     action: NextAction | None = None
     called_at: datetime | None = None
     open_ms: int | None = None
+    completing_at: datetime | None = None
+    completion_answered: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What ending a page came to. Where the PSP takes money only at our word, it is over because nobody will say it: so it
+    holds only as long as nobody has, that is while the attempt's `completing_at` is the one that was `seen`."""
+
+    attempt_id: str
+    facts: tuple[Fact, ...]
+    seen: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +82,15 @@ class Change:
     outcomes: tuple[CallOutcome, ...] = ()
     resolutions: tuple[Resolution, ...] = ()
     asked: tuple[Asked, ...] = ()
+    ended: tuple[Ended, ...] = ()
+
+    def facts_for(self, known: tuple[Attempt, ...]) -> tuple[Fact, ...]:
+        """All facts that hold of a payment with these attempts."""
+        if not self.ended:
+            return self.facts
+        completing = {attempt.id: attempt.completing_at for attempt in known}
+        held = (fact for one in self.ended if completing.get(one.attempt_id) == one.seen for fact in one.facts)
+        return (*self.facts, *held)
 
     def __add__(self, other: Change) -> Change:
         """Both, this one first."""
@@ -94,9 +116,20 @@ def _with_found(attempt: Attempt, found: Found) -> Attempt:
     """The first reference, page and measure that were found stay; a closed attempt's page is never shown."""
     reference = attempt.psp_reference or found.psp_reference
     action = attempt.action or (found.action if attempt.closed is None else None)
-    times = [at for at in (attempt.called_at, found.called_at) if at is not None]
     open_ms = found.open_ms if attempt.open_ms is None else attempt.open_ms
-    return replace(attempt, psp_reference=reference, action=action, called_at=max(times, default=None), open_ms=open_ms)
+    return replace(
+        attempt,
+        psp_reference=reference,
+        action=action,
+        called_at=_later(attempt.called_at, found.called_at),
+        open_ms=open_ms,
+        completing_at=_later(attempt.completing_at, found.completing_at),
+        completion_answered=_later(attempt.completion_answered, found.completion_answered),
+    )
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max((at for at in (one, other) if at is not None), default=None)
 
 
 def _with_closing(attempt: Attempt, closing: Closing) -> Attempt:

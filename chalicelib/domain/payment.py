@@ -163,6 +163,8 @@ class Attempt:
     `return_url` is our own return link, where the connector needs it; it is kept so that a repeat is byte-identical.
     `called_at`: when a call that may still be under way was made again; None for the first. `open_ms`: how long it took to
     open its page, the repeat of an unanswered call included.
+    `completing_at`: when the PSP was last asked to take what the shopper approved, put down before it is asked;
+    `completion_answered`: the last of those that it answered.
 
     `phase`, `asked`, `unreached` and `ask_at` say when the PSP is asked next (domain.watch).
     """
@@ -178,10 +180,17 @@ class Attempt:
     return_url: str | None = None
     called_at: datetime | None = None
     open_ms: int | None = None
+    completing_at: datetime | None = None
+    completion_answered: datetime | None = None
     phase: str = ""
     asked: int = 0
     unreached: int = 0
     ask_at: datetime | None = None
+
+    def may_be_completing(self, since: datetime) -> bool:
+        """Whether a completion that was asked for since then has not been answered: money may come of it at any moment."""
+        asked, answered = self.completing_at, self.completion_answered
+        return asked is not None and asked > since and (answered is None or answered < asked)
 
 
 @dataclass(frozen=True, slots=True)

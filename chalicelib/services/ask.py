@@ -20,7 +20,8 @@ from chalicelib.contracts.connector import (
     RefusalKind,
     reference_of,
 )
-from chalicelib.domain.change import Asked, Change, Closing, Found
+from chalicelib.domain.amend import amend
+from chalicelib.domain.change import Asked, Change, Closing, Ended, Found
 from chalicelib.domain.errors import NotFound, PaymentServerError
 from chalicelib.domain.facts import Decline, Fact, Kind, State, join
 from chalicelib.domain.fold import Folded, fold
@@ -28,10 +29,13 @@ from chalicelib.domain.payment import Attempt, Closure, Entry, Payment
 from chalicelib.domain.telling import words_of
 from chalicelib.domain.watch import ends_at
 from chalicelib.outbound.driver import Deadline
+from chalicelib.services.commit import commit
 from chalicelib.services.configuration import Configuration, LiveConnection
+from chalicelib.services.kinds import PAYMENT
 from chalicelib.services.open_attempt import repeatable, tried_of
 from chalicelib.services.ports import Ports
 from chalicelib.services.secrets import concealed
+from chalicelib.services.try_chain import was_cancelled
 
 ABSENT_AFTER_S = 900  # "not found" proves absence only then
 AFTER_END_S = 60
@@ -87,14 +91,16 @@ class _Question:
         except CallFailed as error:  # what was read before still holds
             log.info("an attempt was read, and no more", extra={"fields": {"detail": error.detail}})
             return said + _put_off(self._now, self._attempt, error.detail)
-        told = _entry(self._now, self._attempt, f"says when asked: {words_of(said.facts)}")
+        known = (*said.facts, *(fact for one in said.ended for fact in one.facts))
+        told = _entry(self._now, self._attempt, f"says when asked: {words_of(known)}")
         return said + Change(asked=(_asked(self._attempt),), entries=(told,))
 
     def _closed(self, facts: Sequence[Fact], close: bool) -> Change:
         if not self._must_close(facts, close):
             return Change()
         conversation = self._live.connector.expire(self._reference())
-        return Change(facts=tuple(self._ports.driver.converse(conversation, self._deadline)))
+        facts = tuple(self._ports.driver.converse(conversation, self._deadline))
+        return Change(ended=(Ended(self._attempt.id, facts, self._attempt.completing_at),))
 
     def _reference(self) -> AttemptRef:
         return reference_of(self._attempt, self._payment.order, self._payment.facts)
@@ -183,12 +189,35 @@ class _Question:
         paid = any(one.pays for one in folded.standings.values())
         if not standing.waits_for_completion or paid or folded.anomalies or not self._knows_completion():
             return Change()
+        if not self._completion_is_put_down():
+            return Change()
         said = self._ports.driver.converse(self._live.connector.complete(self._reference()), self._deadline)
+        answered = Change(found=(Found(self._attempt.id, completion_answered=self._attempt.completing_at),))
         if isinstance(said, Refusal):
             said = concealed(said, self._live.secrets)
             told = _entry(self._now, self._attempt, f"refused to complete the payment: {said.detail}")
-            return Change(entries=(told,))
-        return Change(facts=tuple(said))
+            unsure = said.kind is not RefusalKind.DECLINED  # wrong credentials say nothing of an earlier call
+            return Change(entries=(told,)) + (Change() if unsure else answered)
+        return Change(facts=tuple(said)) + answered
+
+    def _completion_is_put_down(self) -> bool:
+        """One put before the call: whoever gives the payment up from here on knows that money may come, and who did so
+        before is seen. So nobody takes the page for over while it is being paid."""
+        wanted, at = True, self._ports.clock.now()
+        mark = Change(found=(Found(self._attempt.id, completing_at=at),))
+
+        def decide(newest: Payment) -> Payment:
+            nonlocal wanted
+            attempt, folded = newest.attempt(self._attempt.id), fold(newest)
+            assert attempt is not None, "attempts are never taken away"
+            elsewhere = any(one.pays for one in folded.standings.values())
+            ended = folded.standings[attempt.id].ended is not None
+            wanted = not (attempt.closed or ended or elsewhere or folded.anomalies or was_cancelled(newest))
+            return amend(newest, mark, at) if wanted else newest
+
+        commit(self._ports, self._ports.store.get(PAYMENT, self._payment.id), decide)
+        self._attempt = replace(self._attempt, completing_at=at)
+        return wanted
 
     def _knows_completion(self) -> bool:
         """Whether the PSP surely still knows the key of a completion that may have been called before."""
@@ -205,6 +234,8 @@ class _Question:
         standing = folded.standings[attempt.id]
         odd = any(fact.attempt_id == attempt.id for fact in folded.anomalies)
         if standing.confirmed or standing.captured or standing.held or standing.processing or odd:
+            return False
+        if attempt.may_be_completing(self._now - timedelta(seconds=ABSENT_AFTER_S)):
             return False
         elsewhere = any(one.pays for id_, one in folded.standings.items() if id_ != attempt.id)
         past = ends_at(attempt) <= self._now

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from chalicelib.contracts.connector import AttemptRef
+from chalicelib.domain.errors import Conflict
+from chalicelib.domain.facts import Fact, Kind, State
 from chalicelib.domain.payment import CaptureMode, Payment, Status
 from chalicelib.services.returns import come_back, return_link, return_token
-from tests.psp import DECLINE, LOST, SILENT
+from tests.psp import DECLINE, LOST, SILENT, SimulatedConnector
 from tests.services.histories import CANCEL, attempts, hear, pay, sealed, timeline, told
 from tests.world import World
 
@@ -197,3 +202,90 @@ def test_nothing_is_completed_once_another_attempt_is_paid(world: World) -> None
     returns(world, payment)
     assert completions(world, "psp-2") == 0
     assert world.payment(payment.id).status is Status.CAPTURED
+
+
+def while_completing(world: World, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], None]) -> None:
+    """`meanwhile` happens after PaymentServer has made up its mind to complete, and before the PSP has."""
+    complete, once = SimulatedConnector.complete, [meanwhile]
+
+    def slow(self: SimulatedConnector, attempt: AttemptRef) -> Any:
+        while once:
+            once.pop()()
+        return complete(self, attempt)
+
+    monkeypatch.setattr(SimulatedConnector, "complete", slow)
+    monkeypatch.setattr(SimulatedConnector, "expire", expired_by_our_word)
+
+
+def expired_by_our_word(self: SimulatedConnector, attempt: AttemptRef) -> Any:
+    """A PSP that can not end a page: it is over because nobody is to complete it."""
+    session = self.psp.sessions[attempt.attempt_id]
+    ended = Fact(attempt.attempt_id, Kind.CHECKOUT, session["id"], State.EXPIRED)
+    return (*self._facts_of(session, attempt.attempt_id), ended)
+    yield
+
+
+def test_a_page_that_is_being_completed_counts_as_over_by_nobodys_word(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cancelled in that moment, the money goes back; it must not stay because the page seemed to have expired."""
+    payment = approved(world)
+    while_completing(world, monkeypatch, lambda: world.do(CANCEL, payment.id, "x"))
+    returns(world, payment)
+    world.settle(61)
+    assert completions(world) == 1
+    assert world.payment(payment.id).status is Status.REFUNDED
+
+
+def test_a_page_that_is_being_completed_can_not_be_tried_elsewhere(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment, refused = approved(world), []
+
+    def retry() -> None:
+        with pytest.raises(Conflict) as error:
+            world.retry(payment.id, "again")
+        refused.append(error.value.slug)
+
+    while_completing(world, monkeypatch, retry)
+    returns(world, payment)
+    assert refused == ["attempt-still-payable"]
+    assert world.payment(payment.id).status is Status.CAPTURED
+
+
+@pytest.mark.parametrize("how", ["cancelled", "superseded"])
+def test_what_was_given_up_since_it_was_read_is_not_completed(
+    world: World, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    payment = approved(world)
+    fetch, once = SimulatedConnector.fetch, [True]
+
+    def slow(self: SimulatedConnector, attempt: AttemptRef) -> Any:
+        facts = yield from fetch(self, attempt)
+        if once:
+            once.pop()
+            self.psp.can_read = False
+            if how == "cancelled":
+                world.do(CANCEL, payment.id, "x")
+            else:
+                world.retry(payment.id, "again", supersede=True)
+            self.psp.can_read = True
+        return facts
+
+    monkeypatch.setattr(SimulatedConnector, "fetch", slow)
+    returns(world, payment)
+    assert completions(world) == 0
+
+
+def test_a_page_whose_completion_came_to_nothing_is_closed_when_no_call_can_be_under_way(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment = approved(world)
+    world.psps["psp-1"].completion = LOST
+    returns(world, payment)
+    world.psps["psp-1"].completion = DECLINE
+    world.do(CANCEL, payment.id, "x")
+    assert attempts(world, payment) == ["superseded"]
+    for _ in range(5):
+        world.settle(901)
+    assert world.psps["psp-1"].sessions[payment.attempts[0].id]["status"] == "expired"
