@@ -96,6 +96,23 @@ class Fact:
             raise ValueError(f"a {self.kind} can not be {self.state}; it can be {', '.join(RISING[self.kind])}")
 
 
+def storable(fact: Fact) -> Fact:
+    """The fact without halves of characters in what it tells people: some PSPs cut texts at UTF-16 units, and no database
+    takes those."""
+    decline = fact.decline
+    if decline is not None:
+        told = replace(decline, psp_code=_whole(decline.psp_code), message=_whole(decline.message))
+        decline = decline if told == decline else told
+    reason, respond_by = _whole(fact.reason), _whole(fact.respond_by)
+    if (reason, respond_by) == (fact.reason, fact.respond_by) and decline is fact.decline:
+        return fact
+    return replace(fact, reason=reason, respond_by=respond_by, decline=decline)
+
+
+def _whole(text: str) -> str:
+    return text if text.isascii() else text.encode(errors="replace").decode()
+
+
 Name = tuple[str, str, str]
 
 

@@ -12,17 +12,17 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from chalicelib import telemetry
-from chalicelib.contracts.connector import AskPsp, CallFailed, Delivery, LookUp, reference_of
+from chalicelib.contracts.connector import AskPsp, CallFailed, Conversation, Delivery, LookUp, reference_of
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import NEW, Stored
 from chalicelib.domain.amend import amend
 from chalicelib.domain.change import Change
 from chalicelib.domain.configuration import InboxItem
 from chalicelib.domain.errors import MethodNotAllowed, NotFound, PaymentServerError, SignatureInvalid, StaleVersion
-from chalicelib.domain.facts import Fact
+from chalicelib.domain.facts import Fact, storable
 from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import inbox_id_of, payment_id_in
 from chalicelib.domain.payment import Entry, Payment
@@ -35,6 +35,7 @@ from chalicelib.services.intake import check_method, delivery_in
 from chalicelib.services.kinds import INBOX, PAYMENT
 from chalicelib.services.ports import Ports
 
+T = TypeVar("T")
 log = logging.getLogger("paymentserver.apply")
 _FIRST = ("unverified", "failed", "unmatched", "anomalous", "rejected")  # what is tried again goes before what is not
 UNMATCHED_RETRY_AFTER_S = (2, 10, 60, 600, 3600)  # then the operator sees to it
@@ -121,10 +122,20 @@ class Apply:
             if not isinstance(one, LookUp):
                 yield one
                 continue
-            try:
-                yield from self._ports.driver.converse(live.connector.look_up(one.psp_object), Deadline(BUDGET_S))
-            except CallFailed as error:
-                raise NotApplied("failed", error.detail, verified=True) from None
+            yield from self._converse(live.connector.look_up(one.psp_object), "failed", verified=True)
+
+    def _converse(self, conversation: Conversation[T], status: str, *, verified: bool = False) -> T:
+        """Raises NotApplied with `status` for what could not be found out, a connector's mistake included: the delivery
+        waits for a better one, and is not dropped with the message."""
+        try:
+            return self._ports.driver.converse(conversation, Deadline(BUDGET_S))
+        except PaymentServerError:
+            raise
+        except CallFailed as error:
+            raise NotApplied(status, error.detail, verified=verified) from None
+        except Exception as error:
+            log.exception("a PSP could not be asked about a webhook")
+            raise NotApplied(status, type(error).__name__, verified=verified) from None
 
     def _joined(self, live: LiveConnection, attempt_id: str, sayings: Sequence[Fact | AskPsp]) -> NotApplied | None:
         """Why this attempt's part of a delivery must wait, None where it is applied."""
@@ -137,15 +148,13 @@ class Apply:
     def _verify(self, live: LiveConnection, delivery: Delivery) -> None:
         try:
             check_method(delivery, live.connector)
-            self._ports.driver.converse(live.connector.verify(delivery), Deadline(BUDGET_S))
+            self._converse(live.connector.verify(delivery), "unverified")
         except (MethodNotAllowed, SignatureInvalid) as error:
             raise NotApplied("rejected", error.detail) from None
-        except CallFailed as error:
-            raise NotApplied("unverified", error.detail) from None
 
     def _join(self, live: LiveConnection, attempt_id: str, sayings: Sequence[Fact | AskPsp]) -> None:
         stored = self._payment_of(live, attempt_id)
-        facts = tuple(one for one in sayings if isinstance(one, Fact))
+        facts = tuple(storable(one) for one in sayings if isinstance(one, Fact))
         if any(isinstance(one, AskPsp) for one in sayings):
             facts += self._fetched(live, stored.value, attempt_id)
         now = self._ports.clock.now()
@@ -181,14 +190,8 @@ class Apply:
         assert attempt is not None, "the payment was found by this attempt"
         if attempt.psp_reference is None:
             raise NotApplied("unmatched", "the PSP's own reference is not known yet")
-        try:
-            return tuple(
-                self._ports.driver.converse(
-                    live.connector.fetch(reference_of(attempt, payment.order, payment.facts)), Deadline(BUDGET_S)
-                )
-            )
-        except CallFailed as error:
-            raise NotApplied("failed", error.detail) from None
+        reference = reference_of(attempt, payment.order, payment.facts)
+        return tuple(self._converse(live.connector.fetch(reference), "failed"))
 
     def _keep(
         self, merchant_id: str, connection_id: str, delivery: Delivery, reason: NotApplied, *, verified: bool

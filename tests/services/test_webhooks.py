@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.connector import Conversation, Delivery
+from chalicelib.contracts.connector import AskPsp, Conversation, Delivery, LookUp
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import NEW
 from chalicelib.domain.configuration import InboxItem
 from chalicelib.domain.errors import NotFound, SignatureInvalid, StorageFault, TooLarge
+from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
 from chalicelib.domain.payment import Payment, Status
 from chalicelib.services.kinds import CONNECTION, INBOX, PAYMENT, connection_key
 from tests.psp import SimulatedConnector
@@ -176,3 +177,54 @@ def test_private_headers_are_not_kept(world: World) -> None:
     world.intake.take("default", "psp-2", headers, attempt_id.encode())
     world.settle()
     assert inbox(world)[0].headers == {"x-signature": "kept"}
+
+
+def mistaken(self: Any, *arguments: Any) -> Conversation[Any]:
+    raise ValueError("a mistake of the connector's own")
+    yield
+
+
+@pytest.mark.parametrize(("said", "call"), [(AskPsp, "fetch"), (LookUp, "look_up")])
+def test_a_connectors_mistake_sends_the_webhook_to_the_inbox_and_kills_no_message(
+    world: World, monkeypatch: pytest.MonkeyPatch, said: Any, call: str
+) -> None:
+    payment, attempt_id = paid(world)
+    read = SimulatedConnector.read
+    monkeypatch.setattr(SimulatedConnector, "read", lambda self, delivery: (said(delivery.body.decode()),))
+    monkeypatch.setattr(SimulatedConnector, call, mistaken, raising=False)
+    world.webhook("psp-1", attempt_id)
+    world.settle()
+    assert [one.status for one in inbox(world)] == ["failed"]
+    monkeypatch.setattr(SimulatedConnector, "read", read)
+    world.settle(3)
+    assert status_of(world, payment) is Status.CAPTURED
+
+
+def test_a_verification_that_fails_by_mistake_waits_in_the_inbox(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    payment, attempt_id = paid(world)
+    monkeypatch.setattr(SimulatedConnector, "verifies_offline", False)
+    verify = SimulatedConnector.verify
+    monkeypatch.setattr(SimulatedConnector, "verify", mistaken)
+    world.webhook("psp-1", attempt_id)
+    world.settle()
+    assert [one.status for one in inbox(world)] == ["unverified"]
+    monkeypatch.setattr(SimulatedConnector, "verify", verify)
+    world.settle(3)
+    assert status_of(world, payment) is Status.CAPTURED
+
+
+def test_half_a_character_in_what_a_psp_says_loses_no_money(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who cuts a text at so many UTF-16 units cuts emoji in half; no database takes that."""
+    payment, attempt_id = paid(world)
+    read = SimulatedConnector.read
+    declined = Decline(DeclineClass.SOFT, "declined", "no \ud83d", "half \ud83d")
+
+    def cut(self: SimulatedConnector, delivery: Delivery) -> Any:
+        tried = Fact(attempt_id, Kind.TRY, "card-1", State.DECLINED, decline=declined, reason="so \ud83d")
+        return (*read(self, delivery), tried)
+
+    monkeypatch.setattr(SimulatedConnector, "read", cut)
+    world.webhook("psp-1", attempt_id)
+    world.settle()
+    assert status_of(world, payment) is Status.CAPTURED
+    assert not inbox(world)

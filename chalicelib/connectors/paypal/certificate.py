@@ -101,7 +101,8 @@ class Certificates:
         vouches for, ReadFailed where it can not be fetched now."""
         found = self._known(url)
         if found is None:
-            self._check_rate()
+            if self._kept.get(url) is None:  # who forges can not keep one that was found good from being fetched anew
+                self._check_rate()
             response = yield HttpRequest("GET", url, {"Accept": "*/*"}, operation="certificate")
             self._count()
             found = self._believed(_pem_in(response), at)

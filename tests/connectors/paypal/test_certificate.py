@@ -195,3 +195,14 @@ def test_of_public_roots_ours_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(certificate, "public_roots", PUBLIC_ROOTS)
     with pytest.raises(SignatureInvalid):
         asked(Certificates(None, Kept()), chain() + root().pem)
+
+
+def test_forgers_can_not_keep_a_known_certificate_from_being_fetched_anew() -> None:
+    clock = Clock()
+    certificates = Certificates(None, Kept(), clock)
+    asked(certificates, chain())
+    clock.seconds += KEPT_S + 1
+    for number in range(FETCHES_MAX):
+        with pytest.raises(SignatureInvalid):
+            asked(certificates, b"", url=f"{URL}-{number}", status=404)
+    assert asked(certificates, chain())[0] == paypal().certificate.public_key()
