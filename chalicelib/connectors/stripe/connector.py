@@ -196,7 +196,7 @@ class StripeConnector:
         yield  # a conversation without a call
 
     def read(self, delivery: Delivery) -> Said:
-        return said_in(delivery.body)
+        return said_in(delivery.body, self._settings.livemode)
 
     def look_up(self, psp_object: str) -> Conversation[Sequence[Fact | AskPsp]]:
         """A Payment Intent names the attempt; what is behind it is read from there."""

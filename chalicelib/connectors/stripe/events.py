@@ -22,10 +22,13 @@ from chalicelib.domain.facts import Fact
 Said = Sequence[Fact | AskPsp | LookUp]
 
 
-def said_in(body: bytes) -> Said:
-    """Raises Unreadable. Nothing where the event is about nothing of ours."""
+def said_in(body: bytes, livemode: bool | None) -> Said:
+    """`livemode`: the account's, None where its key does not tell. Raises Unreadable. Nothing where the event is about nothing
+    of ours."""
     try:
         event = json.loads(body)
+        if livemode is not None and event["livemode"] is not livemode:
+            raise Unreadable("The webhook is of Stripe's other mode: test and live do not mix.")
         subject, thing = EVENT_TYPE.of(event["type"]), event["data"]["object"]
         return _READ[subject](thing)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -148,6 +148,7 @@ def refund_fact(refund: Json, attempt_id: str) -> Fact:
 
 
 def dispute_fact(dispute: Json, attempt_id: str) -> Fact:
+    """A dispute can go back: what was lost may be won by an appeal. The money that it moved so far tells which is newer."""
     due = (dispute.get("evidence_details") or {}).get("due_by")
     return Fact(
         attempt_id,
@@ -155,6 +156,7 @@ def dispute_fact(dispute: Json, attempt_id: str) -> Fact:
         str(dispute["id"]),
         DISPUTE_STATUS.of(dispute["status"]),
         money_in(dispute),
+        revision=len(dispute.get("balance_transactions") or ()),
         reason=DISPUTE_STATUS.note(dispute["status"]) or str(dispute.get("reason") or "")[:100],
         respond_by=datetime.fromtimestamp(due, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if type(due) is int else "",
     )

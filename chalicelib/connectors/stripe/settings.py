@@ -19,3 +19,8 @@ class StripeSettings(BaseModel):
     """The signing secret of the webhook endpoint (`whsec_…`). Without it every webhook is refused."""
     webhook_secret_previous: SecretStr | None = Field(default=None, min_length=8, max_length=255)
     """The secret before, while it is being replaced."""
+
+    @property
+    def livemode(self) -> bool | None:
+        """None where the key does not tell, as one that is masked."""
+        return {"_live_": True, "_test_": False}.get(self.api_key.get_secret_value()[2:8])

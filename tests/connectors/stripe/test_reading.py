@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.connector import AttemptRef, CheckoutOrder, HttpRequest, HttpResponse
-from chalicelib.domain.facts import Fact, Kind, State
+from chalicelib.contracts.connector import AttemptRef, CheckoutOrder, Delivery, HttpRequest, HttpResponse
+from chalicelib.domain.errors import Unreadable
+from chalicelib.domain.facts import Fact, Kind, State, join
 from chalicelib.domain.money import Money
 from tests.conformance.connectors.playing import STARTED_AT, order_of
 from tests.conformance.connectors.profile import connector_of
@@ -51,3 +52,28 @@ def test_what_is_no_id_of_stripes_is_asked_for_nowhere(reference: str) -> None:
         next(connector_of("stripe").look_up(reference))
     with pytest.raises(ValueError):
         next(connector_of("stripe").fetch(AttemptRef(CHECKOUT, reference)))
+
+
+def test_a_dispute_that_was_lost_and_won_after_all_is_won() -> None:
+    """Its money came back by a second movement: that is what tells the later word."""
+    attempt, facts = AttemptRef(CHECKOUT, "cs_test_kit1"), []
+    for status, moved in (("needs_response", 1), ("lost", 1), ("won", 2)):
+        dispute = {**object_of("stripe", "dispute"), "status": status, "balance_transactions": [{}] * moved}
+        listed = {"object": "list", "has_more": False, "data": [dispute]}
+        facts += read(attempt, object_of("stripe", "session_disputed"), listed)[1]
+    for told in (facts, facts[::-1]):
+        disputes = [one for one in join((), told) if one.kind is Kind.DISPUTE]
+        assert [one.state for one in disputes] == [State.WON]
+
+
+@pytest.mark.parametrize(("key", "livemode"), [("sk_live_KitSecretKeyOfNobody", False), ("rk_test_KitSecretKey", True)])
+def test_an_event_of_the_other_mode_says_nothing_of_ours(key: str, livemode: bool) -> None:
+    """Who may play in a test environment can write any attempt's id on what she pays there."""
+    paid = object_of("stripe", "intent_paid")
+    event = {"type": "payment_intent.succeeded", "livemode": livemode, "data": {"object": paid}}
+    delivery = Delivery({}, json.dumps(event).encode(), STARTED_AT)
+    with pytest.raises(Unreadable, match="mode"):
+        connector_of("stripe", api_key=key).read(delivery)
+    event["livemode"] = not livemode
+    delivery = Delivery({}, json.dumps(event).encode(), STARTED_AT)
+    assert connector_of("stripe", api_key=key).read(delivery)
