@@ -53,7 +53,7 @@ class Settings(BaseModel):
         "", description="The KMS key that credentials are sealed with; by default the file `keyring.json` in `var`."
     )
     webhook_vault_key: str = Field("", description="The KMS key that PSPs' webhook secrets are sealed with.")
-    link_key: str = Field("", description="The KMS HMAC key that return links are signed with.")
+    link_key: str = Field("", description="The KMS HMAC key that return links and webhook addresses are signed with.")
     issuer: str = Field("", description="The OpenID Connect issuer whose access tokens are accepted. Required.")
     audience: str = Field("paymentserver", description="The `aud` an access token must name.")
     token_types: tuple[str, ...] = Field(

@@ -115,6 +115,7 @@ class Wiring:
             "connectors": self.connectors,
             "internet_url": (settings.internet_url or settings.public_url).rstrip("/"),
             "return_key": lambda: self.vault.derive("return links"),
+            "webhook_key": lambda: self.vault.derive("webhook addresses"),
             "configuration_ttl_s": settings.configuration_ttl_s,
             "subscriptions_ttl_s": SUBSCRIPTIONS_TTL_S if settings.store_url.startswith(DYNAMODB) else 0.0,
         }

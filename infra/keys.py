@@ -50,7 +50,7 @@ KEYS: dict[str, tuple[str, str, list[str], Json]] = {
     ),
     "LinkKey": (
         "return-links",
-        "Signs the links that shoppers return by; keys of this kind do not rotate",
+        "Signs the links that shoppers return by and PSPs call; keys of this kind do not rotate",
         ["kms:GenerateMac"],
         {"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"},
     ),

@@ -143,6 +143,7 @@ class World:
             "public_url": "https://pay.example",
             "internet_url": "https://hooks.pay.example",
             "return_key": lambda: b"k" * 32,
+            "webhook_key": lambda: b"w" * 32,
         }
         self.ports = Ports(**{**own, **ports})
         for psp in self.psps.values():

@@ -48,6 +48,7 @@ def connector_view(connector: type[Connector]) -> dict[str, Json]:
             "reads_money": can.reads_money,
             "looks_up_references": can.looks_up_references,
             "completes_on_return": can.completes_on_return,
+            "webhook_address": can.webhook_address,
             "webhook_methods": sorted(can.webhook_methods),
             "key_lives_s": dict(sorted(can.key_lives_s.items())),
         },

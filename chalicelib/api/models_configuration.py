@@ -147,6 +147,9 @@ class CapabilitiesModel(Shown):
     """A page whose opening was never answered can be found by our reference."""
     completes_on_return: bool
     """Nothing is paid until the shopper is back and PaymentServer says so."""
+    webhook_address: Literal["entered", "told", "own"]
+    """How the PSP learns where its webhooks go: entered there once, told with each page, or an own one told for each
+    attempt, which alone proves that a webhook is the PSP's."""
     webhook_methods: list[str]
     """How the PSP calls back: POST, or GET with all that it says in the query."""
     key_lives_s: dict[str, int]

@@ -127,6 +127,7 @@ _CONNECTOR = {
         "reads_money": True,
         "looks_up_references": True,
         "completes_on_return": False,
+        "webhook_address": "entered",
         "webhook_methods": ["POST"],
         "key_lives_s": {"open": 86_400, "capture": 86_400, "cancel": 86_400, "refund": 86_400},
     },

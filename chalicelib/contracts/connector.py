@@ -104,7 +104,10 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class CheckoutOrder:
-    """One attempt to open a checkout. Everything in it is stored before the call, so that a repeat is byte-identical."""
+    """One attempt to open a checkout. Everything in it is stored before the call, so that a repeat is byte-identical.
+
+    `webhook_url`: where the PSP is to tell of it, empty where that is `WebhookAddress.ENTERED`.
+    """
 
     attempt_id: str
     connection_id: str
@@ -112,6 +115,7 @@ class CheckoutOrder:
     started_at: datetime
     return_url: str
     cancel_url: str
+    webhook_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,13 @@ def reference_of(attempt: Attempt, order: Order, facts: Iterable[Fact] = ()) -> 
     """Names an attempt to its connector, with exactly the parameters its first call had. `facts` are the payment's."""
     return_url = attempt.return_url or order.return_url
     checkout = CheckoutOrder(
-        attempt.id, attempt.connection_id, order, attempt.started_at, return_url=return_url, cancel_url=order.cancel_url
+        attempt.id,
+        attempt.connection_id,
+        order,
+        attempt.started_at,
+        return_url=return_url,
+        cancel_url=order.cancel_url,
+        webhook_url=attempt.webhook_url or "",
     )
     return AttemptRef(checkout, attempt.psp_reference, tuple(fact for fact in facts if fact.attempt_id == attempt.id))
 
@@ -153,13 +163,17 @@ class MoneyOrder:
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """A webhook as it came: header names in lower case, the exact bytes of the body, the query as it was sent, percent-
-    encoding and all (`contracts.query` reads it). A query may hold a secret, so it is not shown."""
+    encoding and all (`contracts.query` reads it). A query may hold a secret, so it is not shown.
+
+    `attempt_id`: whose own address it came to, as the address' token proved (`WebhookAddress.OWN`).
+    """
 
     headers: Mapping[str, str]
     body: bytes
     received_at: datetime
     method: str = "POST"
     query: str = field(default="", repr=False)
+    attempt_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +225,16 @@ class Acknowledgement:
     content_type: str = "text/plain"
 
 
+class WebhookAddress(StrEnum):
+    """How a PSP learns where its webhooks go."""
+
+    ENTERED = "entered"  # at the PSP, once: `webhook_setup` says where
+    TOLD = "told"  # by each call that opens a page: `CheckoutOrder.webhook_url`
+    OWN = (
+        "own"  # the same, and each attempt has its own, whose token is all that proves a delivery: it only says "look"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """`inert_until_visited`: opening a page moves nothing and the PSP sends no link of its own, so that an unanswered
@@ -219,8 +243,8 @@ class Capabilities:
     ours. `reads_money`: reading an attempt shows what was paid; if not, webhooks alone tell of it. `names_operations`:
     reading an attempt shows our operation ids. `completes_on_return`: nothing is paid until
     `complete` is called once the shopper has approved. `webhook_methods`: how the PSP calls back, POST or GET; what comes
-    otherwise is no webhook of its. `amount_limits`: the least and the most that one payment may be,
-    in minor units, by currency; None is no limit.
+    otherwise is no webhook of its. `webhook_address`: how the PSP learns where. `amount_limits`: the least and the most
+    that one payment may be, in minor units, by currency; None is no limit.
     """
 
     operations: frozenset[str]
@@ -237,6 +261,7 @@ class Capabilities:
     names_operations: bool = False
     completes_on_return: bool = False
     webhook_methods: frozenset[str] = frozenset({"POST"})
+    webhook_address: WebhookAddress = WebhookAddress.ENTERED
     amount_limits: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)
 
 

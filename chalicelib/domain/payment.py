@@ -160,7 +160,8 @@ class NextAction:
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One PSP tried. `late` overrides the route's policy for money that comes after the attempt was given up.
-    `return_url` is our own return link, where the connector needs it; it is kept so that a repeat is byte-identical.
+    `return_url` is our own return link, and `webhook_url` where the PSP is told to call, where the connector needs them; they
+    are kept so that a repeat is byte-identical.
     `called_at`: when a call that may still be under way was made again; None for the first. `open_ms`: how long it took to
     open its page, the repeat of an unanswered call included.
     `completing_at`: when the PSP was last asked to take what the shopper approved, put down before it is asked;
@@ -178,6 +179,7 @@ class Attempt:
     closed: Closure | None = None
     late: str | None = None
     return_url: str | None = None
+    webhook_url: str | None = None
     called_at: datetime | None = None
     open_ms: int | None = None
     completing_at: datetime | None = None

@@ -34,6 +34,7 @@ from chalicelib.services.configuration import Configuration, LiveConnection
 from chalicelib.services.intake import check_method, delivery_in
 from chalicelib.services.kinds import INBOX, PAYMENT
 from chalicelib.services.ports import Ports
+from chalicelib.services.webhook_links import addressed
 
 T = TypeVar("T")
 log = logging.getLogger("paymentserver.apply")
@@ -92,11 +93,12 @@ class Apply:
         return item
 
     def deliver(self, merchant_id: str, connection_id: str, delivery: Delivery, *, verified: bool) -> None:
-        """Raises NotApplied for what has to wait, having applied the rest; and faults of the store."""
+        """Raises NotApplied for what has to wait, having applied the rest; and faults of the store and the vault."""
         try:
             live = self._configuration.connection(merchant_id, connection_id)
         except NotFound as error:
             raise NotApplied("unmatched", error.detail) from None
+        delivery = addressed(self._ports, live.connection, live.connector, delivery)
         if not verified:
             self._verify(live, delivery)
         try:

@@ -27,12 +27,15 @@ from chalicelib.domain.errors import (
     SignatureInvalid,
     StorageFault,
     TooLarge,
+    VaultFault,
 )
 from chalicelib.domain.view import text_of
 from chalicelib.outbound.offline import WantsCall, finished
 from chalicelib.services.configuration import Configuration, ReceivingConnection
 from chalicelib.services.kept_headers import kept
+from chalicelib.services.looks import Looks
 from chalicelib.services.ports import InboundPorts
+from chalicelib.services.webhook_links import addressed
 
 BODY_BYTES_MAX = 131_072  # base64 of it fits a message
 SAMPLE_EVERY_S = 60
@@ -49,6 +52,7 @@ class Intake:
         self._lock = threading.Lock()
         self._sampled: dict[str, int] = {}
         self._asked_again_at = -DOWN_FOR_S
+        self._looks = Looks(monotonic)
 
     def take(
         self,
@@ -75,10 +79,10 @@ class Intake:
             return Acknowledgement()
         telemetry.note(merchant_id=merchant_id, connection_id=connection_id)
         check_method(delivery, live.connector)
-        verified = self._verify(live, delivery)
-        whole = replace(delivery, headers=kept(headers)) if verified else self._to_verify(delivery, live.connector)
-        self._queue(merchant_id, connection_id, whole, verified=verified)
-        telemetry.count("webhooks_received_total", connector=live.connection.connector, result="queued")
+        verified = self._verified(live, delivery)
+        whole = replace(verified, headers=kept(headers)) if verified else self._to_verify(delivery, live.connector)
+        result = self._queue_look(merchant_id, connection_id, whole, verified=verified is not None)
+        telemetry.count("webhooks_received_total", connector=live.connection.connector, result=result)
         return live.connector.acknowledgement
 
     def _receiving(self, merchant_id: str, connection_id: str) -> ReceivingConnection | None:
@@ -95,17 +99,29 @@ class Intake:
         except Fault:
             return None
 
-    def _verify(self, live: ReceivingConnection, delivery: Delivery) -> bool:
-        """Whether it is verified now; later where the PSP has to be asked for more. Raises SignatureInvalid."""
+    def _verified(self, live: ReceivingConnection, delivery: Delivery) -> Delivery | None:
+        """The delivery where it is verified now, with the attempt that its address names; None for later, where the PSP has
+        to be asked for more, or the key of the addresses can not be had. Raises SignatureInvalid."""
         if not live.connector.verifies_offline:
-            return False
+            return None
         try:
+            delivery = addressed(self._ports, live.connection, live.connector, delivery)
             finished(live.connector.verify(delivery))
         except SignatureInvalid as error:
             self._reject(live, replace(delivery, headers=kept(delivery.headers)), error)
-        except (WantsCall, CallFailed):
-            return False
-        return True
+        except (WantsCall, CallFailed, VaultFault):
+            return None
+        return delivery
+
+    def _queue_look(self, merchant_id: str, connection_id: str, delivery: Delivery, *, verified: bool) -> str:
+        """What became of it: queued, or covered by a look at the same attempt that is queued already."""
+        delay_s = self._looks.delay_s(delivery.attempt_id) if delivery.attempt_id else 0.0
+        if delay_s is None:
+            return "covered"
+        self._queue(merchant_id, connection_id, delivery, verified=verified, delay_s=delay_s)
+        if delivery.attempt_id:
+            self._looks.queued(delivery.attempt_id, delay_s)
+        return "queued"
 
     def _to_verify(self, delivery: Delivery, connector: Verifying | None = None) -> Delivery:
         """With what its verification reads, also where nobody can say yet which connector's that is."""
@@ -113,9 +129,12 @@ class Intake:
         read = {name for one in those for name in one.signature_headers}
         return replace(delivery, headers=kept(delivery.headers, read))
 
-    def _queue(self, merchant_id: str, connection_id: str, delivery: Delivery, *, verified: bool) -> None:
+    def _queue(
+        self, merchant_id: str, connection_id: str, delivery: Delivery, *, verified: bool, delay_s: float = 0.0
+    ) -> None:
         state = "verified" if verified else "unverified"
-        self._ports.queue.send(Topic.INBOUND, message_of(merchant_id, connection_id, delivery, state))
+        message = message_of(merchant_id, connection_id, delivery, state)
+        self._ports.queue.send(Topic.INBOUND, message, delay_s=delay_s)
 
     def _reject(self, live: ReceivingConnection, delivery: Delivery, error: SignatureInvalid) -> NoReturn:
         """Counts every forgery, keeps one a minute for each connection."""

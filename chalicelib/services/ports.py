@@ -29,6 +29,7 @@ class InboundPorts:
     connectors: Mapping[str, type[Connector]]
     internet_url: str  # where PSPs and shoppers reach us
     return_key: Callable[[], bytes]  # signs return links; raises VaultFault where it can not be had
+    webhook_key: Callable[[], bytes]  # signs attempts' own addresses for webhooks; the same
     configuration_ttl_s: float = 3.0
     subscriptions_ttl_s: float = 0.0
 

@@ -31,6 +31,7 @@ from chalicelib.services.open_attempt import Tried, open_attempt, repeatable
 from chalicelib.services.ports import Ports
 from chalicelib.services.returns import return_link
 from chalicelib.services.turns import Answer, Render, Rendered, Turn, Verdict, verdict_of
+from chalicelib.services.webhook_links import webhook_url_of
 
 log = logging.getLogger("paymentserver.checkout")
 _TAKEN_OVER = "Another call with this Idempotency-Key has taken it over; ask again soon."
@@ -70,6 +71,9 @@ class TryChain:
             live.connection.connector,
             now,
             return_url=return_link(self._ports, payment.id, payment.order.return_url) if through_us else None,
+            webhook_url=webhook_url_of(
+                self._ports, live.connection, live.connector.capabilities.webhook_address, attempt_id
+            ),
         )
         return Change(attempts=(attempt,), facts=(Fact(attempt_id, Kind.OPEN, attempt_id, State.STARTED),))
 

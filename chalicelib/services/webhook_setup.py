@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from urllib.parse import quote
 
 from chalicelib.contracts.connector import CallFailed, Refusal, WebhookSetup
 from chalicelib.domain.configuration import Connection
@@ -23,6 +22,7 @@ from chalicelib.services.kinds import connection_key
 from chalicelib.services.ports import Ports
 from chalicelib.services.seal_settings import Place, seal_settings
 from chalicelib.services.secrets import concealed, masked, secret_texts
+from chalicelib.services.webhook_links import webhook_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,6 @@ def webhook_setup(ports: Ports, merchant_id: str, connection_id: str) -> Setup:
     live, _ = opened(ports, connection)
     setup = live.webhook_setup(webhook_url(ports, connection))
     return Setup(setup, not setup.secret_field or setup.secret_field in connection.secrets)
-
-
-def webhook_url(ports: Ports, connection: Connection) -> str:
-    """Where the PSP sends this connection's webhooks."""
-    return f"{ports.internet_url}/webhooks/{quote(connection.merchant_id, safe='')}/{connection.id}"
 
 
 def create_webhook(ports: Ports, actor: Actor, merchant_id: str, connection_id: str) -> ConnectionTest:

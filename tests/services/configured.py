@@ -149,6 +149,7 @@ def ports_at(folder: Path, store: Store | None = None) -> Ports:
         public_url="http://localhost",
         internet_url="https://hooks.pay.example",
         return_key=lambda: b"k" * 32,
+        webhook_key=lambda: b"w" * 32,
     )
 
 

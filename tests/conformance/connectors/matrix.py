@@ -46,6 +46,7 @@ def _hours(view: Json) -> str:
     return ", ".join(f"{call} {seconds / 3600:g} h" for call, seconds in sorted(lives.items()))
 
 
+ADDRESSES = {"entered": "entered there", "told": "told with each page", "own": "told with each page, each its own"}
 ROWS: tuple[tuple[str, Callable[[Json], str]], ...] = (
     ("automatic capture", lambda view: _yes("automatic" in view["capabilities"]["capture_modes"])),
     ("manual capture", lambda view: _yes("manual" in view["capabilities"]["capture_modes"])),
@@ -59,6 +60,7 @@ ROWS: tuple[tuple[str, Callable[[Json], str]], ...] = (
     ("what was paid can be read", _is("reads_money")),
     ("pages are found by our reference", _is("looks_up_references")),
     ("paid once the shopper is back", _is("completes_on_return")),
+    ("its webhooks' address is", lambda view: ADDRESSES[view["capabilities"]["webhook_address"]]),
     ("calls back by", lambda view: " or ".join(view["capabilities"]["webhook_methods"])),
     ("calls can be repeated for", _hours),
     ("payment methods", lambda view: str(len(view["payment_methods"]))),

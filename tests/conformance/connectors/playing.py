@@ -24,6 +24,7 @@ from chalicelib.contracts.connector import (
     OutcomeUnknown,
     ReadFailed,
     Refusal,
+    WebhookAddress,
     WebhookMade,
 )
 from chalicelib.contracts.query import check_query
@@ -32,12 +33,17 @@ from chalicelib.domain.facts import Decline, Fact, Kind, State
 from chalicelib.domain.money import Money
 from chalicelib.domain.payment import Address, CaptureMode, Customer, Line, Order
 from chalicelib.outbound.driver import Deadline, Driver
-from tests.conformance.connectors.profile import profile_of
+from tests.conformance.connectors.profile import connector_class, profile_of
 from tests.conformance.connectors.recordings import ATTEMPT_ID, Scenario, Step, operation_of
 from tests.conformance.connectors.replay import CLOSED_PORT, Answer, Fault, Replay, answer_of, readdressed
 
 STARTED_AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 WEBHOOK_URL = "https://pay.example/webhooks/default/the-connection"
+WEBHOOK_URLS = {
+    WebhookAddress.ENTERED: "",
+    WebhookAddress.TOLD: WEBHOOK_URL,
+    WebhookAddress.OWN: f"{WEBHOOK_URL}?attempt=its-token",
+}
 MONEY_CALLS = ("capture", "cancel", "refund")
 
 
@@ -71,8 +77,16 @@ def order_of(wanted: Mapping[str, Any]) -> Order:
 
 
 def reference_of(scenario: Scenario) -> AttemptRef:
-    order = order_of(scenario.order)
-    checkout = CheckoutOrder(ATTEMPT_ID, "the-connection", order, STARTED_AT, order.return_url, order.cancel_url)
+    order, address = order_of(scenario.order), connector_class(scenario.psp).capabilities.webhook_address
+    checkout = CheckoutOrder(
+        ATTEMPT_ID,
+        "the-connection",
+        order,
+        STARTED_AT,
+        order.return_url,
+        order.cancel_url,
+        WEBHOOK_URLS[address],
+    )
     return AttemptRef(checkout, profile_of(scenario.psp).psp_reference)
 
 
