@@ -11,6 +11,7 @@ from chalicelib.contracts.registry import Registry
 
 _NAMES = (
     "adyen",
+    "mollie",
     "paypal",
     "stripe",
 )  # fmt: skip

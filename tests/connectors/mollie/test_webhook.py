@@ -1,0 +1,69 @@
+"""Mollie's webhooks, from the door to the payment: an id that nobody signed, at an address that nobody can guess."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from urllib.parse import urlsplit
+
+import pytest
+
+from chalicelib.contracts.queue import Topic
+from chalicelib.domain.errors import SignatureInvalid
+from chalicelib.domain.payment import Status
+from chalicelib.services.looks import LOOK_EVERY_S
+from tests.connectors.mollie.shop import EVENT_SECRET, Shop
+
+
+def test_a_signed_event_tells_of_the_same(shop: Shop) -> None:
+    payment = shop.open()
+    shop.mollie.pays(shop.id_of(payment))
+    event = {"resource": "event", "id": "event_1", "type": "payment.paid", "entityId": shop.id_of(payment)}
+    body = json.dumps(event).encode()
+    signature = hmac.new(EVENT_SECRET.encode(), body, hashlib.sha256).hexdigest()
+    shop.world.intake.take("default", "mollie-nl", {"x-mollie-signature": signature}, body)
+    shop.world.settle()
+    assert shop.now(payment).status is Status.CAPTURED
+
+
+def test_what_a_call_claims_is_never_believed(shop: Shop) -> None:
+    """Another payment's id in the body, at the address of one that is not paid: the address says which is read."""
+    paid, other = shop.paid(key="one"), shop.open(key="two")
+    url = urlsplit(shop.mollie.payments[shop.id_of(other)]["webhookUrl"])
+    body = f"id={shop.id_of(paid)}&status=paid".encode()
+    shop.world.intake.take("default", "mollie-nl", {}, body, query=url.query)
+    shop.world.settle()
+    assert shop.now(other).status is Status.PENDING
+
+
+def test_ten_thousand_forged_ids_ask_mollie_nothing_and_queue_a_sample(shop: Shop) -> None:
+    payment = shop.open()
+    asked = len(shop.mollie.asked)
+    attempt_id = payment.attempts[0].id
+    queries = ("", "attempt=", f"attempt={attempt_id}", f"attempt={attempt_id}.{'0' * 32}")
+    for number in range(10_000):
+        with pytest.raises(SignatureInvalid):
+            shop.world.intake.take(
+                "default", "mollie-nl", {}, f"id=tr_{number:010d}".encode(), query=queries[number % 4]
+            )
+    assert shop.world.queue.depth(Topic.INBOUND)[0] <= 1
+    shop.world.settle()
+    shop.world.settle(3_600)
+    known = {f"GET /v2/payments/{shop.id_of(payment)}"}
+    assert set(shop.mollie.asked[asked:]) <= known, "nobody asks about an id that a stranger made up"
+    assert len(shop.mollie.asked) - asked <= 3, "the page's own schedule, and no more"
+    assert [status for status, _ in shop.inbox()] == ["rejected"]
+
+
+def test_ten_thousand_calls_of_one_genuine_address_are_a_few_looks(shop: Shop) -> None:
+    payment = shop.paid()
+    before = shop.mollie.reads_of(shop.id_of(payment))
+    for _ in range(10):
+        shop.calls(payment, 1_000)
+        shop.world.clock.forward(2)
+    assert shop.world.queue.depth(Topic.INBOUND)[0] <= 4
+    shop.world.settle()
+    shop.world.settle(LOOK_EVERY_S)
+    assert shop.mollie.reads_of(shop.id_of(payment)) - before <= 4, "20 s of them: one each 10 s, and one at each end"
+    assert shop.inbox() == []
