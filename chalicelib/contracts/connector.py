@@ -73,7 +73,11 @@ class OutcomeUnknown(CallFailed):
 
 
 class ReadFailed(CallFailed):
-    """A call that moves nothing got no usable answer; try again later."""
+    """A call that moves nothing got no usable answer; try again later. No call that moves money was sent before it in the
+    same conversation: after one, every failure is an `OutcomeUnknown`."""
+
+
+NOTHING_MOVED = (NotSent, ReadFailed)  # proof that what a conversation was to do did not happen by it
 
 
 class RefusalKind(StrEnum):

@@ -1,7 +1,8 @@
 """The one HTTP driver for connectors: runs conversations, keeps time budgets, and decides what is certain.
 
 `NotSent` is a connection that never came about, and nothing else. Every other failure of a call that moves money is
-`OutcomeUnknown`: a time-out, a reset, a 5xx answer, one that can not be read. (requests wraps a refused connection in a
+`OutcomeUnknown`: a time-out, a reset, a 5xx answer, one that can not be read; and so is whatever fails after it in the same
+conversation. Where a read before it fails, `ReadFailed`, it was never sent. (requests wraps a refused connection in a
 ConnectionError whose reason is urllib3's NewConnectionError; a reset after connecting looks alike, but is not.)
 """
 
@@ -73,31 +74,30 @@ class Driver:
         """
         if fresh:
             self._local.adapter = None
-        sent: HttpRequest | None = None
         answer: HttpResponse | None = None
-        moved = False
+        moved = False  # whether a call that moves money may have reached the PSP
         for made in itertools.count():
             try:
                 request = next(conversation) if answer is None else conversation.send(answer)
             except StopIteration as stop:
                 return stop.value  # type: ignore[no-any-return]  # a generator's return value is T by its type
-            except (PaymentServerError, CallFailed):
+            except PaymentServerError:
                 raise
+            except CallFailed as error:
+                raise _certain(error, moved) from None
             except Exception as error:  # the connector could not make sense of what it was sent
-                raise _unreadable(sent, error) from error
+                if answer is None:
+                    raise
+                raise _certain(ReadFailed(f"unreadable, {type(error).__name__}"), moved) from error
             if made == CALLS_MAX:
                 break
-            sent = request
             try:
                 answer = self._send(request, deadline)
-            except NotSent as error:
-                if moved:  # this call never left, but one before it did
-                    raise OutcomeUnknown(error.detail) from None
-                raise
+            except CallFailed as error:
+                raise _certain(error, moved) from None
             moved = moved or request.moves_money
         conversation.close()
-        endless = OutcomeUnknown if moved else ReadFailed
-        raise endless(f"the conversation took more than {CALLS_MAX} calls")
+        raise _certain(ReadFailed(f"the conversation took more than {CALLS_MAX} calls"), moved)
 
     def _send(self, request: HttpRequest, deadline: Deadline) -> HttpResponse:
         began = time.monotonic()
@@ -153,7 +153,6 @@ def _failed(request: HttpRequest, detail: str) -> CallFailed:
     return OutcomeUnknown(detail) if request.moves_money else ReadFailed(detail)
 
 
-def _unreadable(sent: HttpRequest | None, error: Exception) -> CallFailed | Exception:
-    if sent is None:
-        return error
-    return _failed(sent, f"unreadable, {type(error).__name__}")
+def _certain(error: CallFailed, moved: bool) -> CallFailed:
+    """What a conversation's failure proves: nothing of a call that moves money, once one was sent."""
+    return OutcomeUnknown(error.detail) if moved and not isinstance(error, OutcomeUnknown) else error

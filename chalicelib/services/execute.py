@@ -2,7 +2,7 @@
 
 A call is repeated only with the same parameters, inside half the life of the PSP's key, and after reading; an error that
 answers a repeat proves nothing. Only proof that nothing was sent, the PSP's definite no to a first call, or its facts
-settle an operation.
+settle an operation. Nothing was sent, too, where a connector reads before it acts and the read fails.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 
 from chalicelib import telemetry
 from chalicelib.contracts.connector import (
+    NOTHING_MOVED,
     AttemptRef,
     CallFailed,
     Connector,
     Conversation,
     MoneyOrder,
-    NotSent,
     ReadFailed,
     Refusal,
     RefusalKind,
@@ -131,7 +131,8 @@ class _Call:
         self.was_made = True
         try:
             said = self._ports.driver.converse(self._conversation(self._live.connector), self._deadline)
-        except NotSent as error:
+        except NOTHING_MOVED as error:
+            self.was_made = False
             if first and operation.origin is not Origin.POLICY:
                 text = f"{self._attempt.connection_id} could not be reached; nothing was sent ({error.detail})."
                 return self._outcome(Called.ABSENT, _NOT_SENT, text)

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from chalicelib import telemetry
 from chalicelib.contracts.connector import (
+    NOTHING_MOVED,
     CallFailed,
     CheckoutOrder,
-    NotSent,
     Opened,
     OutcomeUnknown,
     Refusal,
@@ -66,7 +66,7 @@ def open_attempt(ports: Ports, live: LiveConnection, payment: Payment, attempt: 
         tries += 1
         try:
             said = _say(ports, live, order, deadline, fresh=tries > 1)
-        except NotSent as error:
+        except NOTHING_MOVED as error:
             return _not_sent(ports.clock.now(), attempt, error, tries + before)
         except CallFailed as error:
             left_s = deadline.left_s()
@@ -115,7 +115,7 @@ def tried_of(now: datetime, attempt: Attempt, said: Opened | Refusal, open_ms: i
     return Tried(attempt.id, (refused,), entry)
 
 
-def _not_sent(now: datetime, attempt: Attempt, error: NotSent, tries: int) -> Tried:
+def _not_sent(now: datetime, attempt: Attempt, error: CallFailed, tries: int) -> Tried:
     """Only the last try is proven not sent: when an earlier one may have arrived, nothing is proven."""
     if tries > 1:
         return _unanswered(now, attempt, OutcomeUnknown(error.detail), tries)

@@ -109,14 +109,47 @@ def test_a_call_that_never_left_proves_nothing_of_the_one_before_it(
     assert type(raised.value) is error
 
 
-def test_a_read_after_a_money_call_is_still_a_read(psp: Keeping) -> None:
-    def two() -> Conversation[None]:
-        yield HttpRequest("POST", psp.url, body=b"{}", moves_money=True)
-        yield HttpRequest("GET", psp.url)
+MONEY_LAST, MONEY_FIRST = (False, True), (True, False)
 
-    psp.answers = [(200, {}, b"{}"), (503, {}, b"")]
+
+def two_calls(url: str, moves: tuple[bool, bool], fails: Exception | None = None) -> Conversation[None]:
+    """`fails`: what the connector raises after the first."""
+    response = yield HttpRequest("POST", url, body=b"{}", moves_money=moves[0])
+    response.json()
+    if fails is not None:
+        raise fails
+    yield HttpRequest("POST", url, body=b"{}", moves_money=moves[1])
+
+
+@pytest.mark.parametrize("answer", [(503, {}, b""), (200, {}, b"<html>")])
+def test_a_read_that_fails_before_a_money_call_proves_that_nothing_moved(psp: Keeping, answer: Any) -> None:
+    psp.answers = [answer]
     with pytest.raises(ReadFailed):
-        Driver().converse(two(), Deadline(5))
+        Driver().converse(two_calls(psp.url, MONEY_LAST), Deadline(5))
+    assert len(psp.requests) == 1
+
+
+def test_a_read_that_fails_after_a_money_call_proves_nothing(psp: Keeping) -> None:
+    psp.answers = [(200, {}, b"{}"), (503, {}, b"")]
+    with pytest.raises(OutcomeUnknown, match="status 503"):
+        Driver().converse(two_calls(psp.url, MONEY_FIRST), Deadline(5))
+
+
+@pytest.mark.parametrize(
+    "said", [ReadFailed("no token"), NotSent("no token"), OutcomeUnknown("no token"), KeyError("x")]
+)
+def test_what_a_connector_gives_up_with_after_a_money_call_proves_nothing(psp: Keeping, said: Exception) -> None:
+    psp.answers = [(200, {}, b"{}")]
+    with pytest.raises(OutcomeUnknown, match=r"no token|unreadable, KeyError"):
+        Driver().converse(two_calls(psp.url, MONEY_FIRST, said), Deadline(5))
+
+
+@pytest.mark.parametrize("said", [ReadFailed("no token"), NotSent("no token"), OutcomeUnknown("no token")])
+def test_what_a_connector_gives_up_with_before_is_its_own_word(psp: Keeping, said: Exception) -> None:
+    psp.answers = [(200, {}, b"{}")]
+    with pytest.raises(type(said), match="no token") as raised:
+        Driver().converse(two_calls(psp.url, MONEY_LAST, said), Deadline(5))
+    assert type(raised.value) is type(said)
 
 
 def test_a_connectors_mistake_before_any_call_is_its_own() -> None:

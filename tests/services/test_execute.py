@@ -133,17 +133,18 @@ def test_the_psp_is_told_what_to_do_in_its_own_names(executing: Executing, kind:
     assert 19 < executing.driver.left_s[0] <= 20
 
 
-def test_where_nothing_was_sent_it_never_happened(executing: Executing) -> None:
+@pytest.mark.parametrize("said", [NOBODY, ReadFailed("refused")])
+def test_where_nothing_was_sent_it_never_happened(executing: Executing, said: Exception) -> None:
+    """Also where the connector reads before it acts, and the read fails."""
     decline = Decline(DeclineClass.SOFT, "not_sent", message="The PSP could not be reached; nothing was sent.")
     text = "psp-1 could not be reached; nothing was sent (refused)."
-    assert executing(NOBODY) == came_to(Called.ABSENT, decline, text)
+    assert executing(said) == came_to(Called.ABSENT, decline, text)
 
 
 @pytest.mark.parametrize(
     ("said", "detail"),
     [
         (SILENCE, "timeout"),
-        (ReadFailed("status 503"), "status 503"),
         (NotFound("no such thing"), "no such thing"),
         (VaultFault("sealed"), "sealed"),
     ],
@@ -170,14 +171,16 @@ def test_that_no_usable_answer_comes_is_told_once(executing: Executing) -> None:
     assert change.asked == (Asked("op_1", False, 3),)
 
 
-def test_what_nobody_has_called_for_yet_is_not_unanswered(executing: Executing) -> None:
+@pytest.mark.parametrize("said", [NOBODY, ReadFailed("refused")])
+def test_what_nobody_has_called_for_yet_is_not_unanswered(executing: Executing, said: Exception) -> None:
     planned = replace(NEVER_UNREACHED, origin=Origin.POLICY, called=Called.PLANNED)
-    assert executing(NOBODY, of=planned) == replace(put_off("refused"), outcomes=())
+    assert executing(said, of=planned) == replace(put_off("refused"), outcomes=())
 
 
-def test_a_rules_operation_waits_where_nothing_was_sent(executing: Executing) -> None:
+@pytest.mark.parametrize("said", [NOBODY, ReadFailed("refused")])
+def test_a_rules_operation_waits_where_nothing_was_sent(executing: Executing, said: Exception) -> None:
     """It is not given up: the PSP may be back in a minute."""
-    assert executing(NOBODY, of=replace(NEVER_UNREACHED, origin=Origin.POLICY)) == put_off("refused")
+    assert executing(said, of=replace(NEVER_UNREACHED, origin=Origin.POLICY)) == put_off("refused", called=False)
 
 
 @pytest.mark.parametrize("origin", [Origin.API, Origin.POLICY])
@@ -245,8 +248,14 @@ def test_a_repeat_is_made_where_the_psp_tells_of_something_else(executing: Execu
 
 def test_what_answers_a_repeat_proves_nothing_but_success(executing: Executing) -> None:
     """It may be the answer to the call before."""
-    for said, detail in ((NOBODY, "refused"), (DECLINED, "not today"), (MISCONFIGURED, "bad key")):
+    for said, detail in ((SILENCE, "timeout"), (DECLINED, "not today"), (MISCONFIGURED, "bad key")):
         assert executing((), said, first=False, of=NEVER_UNREACHED) == put_off(detail)
+
+
+@pytest.mark.parametrize("said", [NOBODY, ReadFailed("refused")])
+def test_a_repeat_that_was_not_sent_is_no_later_call(executing: Executing, said: Exception) -> None:
+    """The day on which silence proves something stays where it is."""
+    assert executing((), said, first=False, of=NEVER_UNREACHED) == put_off("refused", called=False)
 
 
 @pytest.mark.parametrize(

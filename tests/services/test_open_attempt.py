@@ -10,7 +10,15 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.connector import NotSent, Opened, OutcomeUnknown, Refusal, RefusalKind, reference_of
+from chalicelib.contracts.connector import (
+    NotSent,
+    Opened,
+    OutcomeUnknown,
+    ReadFailed,
+    Refusal,
+    RefusalKind,
+    reference_of,
+)
 from chalicelib.domain.change import Change, Found
 from chalicelib.domain.errors import VaultFault
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
@@ -100,8 +108,10 @@ def test_a_credential_that_the_psp_repeats_is_nowhere(opening: Opening) -> None:
     assert "bad key" in tried.entry.summary
 
 
-def test_where_nothing_was_sent_the_attempt_is_absent(opening: Opening) -> None:
-    assert opening(NOBODY) == Tried(
+@pytest.mark.parametrize("said", [NOBODY, ReadFailed("refused")])
+def test_where_nothing_was_sent_the_attempt_is_absent(opening: Opening, said: Exception) -> None:
+    """Also where the connector asks for something first, such as a token, and gets no answer."""
+    assert opening(said) == Tried(
         attempt_id(),
         (Fact(attempt_id(), Kind.OPEN, attempt_id(), State.ABSENT, reason="not_sent"),),
         told("psp-1 could not be reached; nothing was sent (refused).", outcome="not_sent", detail="refused"),
@@ -127,6 +137,7 @@ def test_a_no_to_the_second_call_says_nothing_about_the_first(opening: Opening, 
 
 def test_that_the_second_call_was_not_sent_proves_nothing_of_the_first(opening: Opening) -> None:
     assert opening(SILENCE, NOBODY) == unanswered("refused", 2)
+    assert opening(SILENCE, ReadFailed("refused")) == unanswered("refused", 2)
 
 
 @pytest.mark.parametrize(

@@ -165,23 +165,24 @@ def play(
 def play_in_memory(connector: Connector, scenario: Scenario, step: Step) -> dict[str, Any]:
     """The same without HTTP, and as fast as it can be: what decides is the connector alone."""
     answers = [answer_of(one) for one in step.exchanges]
-    sent: HttpRequest | None = None
+    sent, moved = False, False
     try:
         conversation = conversation_of(connector, scenario, step)
-        sent = next(conversation)
+        request = next(conversation)
         for answer in answers:
+            sent, moved = True, moved or request.moves_money
             if answer.status >= 500:
                 raise ValueError(answer.status)
             lowered = {name.lower(): value for name, value in answer.headers.items()}
-            sent = conversation.send(HttpResponse(answer.status, lowered, answer.body))
+            request = conversation.send(HttpResponse(answer.status, lowered, answer.body))
         return {"raises": "more was asked than is recorded"}
     except StopIteration as stop:
         return told_of(stop.value, []).view
-    except (CallFailed, PaymentServerError) as error:
+    except PaymentServerError as error:
         return {"raises": type(error).__name__}
     except Exception as error:
-        failed = OutcomeUnknown if sent is not None and sent.moves_money else ReadFailed
-        return {"raises": failed.__name__ if sent is not None else type(error).__name__}
+        failed = type(error) if isinstance(error, CallFailed) or not sent else ReadFailed
+        return {"raises": (OutcomeUnknown if moved else failed).__name__}
 
 
 def told_of(said: Any, seen: list[HttpRequest]) -> Told:
