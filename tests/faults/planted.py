@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("chalicelib", "dev", "server", "tests", "docs", "app.py", "pyproject.toml", "Makefile", "README.md")
+COPIED = ("chalicelib", "dev", "infra", "server", "tests", "docs", "app.py", "pyproject.toml", "Makefile", "README.md")
 SHOWN_MAX = 4
 
 
