@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help cost scale run demo test check check-all lint types imports torture kills interleavings planted tables mutants bench bench-cold package deploy-test kit connectors localstack localstack-demo new-connector record lock clean
+.PHONY: help bench-cost bench-scale run demo test check check-all lint types imports torture kills interleavings planted tables mutants bench bench-cold package deploy-test kit connectors localstack localstack-demo new-connector record lock clean
 
 help:
 	@echo "make run        serve everything on this machine, on loopback"
@@ -22,8 +22,8 @@ help:
 	@echo "make tables         makes each entry of each table wrong, and shows what no test notices"
 	@echo "make mutants        changes the code of what decides about money, and shows what no test notices"
 	@echo "make bench      speed as ratios to a floor"
-	@echo "make cost       what a million payments cost on AWS, line by line"
-	@echo "make scale      where the design ends, and at how many payments a second"
+	@echo "make bench-cost     what a million payments cost on AWS, line by line"
+	@echo "make bench-scale    where the design ends, and at how many payments a second"
 	@echo "make bench-cold     what a cold start of each function on Lambda takes, beside its floor"
 	@echo "make package        what is deployed on AWS, into build/aws; STAGE (prod), ARCHITECTURE (arm64), CHANNELS"
 	@echo "make deploy-test    deploys the package to a stand-in for AWS on this machine, and pays there"
@@ -100,10 +100,10 @@ mutants: $(VENV)/.dev
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks
 
-cost: $(VENV)/.dev
+bench-cost: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.cost
 
-scale: $(VENV)/.dev
+bench-scale: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.scale
 
 # Chalice holds pip back to an older one, so it has an environment of its own, which is also told apart from what tests need.
