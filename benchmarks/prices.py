@@ -37,7 +37,6 @@ CLOUDWATCH = "https://aws.amazon.com/cloudwatch/pricing/"
 XRAY = "https://aws.amazon.com/xray/pricing/"
 KMS = "https://aws.amazon.com/kms/pricing/"
 EC2 = "https://aws.amazon.com/ec2/pricing/on-demand/"
-EVENTBRIDGE = "https://aws.amazon.com/eventbridge/pricing/"
 
 PRICES: dict[str, Price] = {
     # what a payment uses
@@ -52,11 +51,9 @@ PRICES: dict[str, Price] = {
     "log": Price(0.50, GB, "bytes taken in", CLOUDWATCH),
     "trace": Price(5.00, MILLION, "traces recorded", XRAY),
     "transfer": Price(0.09, GB, "bytes out to the Internet", EC2),
-    "key use": Price(3.00, MILLION, "calls with a symmetric key", KMS),
     # what is paid each month whatever happens
     "key": Price(1.00, 1, "key a month", KMS),
     "alarm": Price(0.10, 1, "metric of an alarm a month", CLOUDWATCH),
     "dashboard": Price(3.00, 1, "dashboard a month", CLOUDWATCH),
     "own metric": Price(0.30, 1, "metric of a log filter a month", CLOUDWATCH),
-    "schedule": Price(0.00, 1, "call of a rule of one's own account", EVENTBRIDGE),
 }
