@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import assumptions as given
-from benchmarks.life import Invocation, cloud, live
+from benchmarks.cloud import Invocation, cloud
+from benchmarks.life import live
 from benchmarks.prices import AS_OF, MILLION, PRICES
 from chalicelib.contracts.queue import Topic
 from chalicelib.functions.queues import THREADS

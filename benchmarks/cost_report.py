@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import assumptions as given
+from benchmarks.cloud import Invocation
 from benchmarks.cost import BY_THE_CLOCK, OWN, STAGE, Line, Units, gb_seconds, own_units
-from benchmarks.life import Invocation
 from benchmarks.prices import MILLION, PRICES
 from infra.template import merge_template
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks import assumptions as given
+from benchmarks.cloud import Invocation
 from benchmarks.cost import BY_THE_CLOCK, MEMORY_OF, STAGE, billed_ms_of, measured
 from benchmarks.cost_report import write
-from benchmarks.life import Invocation
 from chalicelib.services.kinds import KINDS
 from infra.stages import stage_of
 

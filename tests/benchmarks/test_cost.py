@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from benchmarks import assumptions
+from benchmarks.cloud import Invocation
 from benchmarks.cost import Line, lines_of, measured
 from benchmarks.cost_report import bill, month, units_table
-from benchmarks.life import Invocation
 from benchmarks.prices import GB, MILLION, PRICES
 from chalicelib.contracts.queue import Topic
 

@@ -184,8 +184,7 @@ def test_a_refund_is_asked_about_again_after_the_next_one_too(world: World, aske
     for at_s in (2 * DAY_S + HOUR_S, 3 * DAY_S, 7 * DAY_S, 9 * DAY_S, 30 * DAY_S, 32 * DAY_S):
         world.clock.at = NOW + timedelta(seconds=at_s + MINUTE_S)
         world.settle()
-    days = [round(one / DAY_S, 1) for one in asked_at_s]
-    assert days == [2.0, 3.0, 9.0, 32.0]
+    assert [round(one / DAY_S, 1) for one in asked_at_s] == [2.0, 3.0, 9.0, 32.0]
 
 
 def test_a_refund_that_failed_after_three_weeks_is_found(world: World) -> None:

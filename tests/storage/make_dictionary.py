@@ -20,7 +20,8 @@ from typing import Any
 
 import requests
 
-from benchmarks.life import Cloud, Refused, cloud, live
+from benchmarks.cloud import Cloud, Refused, cloud
+from benchmarks.life import live
 from chalicelib.api.models_checkout import CHECKOUT_EXAMPLE
 from chalicelib.contracts.store import Kind
 from chalicelib.services.kinds import DELIVERY, INBOX, PAYMENT

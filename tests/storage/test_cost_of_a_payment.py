@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks.cloud import NOBODY, Cloud, cloud
 from benchmarks.cost import own_units
-from benchmarks.life import NOBODY, Cloud, cloud, live
+from benchmarks.life import live
 from chalicelib.services.kinds import KINDS
 from chalicelib.storage.dynamodb import DynamoStore
 from tests.conformance.dynamodb import at_dynamodb_local
