@@ -16,7 +16,7 @@ class Price:
     """`usd` for so many of a unit."""
 
     usd: float
-    per: float
+    per: int
     unit: str
     source: str
 

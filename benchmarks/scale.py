@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -57,14 +57,14 @@ class Life:
 
 
 def life_of(done: Sequence[Invocation], payments: int, stored: tuple[float, float]) -> Life:
-    writes: Counter[tuple[str, str]] = Counter()
+    writes: defaultdict[tuple[str, str], float] = defaultdict(float)
     working = [one for one in done if one.function not in BY_THE_CLOCK]
     for one in working:
         for call in one.used:
             for part, units in call.parts.items():
                 writes[call.kind, part] += units
     calls: Counter[str] = Counter(one.function for one in working)
-    ms: Counter[str] = Counter()
+    ms: defaultdict[str, float] = defaultdict(float)
     for one in working:
         ms[one.function] += billed_ms_of(one)
     return Life(
@@ -184,7 +184,7 @@ def sizes(life: Life) -> Iterable[str]:
 
 def quotas(life: Life) -> Iterable[str]:
     """With a reserve."""
-    units: Counter[str] = Counter()
+    units: defaultdict[str, float] = defaultdict(float)
     for (kind, _), count in life.writes.items():
         units[kind] += count * RATE * RESERVE
     executions = sum(at_a_time(life, name) for name in life.calls) * RESERVE
