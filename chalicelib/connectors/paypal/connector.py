@@ -50,6 +50,7 @@ from chalicelib.domain.payment import CaptureMode
 
 ORDER_KEY_LIVES_S = 6 * 3_600
 PAYMENT_KEY_LIVES_S = 45 * 86_400
+_MONEY = frozenset({Kind.AUTHORIZATION, Kind.CAPTURE})
 _DECLINES = frozenset({Verdict.FRAUD, Verdict.HARD, Verdict.SOFT})
 
 
@@ -119,7 +120,7 @@ class PayPalConnector:
     def expire(self, attempt: AttemptRef) -> Conversation[Sequence[Fact]]:
         """The order can no longer be paid because we shall not complete it, unless it was completed meanwhile."""
         facts = yield from self.fetch(attempt)
-        moved = any(fact.kind in (Kind.AUTHORIZATION, Kind.CAPTURE) for fact in facts)
+        moved = any(fact.kind in _MONEY for fact in facts)
         if moved:
             return facts
         ended = [
@@ -146,7 +147,12 @@ class PayPalConnector:
         if said.verdict is Verdict.ALREADY:
             return order_in((yield from self._session.ask(self._session.get(path, "fetch"))), attempt)
         if said.verdict in _DECLINES:
-            return declined_facts(order, attempt.attempt_id, decline_of(said), ends=said.verdict is not Verdict.SOFT)
+            ends = said.verdict is not Verdict.SOFT
+            if ends:  # to a repeat of a call that took the money it proves nothing
+                taken = order_in((yield from self._session.ask(self._session.get(path, "fetch"))), attempt)
+                if any(fact.kind in _MONEY and fact.state is not State.FAILED for fact in taken):
+                    return taken
+            return declined_facts(order, attempt.attempt_id, decline_of(said), ends=ends)
         return refusal_of(response)
 
     def capture(self, order: MoneyOrder) -> Conversation[Sequence[Fact] | Refusal]:
