@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
-from urllib.parse import quote
 
 from pydantic import BaseModel
 
@@ -53,6 +53,8 @@ from chalicelib.domain.payment import CaptureMode, NextAction
 _OPERATION = {"captures": "capture", "cancel": "cancel", "refunds": "refund"}
 _MOVEMENT = {"captures": Kind.CAPTURE, "cancel": Kind.RELEASE, "refunds": Kind.REFUND}
 CLOSED_PORT = "http://127.0.0.1:1"  # where the misbehaviour `refuse` dials: nobody listens there
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class SandboxConnector:
@@ -243,6 +245,7 @@ def _seconds(response: HttpResponse) -> int | None:
 
 
 def _part(text: str | None) -> str:
-    if not text:
-        raise ValueError("the attempt has no reference at the PSP yet")
-    return quote(text, safe="")
+    """Raises ValueError for what is no id of the sandbox's."""
+    if not text or not _ID.fullmatch(text):
+        raise ValueError("the attempt has no usable reference at the PSP")
+    return text

@@ -1,0 +1,54 @@
+"""Ids and addresses that somebody else chose: they lead to no other place of the PSP's, and a shopper nowhere unsafe."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chalicelib.contracts.connector import Conversation
+from tests.conformance.connectors.happy import happy_steps
+from tests.conformance.connectors.playing import play, reference_of
+from tests.conformance.connectors.profile import connector_of
+from tests.conformance.connectors.recordings import scenarios_of
+from tests.conformance.connectors.replay import Answer, Replay, answer_of
+
+NO_IDS = ("..", ".", "../../v1/balance", "a/b", "a?x=1", "a#b", "a b", "a%2fb", "a\r\nX-Other: 1", "ü", "", "\ud800")
+UNSAFE = ("http://", "javascript://", "//", "data://")
+
+
+def asks_nothing(conversation: Conversation[Any]) -> None:
+    """It raises, or comes to an end, before its first request that names what it was given."""
+    try:
+        request = next(conversation)
+    except (StopIteration, ValueError):
+        return
+    raise AssertionError(f"asked for {request.url}")
+
+
+@pytest.mark.parametrize("id", NO_IDS, ids=range(len(NO_IDS)))
+def test_what_is_no_id_of_the_psps_is_asked_for_nowhere(psp: str, id: str) -> None:
+    connector, reference = connector_of(psp), replace(reference_of(scenarios_of(psp)[0]), psp_reference=id)
+    asks_nothing(connector.look_up(id))
+    asks_nothing(connector.fetch(reference))
+    asks_nothing(connector.expire(reference))
+
+
+@pytest.mark.parametrize("scheme", UNSAFE)
+def test_a_shopper_is_sent_to_no_page_but_over_https(psp: str, scheme: str, replay: Replay) -> None:
+    scenario, step = happy_steps(psp)["open_checkout"]
+    answers = [answer_of(one) for one in step.exchanges]
+    pages = [text for text in _texts(json.loads(answers[-1].body)) if text.startswith("https://")]
+    if not pages:
+        pytest.skip(f"{psp}'s pages are on this machine")
+    body = answers[-1].body.replace(b"https://", scheme.encode())
+    given: list[Any] = [*answers[:-1], Answer(answers[-1].status, answers[-1].headers, body)]
+    told = play(connector_of(psp), scenario, step, replay, answers=given)
+    assert told.view == {"raises": "OutcomeUnknown"}
+
+
+def _texts(said: Any) -> list[str]:
+    inner = said.values() if isinstance(said, dict) else said if isinstance(said, list) else ()
+    return [said] if isinstance(said, str) else [text for one in inner for text in _texts(one)]
