@@ -222,7 +222,7 @@ def test_a_refusals_words_are_kept_up_to_two_hundred_characters() -> None:
 def test_a_repeat_reads_first_and_is_not_made_where_the_psp_tells_of_it(executing: Executing) -> None:
     assert executing((REFUNDED,), first=False) == came_to(Called.ANSWERED, None, "", REFUNDED)
     assert executing.connector.asked == [
-        ("fetch", reference_of(executing.payment.attempts[0], executing.payment.order)),
+        ("fetch", reference_of(executing.payment.attempts[0], executing.payment.order, executing.payment.facts)),
     ]
 
 
