@@ -93,5 +93,6 @@ def test_a_packaged_handler_answers_one_event_after_another_as_aws_sends_them(st
         assert answer == (None if name in ("sweep", "measure") else DONE)
     function.invoke(EVENTS[name])
     told = [line for line in function.lines() if line["message"] == "invocation"]
-    assert [line["cold"] for line in told] == [True, False]
+    colds = [True] if answer == DONE else [True, False]  # a queue's messages have lines of their own
+    assert [line["cold"] for line in told] == colds
     assert {line["result"] for line in told} <= {"done", "refused"}
