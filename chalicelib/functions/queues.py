@@ -12,6 +12,7 @@ from chalicelib.contracts.queue import Topic
 from chalicelib.functions.invocation import Context, invocation, left_s
 from chalicelib.functions.wired import wired
 from chalicelib.queues.sqs_batch import handle_batch
+from chalicelib.services.work import is_queued_anew
 
 log = logging.getLogger("paymentserver.functions")
 MARGIN_S = 3.0  # kept for the answer, before Lambda ends the function and brings its whole batch back
@@ -55,7 +56,15 @@ def _work(function: str, topic: Topic, event: Mapping[str, Any], context: Contex
             return begun == 1 or left() >= MESSAGE_S
 
         threads = _threads() if function in _WAITS else None
-        answer = handle_batch(event, topic, wired().work.handle, wired().queue, has_time=has_time, threads=threads)
+        answer = handle_batch(
+            event,
+            topic,
+            wired().work.handle,
+            wired().queue,
+            has_time=has_time,
+            threads=threads,
+            is_queued_anew=is_queued_anew,
+        )
         fields["count"], fields["failed"] = len(event["Records"]), len(answer["batchItemFailures"])
         if "notify" in _PARTS[function]:
             _let_deliveries_end(left())

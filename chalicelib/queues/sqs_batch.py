@@ -1,8 +1,9 @@
 """The event that Lambda hands to a queue's function, handled message by message, and the answer that brings back what failed.
 
 A fault of ours (the database is out of reach) is not the message's: it is sent again as a new one, later the older it is, and
-taken off the queue. So an outage of any length makes no dead letters, until SQS itself would forget the message. Every other
-failure counts as a receive, and the tenth ends in the dead letters.
+taken off the queue. So an outage of any length makes no dead letters, until SQS itself would forget the message. What somebody
+queues anew in any case, for as long as it is not done, is sent again once: copies of it would pile up. Every other failure
+counts as a receive, and the tenth ends in the dead letters.
 """
 
 from __future__ import annotations
@@ -34,19 +35,26 @@ def handle_batch(
     *,
     has_time: Callable[[], bool] = lambda: True,
     threads: Executor | None = None,
+    is_queued_anew: Callable[[Message], bool] = lambda message: False,
 ) -> dict[str, Any]:
     """What the function returns. `handle` raises where a message is to come again; once `has_time` denies it, the messages
     that are left are sent again untried, since a function that Lambda ends brings its whole batch back. With `threads`
     messages are handled side by side: those that wait for a PSP each would otherwise be paid for one after the other.
+    `is_queued_anew`: whether somebody queues such a message again as long as it is not done.
 
     Ids of the event alone are answered: any other makes Lambda bring the whole batch back.
     """
     about = telemetry.bound()
 
+    def again_after_fault(message: Message) -> str:
+        if message.receives > 1 and is_queued_anew(message):
+            return "again"
+        return _again(message, queue, _wait_s(message))
+
     def is_settled(record: Mapping[str, Any]) -> bool:
         with telemetry.bind(**about):  # a thread begins without, and each message's line tells of itself alone
             message = _message_in(record, topic)
-            return message is not None and _settled(message, handle, queue, has_time)
+            return message is not None and _settled(message, handle, queue, has_time, again_after_fault)
 
     records = event["Records"]
     settled = (threads.map if threads is not None else map)(is_settled, records)
@@ -62,18 +70,26 @@ def _message_in(record: Mapping[str, Any], topic: Topic) -> Message | None:
         return None
 
 
-def _settled(message: Message, handle: Callable[[Message], None], queue: Queue, has_time: Callable[[], bool]) -> bool:
+def _settled(
+    message: Message,
+    handle: Callable[[Message], None],
+    queue: Queue,
+    has_time: Callable[[], bool],
+    again_after_fault: Callable[[Message], str],
+) -> bool:
     """Whether the message may be taken off the queue."""
     with telemetry.bind(topic=message.topic, receives=message.receives):
         began = time.perf_counter()
-        result = _result(message, handle, queue) if has_time() else _again(message, queue, 0)
+        result = _result(message, handle, queue, again_after_fault) if has_time() else _again(message, queue, 0)
         telemetry.count("queue_messages_total", queue=message.topic, result=result)
         duration_ms = round((time.perf_counter() - began) * 1000, 2)
         log.info("message", extra={"fields": {"result": result, "duration_ms": duration_ms}})
         return result != "failed"
 
 
-def _result(message: Message, handle: Callable[[Message], None], queue: Queue) -> str:
+def _result(
+    message: Message, handle: Callable[[Message], None], queue: Queue, again_after_fault: Callable[[Message], str]
+) -> str:
     """`done`, `again` or `failed`."""
     try:
         handle(message)
@@ -81,7 +97,7 @@ def _result(message: Message, handle: Callable[[Message], None], queue: Queue) -
         detail = error.detail if isinstance(error, PaymentServerError) else type(error).__name__
         log.exception("message failed", extra={"fields": {"detail": detail}})
         if isinstance(error, Fault) and message.age_ms < KEPT_S * 1000:
-            return _again(message, queue, _wait_s(message))
+            return again_after_fault(message)
         _release(message, queue)
         return "failed"
     return "done"

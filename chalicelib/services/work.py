@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from chalicelib.services.notify import Notify
 
 
+# The sweep queues these for as long as their documents are due; a walk or a shopper's return comes but once.
+_SWEPT = frozenset({"attend", "deliver", "inbox"})
+
+
 class Parts(Protocol):
     """Who does the work. A process may make each when its first message comes: a queue's function needs one or two."""
 
@@ -56,3 +60,10 @@ class Work:
             self._chores[document["do"]](document["id"])
         except NotFound:
             return  # what it was about is gone
+
+
+def is_queued_anew(message: Message) -> bool:
+    """Whether a message that is lost, or not done, comes again by itself, within the hour: swept chores, and events that were
+    queued from an outbox before. The first message of an event would come too, but a good deal later."""
+    document = json.loads(message.body)
+    return bool(document["again"] if message.topic is Topic.EVENTS else document.get("do") in _SWEPT)

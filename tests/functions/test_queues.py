@@ -88,6 +88,51 @@ def test_a_database_that_is_down_makes_no_failure_but_a_new_message(
     assert [one.status for one in inbox(process)] == ["failed"]
 
 
+@pytest.mark.parametrize(
+    ("topic", "body", "copies"),
+    [
+        (Topic.CHORES, chore("attend", "pay_1"), 0),
+        (Topic.CHORES, chore("deliver", "del_1"), 0),
+        (Topic.CHORES, chore("inbox", "inb_1"), 0),
+        (Topic.CHORES, chore("look_again", "pay_1"), 1),  # the walk has passed by
+        (Topic.CHORES, chore("sync", "pay_1"), 1),
+    ],
+    ids=str,
+)
+def test_an_outage_multiplies_no_chore_that_the_sweep_queues_anew_anyway(
+    process: Process, monkeypatch: pytest.MonkeyPatch, topic: Topic, body: bytes, copies: int
+) -> None:
+    """The sweep finds what is due each half minute. Were each of its chores sent again until the database is back, an
+    outage of a day would leave thousands of chores for each payment that is due."""
+    monkeypatch.setattr("chalicelib.queues.sqs_batch.AGAIN_S", (0.0, 0.0))
+    monkeypatch.setattr(process.wiring.store, "get", _down)
+    for receives, kept in ((1, 1), (2, copies)):  # once, because most faults are short
+        assert queues.attend(event(topic, body, receives=receives), Context()) == {"batchItemFailures": []}
+        assert [one.body for one in _taken(process, topic)] == [body] * kept
+
+
+@pytest.mark.parametrize(("again", "copies"), [(False, 1), (True, 0)])
+def test_an_outage_multiplies_no_event_that_the_outbox_queues_anew_anyway(
+    process: Process, monkeypatch: pytest.MonkeyPatch, again: bool, copies: int
+) -> None:
+    monkeypatch.setattr("chalicelib.queues.sqs_batch.AGAIN_S", (0.0, 0.0))
+    monkeypatch.setattr(process.wiring.store, "find", _down)
+    body = json.dumps({**json.loads(status_change()), "again": again}).encode()
+    assert queues.notify(event(Topic.EVENTS, body, receives=2), Context()) == {"batchItemFailures": []}
+    assert len(_taken(process, Topic.EVENTS)) == copies
+
+
+def _down(*_: object, **__: object) -> None:
+    raise StorageFault("no answer")
+
+
+def _taken(process: Process, topic: Topic) -> list[Any]:
+    found = list(process.wiring.queue.receive(topic))
+    for one in found:
+        process.wiring.queue.done(one)
+    return found
+
+
 def test_a_chore_whose_object_is_gone_is_done(process: Process) -> None:
     batch = event(Topic.CHORES, *(chore(do, "gone") for do in ("attend", "sync", "deliver", "inbox")))
     assert queues.attend(batch, Context()) == {"batchItemFailures": []}
