@@ -3,6 +3,7 @@ as the gateway has them outside of Lambda."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from chalicelib.functions.wired import wired
 
 # What a payment's way needs. Operators' operations are imported when the first of them is asked for, by few processes.
 OF_PAYMENTS = ("checkouts", "payments", "payment_operations", "webhooks")
+ANSWER_BYTES_MAX = 6_000_000  # Lambda's limit is 6 MB, with the headers
+ESCAPED_MAX = 12  # bytes that a character may take in JSON
 _app = create_app(wired, OF_PAYMENTS)
 
 
@@ -37,6 +40,7 @@ def handle(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
                 add_operations(_app, wired, BLUEPRINTS)
             told = {**event, "headers": {**(event.get("headers") or {}), "x-request-id": request_id}}
             answer: dict[str, Any] = _app(told, context)
+            _check_fits(answer)
         except PaymentServerError as error:
             answer = _problem(error, event, request_id)
         fields.update(http_status=answer["statusCode"], bytes_out=len(answer.get("body") or ""))
@@ -53,6 +57,19 @@ def _checked(event: Mapping[str, Any], headers: Mapping[str, list[str]]) -> int:
     if size > limit:
         raise TooLarge(f"The body is longer than {limit} bytes.")
     return size
+
+
+def _check_fits(answer: Mapping[str, Any]) -> None:
+    """Raises TooLarge for what Lambda would not give back, escaped as it will be: a list of other people's bytes may grow
+    sevenfold, and API Gateway would call it a fault of ours."""
+    body = answer.get("body") or ""
+    if len(body) * ESCAPED_MAX <= ANSWER_BYTES_MAX:
+        return
+    size = len(json.dumps(body))
+    if size > ANSWER_BYTES_MAX:
+        raise TooLarge(
+            f"The answer would take {size} bytes of {ANSWER_BYTES_MAX}; ask for fewer at once, with `limit`."
+        )
 
 
 def _problem(error: PaymentServerError, event: Mapping[str, Any], request_id: str) -> dict[str, Any]:

@@ -68,3 +68,31 @@ def test_a_call_is_one_wide_line_that_names_no_value(process: Process, caplog: p
     (line,) = [one.fields for one in caplog.records if one.message == "invocation"]  # type: ignore[attr-defined]
     assert (line["route"], line["http_status"], line["bytes_in"]) == ("GET /problems/{slug}", 200, 0)
     assert line["bytes_out"] > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "status"),
+    [("\x00", 500_000, 200), ("\x00", 900_000, 413), ("\U0001f600", 600_000, 413)],
+    ids=repr,
+)
+def test_an_answer_that_lambda_could_not_give_back_says_so_instead_of_failing(
+    process: Process, monkeypatch: pytest.MonkeyPatch, text: str, count: int, status: int
+) -> None:
+    """Bytes that a stranger posted as a webhook take seven times their room in a list of the inbox."""
+    answer = {"statusCode": 200, "headers": {}, "multiValueHeaders": {}, "body": json.dumps(text * count)}
+    monkeypatch.setattr(api, "_app", _Answering(answer))
+    told = call("GET", "/v1/inbox")
+    assert told["statusCode"] == status
+    assert len(json.dumps(told)) < 6 * 1024 * 1024
+    if status != 200:
+        assert slug_in(told, 413) == "too-large"
+
+
+class _Answering:
+    routes = ("/v1/inbox",)
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        self._answer = answer
+
+    def __call__(self, event: object, context: object) -> dict[str, Any]:
+        return self._answer

@@ -17,9 +17,11 @@ from chalicelib.domain.errors import StorageFault
 from chalicelib.functions import queues
 from chalicelib.functions.handlers import handler_of
 from chalicelib.queues.sqs_form import sent_form
+from chalicelib.services.apply import BUDGET_S
 from chalicelib.services.chores import chore
 from chalicelib.services.intake import message_of
 from chalicelib.services.kinds import INBOX
+from infra.stages import stage_of
 from tests.aws.events import Context, queued
 from tests.functions.conftest import Process
 
@@ -50,7 +52,7 @@ def inbox(process: Process) -> list[Any]:
 
 
 def test_a_webhook_is_applied_or_kept_in_the_inbox(process: Process) -> None:
-    assert queues.apply(event(Topic.INBOUND, webhook()), Context()) == {"batchItemFailures": []}
+    assert queues.apply(event(Topic.INBOUND, webhook()), Context(120)) == {"batchItemFailures": []}
     (item,) = inbox(process)
     assert (item.status, json.loads(base64.b64decode(item.body_base64))) == ("failed", WEBHOOK)
 
@@ -58,7 +60,7 @@ def test_a_webhook_is_applied_or_kept_in_the_inbox(process: Process) -> None:
 def test_a_returning_shoppers_sync_may_come_among_the_webhooks(process: Process) -> None:
     asked: list[str] = []
     process.wiring.__dict__["attend"] = type("Asked", (), {"sync": staticmethod(asked.append)})()
-    queues.apply(event(Topic.INBOUND, webhook(), chore("sync", "pay_1")), Context())
+    queues.apply(event(Topic.INBOUND, webhook(), chore("sync", "pay_1")), Context(120))
     assert asked == ["pay_1"]
     assert len(inbox(process)) == 1
 
@@ -66,7 +68,7 @@ def test_a_returning_shoppers_sync_may_come_among_the_webhooks(process: Process)
 def test_only_what_failed_comes_again(process: Process, released: list[str]) -> None:
     batch = event(Topic.INBOUND, webhook(), b"{}", b"not JSON")
     failed = [one["messageId"] for one in batch["Records"][1:]]
-    told = queues.apply(batch, Context())
+    told = queues.apply(batch, Context(120))
     assert told == {"batchItemFailures": [{"itemIdentifier": one} for one in failed]}
     assert len(inbox(process)) == 1
     assert released == failed
@@ -81,7 +83,7 @@ def test_a_database_that_is_down_makes_no_failure_but_a_new_message(
     with monkeypatch.context() as broken:
         broken.setattr(process.wiring.store, "get", down)
         broken.setattr("chalicelib.queues.sqs_batch.AGAIN_S", (0.0, 0.0))
-        assert queues.apply(event(Topic.INBOUND, webhook(), receives=9), Context()) == {"batchItemFailures": []}
+        assert queues.apply(event(Topic.INBOUND, webhook(), receives=9), Context(120)) == {"batchItemFailures": []}
     (again,) = process.wiring.queue.receive(Topic.INBOUND)
     assert again.receives < 9
     process.wiring.work.handle(again)
@@ -107,7 +109,7 @@ def test_an_outage_multiplies_no_chore_that_the_sweep_queues_anew_anyway(
     monkeypatch.setattr("chalicelib.queues.sqs_batch.AGAIN_S", (0.0, 0.0))
     monkeypatch.setattr(process.wiring.store, "get", _down)
     for receives, kept in ((1, 1), (2, copies)):  # once, because most faults are short
-        assert queues.attend(event(topic, body, receives=receives), Context()) == {"batchItemFailures": []}
+        assert queues.attend(event(topic, body, receives=receives), Context(120)) == {"batchItemFailures": []}
         assert [one.body for one in _taken(process, topic)] == [body] * kept
 
 
@@ -118,7 +120,7 @@ def test_an_outage_multiplies_no_event_that_the_outbox_queues_anew_anyway(
     monkeypatch.setattr("chalicelib.queues.sqs_batch.AGAIN_S", (0.0, 0.0))
     monkeypatch.setattr(process.wiring.store, "find", _down)
     body = json.dumps({**json.loads(status_change()), "again": again}).encode()
-    assert queues.notify(event(Topic.EVENTS, body, receives=2), Context()) == {"batchItemFailures": []}
+    assert queues.notify(event(Topic.EVENTS, body, receives=2), Context(120)) == {"batchItemFailures": []}
     assert len(_taken(process, Topic.EVENTS)) == copies
 
 
@@ -135,7 +137,7 @@ def _taken(process: Process, topic: Topic) -> list[Any]:
 
 def test_a_chore_whose_object_is_gone_is_done(process: Process) -> None:
     batch = event(Topic.CHORES, *(chore(do, "gone") for do in ("attend", "sync", "deliver", "inbox")))
-    assert queues.attend(batch, Context()) == {"batchItemFailures": []}
+    assert queues.attend(batch, Context(120)) == {"batchItemFailures": []}
 
 
 def test_what_there_is_no_time_for_is_sent_again_but_the_first_is_always_tried(process: Process) -> None:
@@ -158,7 +160,7 @@ def status_change() -> bytes:
 
 
 def test_an_event_that_nobody_subscribed_to_is_done(process: Process) -> None:
-    assert queues.notify(event(Topic.EVENTS, status_change()), Context()) == {"batchItemFailures": []}
+    assert queues.notify(event(Topic.EVENTS, status_change()), Context(120)) == {"batchItemFailures": []}
 
 
 def test_the_function_answers_once_its_deliveries_have_ended(process: Process) -> None:
@@ -181,10 +183,10 @@ def test_the_function_answers_once_its_deliveries_have_ended(process: Process) -
 
 
 def test_a_batch_that_went_well_is_told_by_its_messages(process: Process, caplog: pytest.LogCaptureFixture) -> None:
-    queues.apply(event(Topic.INBOUND, webhook()), Context())  # the first call of a process is always told
+    queues.apply(event(Topic.INBOUND, webhook()), Context(120))  # the first call of a process is always told
     with caplog.at_level(logging.INFO, "paymentserver"):
         caplog.clear()
-        queues.apply(event(Topic.INBOUND, webhook(), webhook()), Context())
+        queues.apply(event(Topic.INBOUND, webhook(), webhook()), Context(120))
     assert [one.message for one in caplog.records if one.levelno == logging.INFO] == ["message", "message"]
 
 
@@ -192,7 +194,7 @@ def test_a_batch_with_a_failure_is_one_wide_line(
     process: Process, released: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "paymentserver.functions"):
-        queues.apply(event(Topic.INBOUND, webhook(), b"{}"), Context())
+        queues.apply(event(Topic.INBOUND, webhook(), b"{}"), Context(120))
     (line,) = [one.fields for one in caplog.records if one.message == "invocation"]  # type: ignore[attr-defined]
     assert (line["result"], line["count"], line["failed"]) == ("done", 2, 1)
 
@@ -203,3 +205,15 @@ def test_a_function_starts_without_anybody_to_call(
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", name)
     assert handler_of(name) is getattr(queues, name)
+
+
+@pytest.mark.parametrize("function", ["apply", "attend"])
+def test_a_message_begins_only_with_the_time_for_every_question_that_it_may_ask(function: str) -> None:
+    """Each takes 20 s at most: whether the webhook is genuine, whose it is, and what became of the attempt. A function that is
+    ended meanwhile brings messages back that were done, one receive nearer to the dead letters."""
+    assert queues.MESSAGE_S[function] > 3 * BUDGET_S
+    assert stage_of("prod").timeout_s(function) - queues.MARGIN_S > queues.MESSAGE_S[function]
+
+
+def test_a_message_of_an_event_begins_with_the_time_that_a_database_may_take() -> None:
+    assert stage_of("prod").timeout_s("notify") - queues.MARGIN_S > queues.MESSAGE_S["notify"] >= 25
