@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from chalicelib.contracts.queue import Topic
+from chalicelib.services.kinds import KINDS
 from infra.cloudformation import Json, arn_of, ref, sub, when
 from infra.cloudformation import attribute_of as attribute
-from infra.names import CONSUMER_OF, FUNCTIONS, LOG_GROUPS, SCHEDULED, STAGE, function_name, queue_id
+from infra.names import CONSUMER_OF, FUNCTIONS, LOG_GROUPS, SCHEDULED, STAGE, function_name, queue_id, table_id
 from infra.stages import Stage
 
 PUBLIC_URL = when(
@@ -32,13 +33,15 @@ SETTINGS: Json = {
 }
 # The webhook function is not told its own address, which would be a circle; it makes no links.
 INTERNET_URL = when("HasInternetUrl", ref("InternetUrl"), attribute("WebhooksUrl", "FunctionUrl"))
+# Functions know tables by name alone, so CloudFormation must be told: first the indexes that an update adds, then the code.
+_TABLES = [table_id(kind.name) for kind in KINDS]
 
 
 def functions(stage: Stage) -> dict[str, Json]:
     """Resources to merge with Chalice's: the functions and their log groups."""
     made: dict[str, Json] = {}
     for name, resource in FUNCTIONS.items():
-        made[resource] = {"Properties": _properties(stage, name)}
+        made[resource] = {"DependsOn": _TABLES, "Properties": _properties(stage, name)}
         made[LOG_GROUPS[name]] = {
             "DeletionPolicy": "RetainExceptOnCreate",
             "UpdateReplacePolicy": "Retain",

@@ -1,7 +1,8 @@
 """The KMS keys: of API credentials and signing secrets, of PSPs' webhook secrets, and of return links.
 
-The account may manage them, and only roles of this stack may use them, each as far as its own policy says: not even an
-administrator opens a secret without changing a key's policy first, which is on record.
+The account may manage them, and only roles that are named like this stack's may use them, each as far as its own policy says.
+Whoever manages them can not use them, nor grant it: an administrator who wants to open a secret must make such a role, or
+change a function or a key's policy, each of which is on record.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from infra.cloudformation import Json, ref, sub
 MANAGEMENT = [
     "kms:CancelKeyDeletion",
     "kms:CreateAlias",
-    "kms:CreateGrant",
     "kms:DeleteAlias",
     "kms:DescribeKey",
     "kms:DisableKey",

@@ -59,6 +59,22 @@ def test_a_wildcard_of_a_key_has_a_written_reason() -> None:
     assert found == set(REASONS["keys"])
 
 
+@pytest.mark.parametrize("name", keys.KEYS)
+def test_whoever_manages_a_key_can_not_let_himself_use_it_without_changing_its_policy(name: str) -> None:
+    """A grant would let anybody decrypt, beside the policy and beside the roles that it names."""
+    manage, use = keys.keys()[name]["Properties"]["KeyPolicy"]["Statement"]
+    using = {
+        "kms:Decrypt",
+        "kms:Encrypt",
+        "kms:GenerateDataKey",
+        "kms:GenerateMac",
+        "kms:ReEncryptFrom",
+        "kms:ReEncryptTo",
+    }
+    assert not {"kms:CreateGrant", "kms:*", *using} & set(manage["Action"])
+    assert "ArnLike" in use["Condition"]
+
+
 def test_no_reason_outlives_its_wildcard() -> None:
     found = {sid for function in grants.functions() for sid, _ in grants.wildcards_in(_policy(function))}
     assert found == set(REASONS["functions"])

@@ -33,6 +33,12 @@ def test_a_table_of_each_kind_survives_the_stack_and_can_be_restored_to_any_seco
     assert indexes == {index.name for index in kind.indexes}
 
 
+@pytest.mark.parametrize("function", FUNCTIONS.values())
+def test_new_code_runs_only_once_the_tables_and_indexes_that_it_asks_are_there(function: str) -> None:
+    """CloudFormation would update them side by side else: building an index takes minutes to hours, code a second."""
+    assert set(RESOURCES[function]["DependsOn"]) >= {table_id(kind.name) for kind in KINDS}
+
+
 @pytest.mark.parametrize("topic", Topic)
 def test_a_queue_gives_a_message_again_only_when_its_function_has_certainly_ended(topic: Topic) -> None:
     visible_s = RESOURCES[queue_id(topic)]["Properties"]["VisibilityTimeout"]
