@@ -40,7 +40,10 @@ from chalicelib.services.webhook_links import addressed
 BODY_BYTES_MAX = 131_072  # base64 of it fits a message
 SAMPLE_EVERY_S = 60
 CONNECTIONS_SAMPLED_MAX = 10_000
-DOWN_FOR_S = 3.0  # a database that did not answer is not asked again so soon: each try would hold a PSP for seconds
+DOWN_FOR_S = 3.0  # what did not answer is not asked again so soon: each try would hold a PSP for seconds
+SLOW_S = (
+    1.0  # a vault that takes so long to fail did not answer; a secret that does not open is one connection's affair
+)
 
 
 class Intake:
@@ -87,16 +90,17 @@ class Intake:
 
     def _receiving(self, merchant_id: str, connection_id: str) -> ReceivingConnection | None:
         """None while it can not be had. Raises NotFound."""
-        if self._monotonic() < self._asked_again_at:
+        began = self._monotonic()
+        if began < self._asked_again_at:
             return None
         try:
             return self._configuration.receiving(merchant_id, connection_id)
         except NotFound:
             raise NotFound("There is no such connection.") from None
-        except StorageFault:
-            self._asked_again_at = self._monotonic() + DOWN_FOR_S
-            return None
-        except Fault:
+        except Fault as fault:
+            now = self._monotonic()
+            if isinstance(fault, StorageFault) or now - began >= SLOW_S:
+                self._asked_again_at = now + DOWN_FOR_S
             return None
 
     def _verified(self, live: ReceivingConnection, delivery: Delivery) -> Delivery | None:

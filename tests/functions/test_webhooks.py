@@ -6,6 +6,7 @@ import base64
 import json
 import logging
 from dataclasses import replace
+from typing import NoReturn
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,9 +15,10 @@ from hypothesis import strategies as st
 from chalicelib.connectors.sandbox.connector import SandboxConnector
 from chalicelib.contracts.query import QUERY_BYTES_MAX
 from chalicelib.contracts.queue import Topic
-from chalicelib.domain.errors import QueueFault, StorageFault
+from chalicelib.domain.errors import QueueFault, StorageFault, VaultFault
 from chalicelib.domain.ids import payment_id_of
 from chalicelib.functions import webhooks
+from chalicelib.services.intake import Intake
 from chalicelib.services.returns import return_token
 from tests.aws.events import Context, called
 from tests.conformance.connectors.hostile import UNREADABLE_QUERIES
@@ -255,3 +257,24 @@ def test_nothing_hostile_is_a_5xx(
     answer = call(method, path, {"Sandbox-Signature": header, "é": header}, body)
     assert answer["statusCode"] < 500
     assert answer["statusCode"] >= 400 or method in ("OPTIONS",)
+
+
+@pytest.mark.parametrize(("took_s", "asked"), [(7.0, 1), (0.01, 3)])
+def test_only_the_first_webhook_waits_for_a_vault_that_does_not_answer(
+    process: Process, monkeypatch: pytest.MonkeyPatch, took_s: float, asked: int
+) -> None:
+    """A secret that does not open says so at once, and keeps no other connection's webhooks from being verified."""
+    now_s, opened = 0.0, list[str]()
+
+    def receiving(merchant_id: str, connection_id: str) -> NoReturn:
+        nonlocal now_s
+        now_s += took_s
+        opened.append(connection_id)
+        raise VaultFault("KMS' Decrypt: no answer came.")
+
+    intake = Intake(process.wiring.inbound_ports, process.wiring.configuration, lambda: now_s)
+    monkeypatch.setattr(process.wiring.configuration, "receiving", receiving)
+    for _ in range(3):
+        assert intake.take("default", "sandbox-a", signed(EVENT, SECRET), EVENT).status == 200
+    assert len(opened) == asked
+    assert [one["state"] for one in queued(process)] == ["unverified"] * 3
