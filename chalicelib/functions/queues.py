@@ -20,6 +20,7 @@ MARGIN_S = 3.0  # kept for the answer, before Lambda ends the function and bring
 # What one message may take: a PSP has 20 s for a question, of which a webhook may need three (is it genuine, whose is it, what
 # became of that). An event waits for nobody but the database.
 MESSAGE_S = {"apply": 65.0, "notify": 25.0, "attend": 65.0}
+BEGIN_S = 3.0  # what has not begun by then, once all messages are handled, waits behind a slow endpoint
 
 THREADS = 10  # as many as a batch of chores has messages
 _WAITS = ("attend",)  # for an answer of a PSP, most of its time
@@ -82,6 +83,7 @@ def _threads() -> ThreadPoolExecutor:
 
 def _let_deliveries_end(most_s: float) -> None:
     """They run beside their messages, and Lambda freezes what still runs once the function has answered. Such a one is
-    recorded as due; the sweep brings it again, and the subscriber drops the repeat by its id."""
-    if not wired().notify.rest(max(most_s, 0)):
+    recorded as due; the sweep brings it again, and the subscriber drops the repeat by its id. What stands in the lane of a slow
+    endpoint is left to the sweep too: waiting for all of it would keep other subscribers' messages from this function."""
+    if not wired().notify.rest(max(most_s, 0), begin_s=BEGIN_S):
         log.warning("deliveries are cut short")

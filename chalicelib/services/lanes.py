@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -66,17 +67,24 @@ class Lanes:
         self._start(name, limit, ready)
         return job.done
 
-    def rest(self, timeout_s: float) -> bool:
-        """Waits until nothing runs and nothing waits, and says whether it came to that."""
+    def rest(self, timeout_s: float, *, begin_s: float | None = None) -> bool:
+        """Waits until nothing runs and nothing waits, and says whether it came to that. What has not begun after `begin_s` is
+        dropped: its record brings it back."""
+        ends = time.monotonic() + timeout_s
         with self._lock:
-            return self._lock.wait_for(lambda: not self._lanes, timeout_s)
+            if begin_s is not None and not self._lock.wait_for(lambda: not self._lanes, min(begin_s, timeout_s)):
+                self._drop()
+            return self._lock.wait_for(lambda: not self._lanes, max(ends - time.monotonic(), 0))
 
     def close(self) -> None:
         """Ends when what runs has ended. What waits is dropped: its messages and records bring it back."""
         with self._lock:
-            for lane in self._lanes.values():
-                lane.waiting.clear()
+            self._drop()
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _drop(self) -> None:
+        for lane in self._lanes.values():
+            lane.waiting.clear()
 
     def _next(self, lane: _Lane, limit: int) -> _Job | None:
         """Takes the first job whose key is not busy; jobs behind it with the same key stay behind it."""

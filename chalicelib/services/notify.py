@@ -57,9 +57,10 @@ class Notify:
         self._deliver = Deliver(ports, self._endpoints)
         self._order = InOrder(ports)
 
-    def rest(self, timeout_s: float) -> bool:
-        """Waits until no delivery is under way, and says whether it came to that."""
-        return self._lanes.rest(timeout_s)
+    def rest(self, timeout_s: float, *, begin_s: float | None = None) -> bool:
+        """Waits until no delivery is under way, and says whether it came to that. What has not begun after `begin_s` is left to
+        the sweep."""
+        return self._lanes.rest(timeout_s, begin_s=begin_s)
 
     def close(self) -> None:
         """Ends when the tries that run have ended; what waits is brought back by its record or message."""

@@ -170,8 +170,8 @@ def test_the_function_answers_once_its_deliveries_have_ended(process: Process) -
     class Slow:
         def message(self, body: bytes, *, again: bool) -> None: ...
 
-        def rest(self, timeout_s: float) -> bool:
-            assert 0 < timeout_s <= 27
+        def rest(self, timeout_s: float, *, begin_s: float) -> bool:
+            assert 0 < begin_s < timeout_s <= 27
             ended.set()
             return True
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from chalicelib.functions.declared import whole_app
+from chalicelib.services.kinds import KINDS
 from infra.alarms import alarms
 from infra.parameters import PARAMETERS
 from infra.stages import ROOT, stage_of
@@ -47,3 +49,18 @@ def test_the_guide_links_to_files_that_exist() -> None:
     links = re.findall(r"\]\(([^)#]+)\)", GUIDE)
     missing = [link for link in links if not (Path(ROOT / "docs") / link).exists()]
     assert missing == []
+
+
+def test_operations_that_the_guide_names_exist() -> None:
+    routes = whole_app().routes
+    patterns = {re.sub(r"\{\w+\}", "[^/]+", path): methods for path, methods in routes.items()}
+    for method, path in re.findall(r"`(GET|POST|PUT|DELETE) (/[^`? ]+)", GUIDE):
+        found = [methods for pattern, methods in patterns.items() if re.fullmatch(pattern, path)]
+        assert any(method in methods for methods in found) or path.startswith(("/webhooks", "/returns")), path
+
+
+def test_loops_over_tables_name_each_kind_and_no_other_stacks_tables() -> None:
+    """A list of what begins with the stack's name would take in those of a stack whose name begins so too."""
+    (listed,) = re.findall(r'KINDS="([^"]*)"', GUIDE)
+    assert listed.split() == [kind.name for kind in KINDS]
+    assert "list-tables" not in GUIDE

@@ -117,3 +117,23 @@ def test_a_stop_starts_nothing_that_has_no_thread_yet() -> None:
     gate.open.set()
     closing.join(SOON_S)
     assert not started.is_set()
+
+
+def test_who_rests_may_leave_what_has_not_begun_to_others(lanes: Lanes) -> None:
+    gate, ran = Gate(), list[str]()
+    lanes.submit("slow", 1, "a", gate)
+    lanes.submit("slow", 1, "b", lambda: ran.append("b"))
+    assert gate.entered.wait(SOON_S)
+    assert not lanes.rest(0, begin_s=0)
+    gate.open.set()
+    assert lanes.rest(SOON_S)
+    assert ran == []
+
+
+def test_what_begins_in_time_is_waited_for(lanes: Lanes) -> None:
+    gate, ran = Gate(), list[str]()
+    lanes.submit("slow", 1, "a", gate)
+    lanes.submit("slow", 1, "b", lambda: ran.append("b"))
+    gate.open.set()
+    assert lanes.rest(SOON_S, begin_s=SOON_S)
+    assert ran == ["b"]
