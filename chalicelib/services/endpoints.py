@@ -107,7 +107,9 @@ class Endpoints:
         return True
 
     def _has_arrived(self, subscription: Subscription, since: datetime) -> bool:
-        """Whether the log has a delivery of an event since then that arrived. It is looked through once in five days."""
+        """Whether the log has a delivery that arrived before the trouble was known to whoever delivered: a process whose last
+        look was before `since` looks again within LOOKED_AT_AGAIN, at its next delivery that arrives, and ends the trouble.
+        So a short time is looked through, and not five days of all that the account was told."""
         after: str | None = None
         while True:
             page = self._ports.store.find(
@@ -115,6 +117,7 @@ class Endpoints:
                 "by_time",
                 subscription.merchant_id,
                 since=text_of(since),
+                until=text_of(since + 2 * LOOKED_AT_AGAIN),
                 where={"subscription_id": subscription.id, "status": "succeeded"},
                 after=after,
                 limit=PAGE_MAX,

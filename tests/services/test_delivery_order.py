@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,8 +20,9 @@ from chalicelib.contracts.store import NEW
 from chalicelib.domain.configuration import DeliveryRecord, Subscription
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.payment import Payment
+from chalicelib.domain.view import text_of
 from chalicelib.services.configure_subscriptions import SubscriptionChange, update_subscription
-from chalicelib.services.endpoints import FAILING_MAX, OPEN_S, SILENT_MAX
+from chalicelib.services.endpoints import FAILING_MAX, LOOKED_AT_AGAIN, OPEN_S, SILENT_MAX
 from chalicelib.services.kinds import DELIVERY, ENDPOINT_TROUBLE, SUBSCRIPTION, subscription_key
 from chalicelib.services.lanes import LaneFull, Lanes
 from chalicelib.services.notify import CONCURRENCY, Notify
@@ -368,13 +370,36 @@ def test_the_first_delivery_after_a_start_ends_the_trouble_from_before(world: Wo
 def test_what_another_process_delivered_meanwhile_keeps_an_endpoint_on(world: World) -> None:
     failing(world, lambda: Retry("oops", 500))
     opened(world, 1)
-    world.clock.forward(86_400)
+    world.clock.forward(3_000)  # an hour later the other process would have found the trouble, and ended it
     arrived = replace(records(world)[0], id="dlv_other", created_at=world.clock.at, status="succeeded", due_at=None)
     world.store.put(DELIVERY, arrived, expect=NEW)
     world.clock.forward(FAILING_MAX.total_seconds())
     world.open("a bad day")
     world.settle()
     assert subscription(world).enabled
+
+
+def test_looking_for_what_arrived_reads_no_five_days_of_a_busy_account(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may be millions of deliveries, most of them other subscriptions', and each failed delivery would read them."""
+    failing(world, lambda: Retry("oops", 500))
+    opened(world, 1)
+    since, asked = world.clock.at, list[Any]()
+    find = world.store.find
+
+    def noting(kind: Any, index: str, partition: str, **how: Any) -> Any:
+        if kind is DELIVERY and "where" in how:
+            asked.append(how)
+        return find(kind, index, partition, **how)
+
+    monkeypatch.setattr(world.store, "find", noting)
+    world.clock.forward(FAILING_MAX.total_seconds())
+    world.open("a bad day")
+    world.settle()
+    assert not subscription(world).enabled
+    assert asked
+    assert all(how["until"] <= text_of(since + 3 * LOOKED_AT_AGAIN) for how in asked)
 
 
 def test_a_subscription_that_was_changed_meanwhile_is_not_switched_off(world: World) -> None:
