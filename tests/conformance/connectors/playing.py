@@ -35,7 +35,7 @@ from chalicelib.domain.payment import Address, CaptureMode, Customer, Line, Orde
 from chalicelib.outbound.driver import Deadline, Driver
 from tests.conformance.connectors.profile import connector_class, profile_of
 from tests.conformance.connectors.recordings import ATTEMPT_ID, Scenario, Step, operation_of
-from tests.conformance.connectors.replay import CLOSED_PORT, Answer, Fault, Replay, answer_of, readdressed
+from tests.conformance.connectors.replay import CLOSED_PORT, Answer, Fault, Replay, answer_of, readdressed, signed_by
 
 STARTED_AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 WEBHOOK_URL = "https://pay.example/webhooks/default/the-connection"
@@ -151,7 +151,8 @@ def play(
 ) -> Told:
     """Through the real driver, over HTTP. `answers` in place of the recorded ones."""
     given = [answer_of(one) for one in step.exchanges] if answers is None else list(answers)
-    replay.answers = [one for one in given if one is not Fault.REFUSED]
+    said_by_psp = [one if isinstance(one, Fault) else signed_by(scenario.psp, one) for one in given]
+    replay.answers = [one for one in said_by_psp if one is not Fault.REFUSED]
     addresses = [CLOSED_PORT if one is Fault.REFUSED else replay.url for one in given] or [replay.url]
     seen: list[HttpRequest] = []
     conversation = readdressed(conversation_of(connector, scenario, step), addresses, seen)
@@ -164,7 +165,7 @@ def play(
 
 def play_in_memory(connector: Connector, scenario: Scenario, step: Step) -> dict[str, Any]:
     """The same without HTTP, and as fast as it can be: what decides is the connector alone."""
-    answers = [answer_of(one) for one in step.exchanges]
+    answers = [signed_by(scenario.psp, answer_of(one)) for one in step.exchanges]
     sent, moved = False, False
     try:
         conversation = conversation_of(connector, scenario, step)

@@ -12,6 +12,7 @@ from typing import Any
 
 from chalicelib.connectors.registry import connectors
 from chalicelib.contracts.connector import Connector, Delivery
+from chalicelib.domain.facts import Kind
 from chalicelib.services.secrets import secret_texts
 
 
@@ -35,6 +36,9 @@ class Profile:
     `tolerance_s`: how old a signed time may be, None where none is signed. `opening_tells_amount`: the answer to
     `open_checkout` repeats the amount. `own_words`: words of this PSP that may stand in no other place of the product; its
     name is always one. `signed_fields`: for `Signs.FIELDS`, the JSON pointers of what a signature covers.
+
+    `sign_answer`, for a PSP that signs its answers: all headers of one, of those that are recorded and the body. `not_read`:
+    the kinds of movement that reading an attempt does not show, so that two other sources must tell of them.
     """
 
     settings: Mapping[str, Any]
@@ -48,6 +52,8 @@ class Profile:
     opening_tells_amount: bool = True
     own_words: tuple[str, ...] = ()
     prepare: Callable[[Any], None] = lambda connector: None
+    sign_answer: Callable[[Mapping[str, str], bytes], Mapping[str, str]] | None = None
+    not_read: frozenset[Kind] = frozenset()
 
 
 NAMES = tuple(sorted(connectors(development=True)))

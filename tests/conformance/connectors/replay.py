@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from chalicelib.contracts.connector import Conversation, HttpRequest
+from tests.conformance.connectors.profile import profile_of
 from tests.conformance.connectors.recordings import object_of
 
 T = TypeVar("T")
@@ -31,18 +32,29 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """`signed`: by the PSP, where it signs its answers (`Profile.sign_answer`)."""
+
     status: int
     headers: Mapping[str, str]
     body: bytes
+    signed: bool = True
 
 
 def answer_of(exchange: Mapping[str, Any]) -> Answer:
-    """Of a recorded exchange: `body` is a JSON document, or the exact text as `{"$text": …}`."""
+    """Of a recorded exchange: `body` is a JSON document, or the exact text as `{"$text": …}`; `signed` may be false."""
     answer = exchange["answer"]
     body = answer.get("body")
     text = body["$text"] if isinstance(body, dict) and "$text" in body else None
     raw = text.encode() if text is not None else json.dumps(body).encode() if "body" in answer else b""
-    return Answer(answer.get("status", 200), answer.get("headers", {}), raw)
+    return Answer(answer.get("status", 200), answer.get("headers", {}), raw, answer.get("signed", True))
+
+
+def signed_by(psp: str, answer: Answer) -> Answer:
+    """As the PSP would send it."""
+    sign = profile_of(psp).sign_answer
+    if sign is None or not answer.signed:
+        return answer
+    return replace(answer, headers=sign(answer.headers, answer.body), signed=False)
 
 
 def answers_of(psp: str, name: str) -> list[Answer]:

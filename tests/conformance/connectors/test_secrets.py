@@ -17,7 +17,7 @@ from tests.conformance.connectors.happy import happy_steps
 from tests.conformance.connectors.playing import conversation_of
 from tests.conformance.connectors.profile import connector_class, connector_of, profile_of, secrets_of
 from tests.conformance.connectors.recordings import Scenario, Step
-from tests.conformance.connectors.replay import Answer, Fault, Replay, answer_of, answers_of, readdressed
+from tests.conformance.connectors.replay import Answer, Fault, Replay, answer_of, answers_of, readdressed, signed_by
 
 WRONG: tuple[Any, ...] = (None, Fault.RESET, Fault.DOWN, "wrong_credentials", "rate_limited", b"<html>")
 
@@ -47,7 +47,7 @@ def test_no_secret_is_shown(psp: str, replay: Replay, caplog: pytest.LogCaptureF
 
 def said(psp: str, scenario: Scenario, step: Step, replay: Replay, given: list[Answer | Fault]) -> list[str]:
     """What a call came to, as a log or an error page would have it, and the requests that it made."""
-    replay.answers = list(given)
+    replay.answers = [one if isinstance(one, Fault) else signed_by(psp, one) for one in given]
     seen: list[Any] = []
     conversation = readdressed(conversation_of(connector_of(psp), scenario, step), [replay.url], seen)
     try:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,9 +15,9 @@ from chalicelib.contracts.connector import HttpRequest
 from chalicelib.outbound.driver import Driver
 from tests.conformance.connectors.happy import happy_steps
 from tests.conformance.connectors.playing import Told, expected_of, play
-from tests.conformance.connectors.profile import connector_of
+from tests.conformance.connectors.profile import connector_of, profile_of
 from tests.conformance.connectors.recordings import Scenario, Step
-from tests.conformance.connectors.replay import Answer, Fault, Replay, answer_of, answers_of
+from tests.conformance.connectors.replay import Answer, Fault, Replay, answer_of, answers_of, signed_by
 
 REFUSABLE = {"open_checkout", "recover", "complete", "capture", "cancel", "refund", "test", "create_webhook"}
 NO_ANSWERS = (
@@ -107,6 +108,19 @@ def test_an_answer_that_is_none_is_never_success(psp: str, body: bytes, replay: 
             assert moved_by(told.requests), where
         elif step.call not in ("test", "recover"):
             assert told.view == {"raises": "ReadFailed"} or told.view == expected_of(step), where
+
+
+def test_an_answer_that_was_changed_on_its_way_is_none(psp: str, replay: Replay) -> None:
+    """Where the PSP signs its answers: one that it did not sign, and one with another body than it signed."""
+    if profile_of(psp).sign_answer is None:
+        pytest.skip(f"{psp} signs no answers")
+    for scenario, step, place in places(psp):
+        recorded = answer_of(step.exchanges[place])
+        signed = signed_by(psp, recorded)
+        for forged in (replace(recorded, signed=False), replace(signed, body=signed.body + b" ")):
+            told = played(psp, scenario, step, place, forged, replay)
+            wanted = "OutcomeUnknown" if moved_by(told.requests[: place + 1]) else "ReadFailed"
+            assert told.view == {"raises": wanted}, f"{step.call}, exchange {place + 1}"
 
 
 def test_an_answer_with_a_part_missing_says_nothing_that_the_whole_does_not(psp: str, replay: Replay) -> None:
