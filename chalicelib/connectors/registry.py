@@ -13,6 +13,7 @@ _NAMES = (
     "adyen",
     "mollie",
     "paypal",
+    "paytrail",
     "stripe",
 )  # fmt: skip
 _OF_DEVELOPMENT = ("sandbox",)

@@ -1,0 +1,161 @@
+"""Paytrail's payment API, version 2.0.0 (docs.paytrail.com and its published OpenAPI file)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
+
+from chalicelib.connectors.paytrail.account import Account
+from chalicelib.connectors.paytrail.facts import facts_of_callback, facts_of_payment, facts_of_refund
+from chalicelib.connectors.paytrail.order import GROUPS, payment_of, refund_of
+from chalicelib.connectors.paytrail.settings import PaytrailSettings
+from chalicelib.connectors.paytrail.tables import ALL, AMOUNT_MAX, AMOUNTS, CURRENCIES, CURRENCY
+from chalicelib.contracts.amounts import Amounts, Unwritable
+from chalicelib.contracts.connector import (
+    Acknowledgement,
+    AskPsp,
+    AttemptRef,
+    Capabilities,
+    CheckoutOrder,
+    Conversation,
+    Delivery,
+    LookUp,
+    MoneyOrder,
+    Opened,
+    Refusal,
+    RefusalKind,
+    WebhookAddress,
+    WebhookMade,
+    WebhookSetup,
+)
+from chalicelib.contracts.query import parameters_of
+from chalicelib.contracts.words import Words
+from chalicelib.domain.errors import SignatureInvalid, Unreadable
+from chalicelib.domain.facts import Fact, Kind, State
+from chalicelib.domain.payment import CaptureMode, NextAction
+
+_TRANSACTION = re.compile(r"[0-9A-Za-z-]{1,64}")  # it becomes part of addresses
+
+
+class PaytrailConnector:
+    name: ClassVar[str] = "paytrail"
+    title: ClassVar[str] = "Paytrail"
+    settings: ClassVar[type[BaseModel]] = PaytrailSettings
+    acknowledgement: ClassVar[Acknowledgement] = Acknowledgement()
+    signature_headers: ClassVar[frozenset[str]] = frozenset()  # all is in the query
+    words: ClassVar[tuple[Words[Any], ...]] = ALL
+    amounts: ClassVar[Amounts] = AMOUNTS
+    verifies_offline: bool = True
+    needs_return_link: bool = False
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        operations=frozenset({"refund"}),
+        payment_methods=frozenset(GROUPS),
+        currencies=CURRENCIES,
+        capture_modes=frozenset({CaptureMode.AUTOMATIC}),
+        partial_capture=False,
+        multiple_captures=False,
+        partial_refund=True,
+        inert_until_visited=True,
+        looks_up_references=False,
+        key_lives_s={},  # no operation of the specification has a key
+        webhook_methods=frozenset({"GET"}),
+        webhook_address=WebhookAddress.TOLD,
+        amount_limits={CURRENCY: (1, AMOUNT_MAX)},
+    )
+
+    def __init__(self, settings: PaytrailSettings) -> None:
+        self._settings = settings
+        self._account = Account(settings)
+
+    def test(self) -> Conversation[Refusal | None]:
+        said = self._account.said_in((yield self._account.get("/merchants/payment-providers", "test")))
+        if isinstance(said, Refusal):
+            return said
+        if not isinstance(said, list):
+            raise ValueError("the payment methods are a list")
+        return None
+
+    def open_checkout(self, order: CheckoutOrder) -> Conversation[Opened | Refusal]:
+        """The answer does not repeat the amount; a read does, and every callback."""
+        try:
+            body = payment_of(order, self._settings.email)
+        except Unwritable as error:
+            return Refusal(RefusalKind.MISCONFIGURED, str(error))
+        said = self._account.said_in((yield self._account.post("/payments", body, order.attempt_id, "open")))
+        if isinstance(said, Refusal):
+            return said
+        transaction_id, url = said["transactionId"], said["href"]
+        if not _TRANSACTION.fullmatch(transaction_id) or not url.startswith("https://"):
+            raise ValueError("a page has a transaction and an address")
+        page = Fact(order.attempt_id, Kind.CHECKOUT, transaction_id, State.OPEN)
+        return Opened(transaction_id, NextAction(url), (page,))
+
+    def fetch(self, attempt: AttemptRef) -> Conversation[Sequence[Fact]]:
+        transaction_id = _transaction_of(attempt)
+        request = self._account.get(f"/payments/{transaction_id}", "fetch", transaction_id)
+        said = self._account.said_in((yield request))
+        if isinstance(said, Refusal):
+            raise ValueError("the read was refused")  # what it said may hold our key
+        return facts_of_payment(said, attempt.attempt_id, transaction_id)
+
+    def recover(self, attempt: AttemptRef) -> Conversation[Opened | Refusal | None]:
+        raise NotImplementedError("Paytrail finds no payment by our reference and remembers no key")
+
+    def expire(self, attempt: AttemptRef) -> Conversation[Sequence[Fact]]:
+        raise NotImplementedError("Paytrail has no call that ends a page")
+
+    def complete(self, attempt: AttemptRef) -> Conversation[Sequence[Fact] | Refusal]:
+        raise NotImplementedError("a payment at Paytrail completes by itself")
+
+    def capture(self, order: MoneyOrder) -> Conversation[Sequence[Fact] | Refusal]:
+        raise NotImplementedError("Paytrail captures at once")
+
+    def cancel(self, order: MoneyOrder) -> Conversation[Sequence[Fact] | Refusal]:
+        raise NotImplementedError("Paytrail holds nothing that could be given back")
+
+    def refund(self, order: MoneyOrder) -> Conversation[Sequence[Fact] | Refusal]:
+        transaction_id = _transaction_of(order.attempt)
+        try:
+            body = refund_of(order)
+        except Unwritable as error:
+            return Refusal(RefusalKind.MISCONFIGURED, str(error))
+        path = f"/payments/{transaction_id}/refund"
+        said = self._account.said_in(
+            (yield self._account.post(path, body, order.operation_id, "refund", transaction_id))
+        )
+        if isinstance(said, Refusal):
+            return said
+        return facts_of_refund(said, order.attempt.attempt_id, order.operation_id)
+
+    def verify(self, delivery: Delivery) -> Conversation[None]:
+        """The redirect to the shop has the same parameters with the same signature; it never comes here, and would say no
+        more than the callback does."""
+        if not self._account.has_signed(parameters_of(delivery.query), delivery.body):
+            raise SignatureInvalid("The signature does not fit the callback and the account's key.")
+        return None
+        yield  # a conversation without a call
+
+    def read(self, delivery: Delivery) -> Sequence[Fact | AskPsp | LookUp]:
+        try:
+            said = parameters_of(delivery.query)
+        except SignatureInvalid as error:
+            raise Unreadable(error.detail) from None
+        return facts_of_callback(said)
+
+    def look_up(self, psp_object: str) -> Conversation[Sequence[Fact | AskPsp]]:
+        raise NotImplementedError("every callback says whose it is")
+
+    def webhook_setup(self, url: str) -> WebhookSetup:
+        return WebhookSetup(url, (), "nowhere: each payment and refund tells Paytrail where its callbacks go")
+
+    def create_webhook(self, url: str) -> Conversation[WebhookMade | Refusal]:
+        raise NotImplementedError("there is nothing to create")
+
+
+def _transaction_of(attempt: AttemptRef) -> str:
+    if attempt.psp_reference is None:
+        raise ValueError("the attempt has no transaction")
+    return attempt.psp_reference

@@ -1,0 +1,25 @@
+"""Settings of a merchant account at Paytrail."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+
+class PaytrailSettings(BaseModel):
+    """Paytrail has one key for everything: what signs our requests also signs its answers and callbacks."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True)
+    account_fields: ClassVar[frozenset[str]] = frozenset({"merchant_id"})
+    webhook_fields: ClassVar[frozenset[str]] = frozenset({"secret_key", "secret_key_previous"})
+
+    merchant_id: str = Field(pattern=r"^[1-9][0-9]{0,9}$")
+    """The merchant ID, a number; it never changes. Paytrail publishes one for tests."""
+    secret_key: SecretStr = Field(min_length=8, max_length=255)
+    """The merchant account's secret key."""
+    secret_key_previous: SecretStr | None = Field(default=None, min_length=8, max_length=255)
+    """The key before, while it is being replaced: callbacks and answers may still be signed with it."""
+    email: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=254)
+    """An address of the merchant's own, for payments without one of the shopper's: Paytrail wants one with each. Without it
+    such payments are refused here."""
