@@ -31,6 +31,7 @@ SETTINGS: Json = {
     "ALLOWED_TARGETS": ref("AllowedTargets"),
     "LOG_LEVEL": ref("LogLevel"),
 }
+LEAST_BATCHES = 2  # at a time of one queue, which is as few as Lambda takes; a new account runs 10 functions in all
 # The webhook function is not told its own address, which would be a circle; it makes no links.
 INTERNET_URL = when("HasInternetUrl", ref("InternetUrl"), attribute("WebhooksUrl", "FunctionUrl"))
 # Functions know tables by name alone, so CloudFormation must be told: first the indexes that an update adds, then the code.
@@ -83,5 +84,6 @@ def _source(stage: Stage, topic: Topic, name: str) -> Json:
     }
     reserved = stage.reserved(name)
     if reserved is not None:
-        source["ScalingConfig"] = {"MaximumConcurrency": max(reserved, 2)}
+        most = when("ReservesConcurrency", max(reserved, LEAST_BATCHES), LEAST_BATCHES)
+        source["ScalingConfig"] = {"MaximumConcurrency": most}
     return {f"{FUNCTIONS[name]}SqsEventSource": {"Properties": source}}

@@ -65,8 +65,9 @@ def test_queues_and_dead_letters_are_called_as_the_queue_adapter_calls_them() ->
 @pytest.mark.parametrize("function", CONSUMER_OF.values())
 def test_a_queue_gives_its_function_no_more_batches_than_may_run(function: str) -> None:
     (source,) = RESOURCES[FUNCTIONS[function]]["Properties"]["Events"].values()
-    most = source["Properties"]["ScalingConfig"]["MaximumConcurrency"]
-    assert most == stage_of("prod").reserved(function)
+    condition, reserved, unreserved = source["Properties"]["ScalingConfig"]["MaximumConcurrency"]["Fn::If"]
+    assert (condition, reserved) == ("ReservesConcurrency", stage_of("prod").reserved(function))
+    assert unreserved * len(CONSUMER_OF) < 10, "a new account runs 10 at a time, the API among them"
     assert source["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
