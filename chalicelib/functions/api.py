@@ -29,7 +29,9 @@ def start(handler: str) -> None:
 
 
 def handle(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    headers = {name.lower(): values for name, values in (event.get("multiValueHeaders") or {}).items()}
+    headers: dict[str, list[str]] = {}
+    for name, values in (event.get("multiValueHeaders") or {}).items():
+        headers.setdefault(name.lower(), []).extend(values)
     request_id = request_id_of(next(iter(headers.get("x-request-id", ())), None), context.aws_request_id)
     about = event["requestContext"]
     with invocation("api", context, request_id) as fields:

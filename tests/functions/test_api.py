@@ -57,6 +57,11 @@ def test_two_tokens_are_refused(process: Process) -> None:
     assert slug_in(answer, 400) == "unreadable"
 
 
+def test_two_tokens_under_two_spellings_of_the_name_are_refused(process: Process) -> None:
+    answer = call("POST", CHECKOUTS, body=b"{}", headers={"authorization": "Bearer a", "Authorization": "Bearer b"})
+    assert slug_in(answer, 400) == "unreadable"
+
+
 @pytest.mark.parametrize(("size", "status"), [(65_536, 401), (65_537, 413)])
 def test_a_body_may_have_64_kib(process: Process, size: int, status: int) -> None:
     assert call("POST", CHECKOUTS, body=b"x" * size)["statusCode"] == status
