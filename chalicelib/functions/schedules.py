@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("paymentserver.functions")
 FULL_WAIT_S = 1.0
-MARGIN_S = 10.0  # what the step that has begun may still take
+MARGIN_S = 20.0  # what the step that has begun may still take
 
 
 def start(handler: str) -> None:
@@ -73,14 +73,18 @@ def measure(event: Mapping[str, Any], context: Context) -> None:
 
 def _each(*parts: Callable[[], None]) -> str:
     """`done`, or `fault` where a part met one: Lambda is not told, since it would only try the same again. A mistake of ours
-    is raised."""
-    result = "done"
+    is raised, once the other parts were done."""
+    result, mistakes = "done", list[Exception]()
     for part in parts:
         try:
             part()
         except Fault as error:
             log.error("fault", extra={"fields": {"error": type(error).__name__, "detail": error.detail}})
             result = "fault"
+        except Exception as error:
+            mistakes.append(error)
+    if mistakes:
+        raise mistakes[0]
     return result
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import Kind, Place
+from chalicelib.domain.errors import Fault
 from chalicelib.domain.view import text_of
 from chalicelib.services.chores import chore
 from chalicelib.services.kinds import DELIVERY, DUE, INBOX, PAYMENT
@@ -48,7 +51,8 @@ class Sweep:
         self._queued: dict[tuple[str, Place], datetime] = {}
 
     def round(self) -> int:
-        """Queues a chore for each document that is due, and says how many."""
+        """Queues a chore for each document that is due, and says how many. A fault of one kind is raised once the others were
+        swept: each has a table of its own, on some databases."""
         now = self._ports.clock.now()
         self._queued = {
             place: at
@@ -58,7 +62,8 @@ class Sweep:
         self.is_full = self._ports.queue.ready(Topic.CHORES) > self._limits.backlog
         if self.is_full:
             return 0
-        return sum(self._swept(kind, do, now, grace_s) for kind, do, grace_s in _SWEPT) + look_again(self._ports)
+        parts = [partial(self._swept, kind, do, now, grace_s) for kind, do, grace_s in _SWEPT]
+        return _sum_of(*parts, partial(look_again, self._ports))
 
     def _swept(self, kind: Kind, do: str, now: datetime, grace_s: int) -> int:  # type: ignore[type-arg]
         until = text_of(now - timedelta(seconds=grace_s))
@@ -67,3 +72,15 @@ class Sweep:
         self._ports.queue.send_all(Topic.CHORES, [chore(do, place.id) for place in fresh])
         self._queued.update({(do, place): now for place in fresh})
         return len(fresh)
+
+
+def _sum_of(*parts: Callable[[], int]) -> int:
+    count, faults = 0, list[Fault]()
+    for part in parts:
+        try:
+            count += part()
+        except Fault as fault:
+            faults.append(fault)
+    if faults:
+        raise faults[0]
+    return count

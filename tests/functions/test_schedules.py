@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,9 @@ from chalicelib.functions import schedules
 from chalicelib.functions.handlers import handler_of
 from chalicelib.functions.invocation import Failed
 from chalicelib.services import sweep
-from chalicelib.services.kinds import INBOX
+from chalicelib.services.kinds import INBOX, PAYMENT
+from chalicelib.services.sweep import OF_A_CLOUD
+from infra.stages import stage_of
 from tests.aws.events import Context, scheduled
 from tests.functions.conftest import Process
 
@@ -100,6 +104,44 @@ def test_a_mistake_of_ours_is_an_error_of_the_function(process: Process, monkeyp
     monkeypatch.setattr("chalicelib.services.change.sweep_audit", broken)
     with pytest.raises(Failed, match="ZeroDivisionError"):
         schedules.sweep(scheduled("sweep"), Context())
+
+
+@pytest.mark.parametrize("error", [StorageFault("no answer"), ZeroDivisionError()], ids=repr)
+def test_the_audit_log_is_settled_whatever_becomes_of_what_is_due(
+    process: Process, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    settled: list[object] = []
+    monkeypatch.setattr("chalicelib.services.change.sweep_audit", settled.append)
+
+    def failing(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(process.wiring.store, "due", failing)
+    with suppress(Failed):
+        schedules.sweep(scheduled("sweep"), Context())
+    assert len(settled) == 1
+
+
+def test_one_table_that_does_not_answer_hides_nothing_that_is_due_in_the_others(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due(process, 3)
+    of_all = process.wiring.store.due
+
+    def without_payments(kind: Any, *arguments: Any, **named: Any) -> Any:
+        if kind is PAYMENT:
+            raise StorageFault("throttled")
+        return of_all(kind, *arguments, **named)
+
+    monkeypatch.setattr(process.wiring.store, "due", without_payments)
+    schedules.sweep(scheduled("sweep"), Context())
+    assert process.wiring.queue.depth(Topic.CHORES)[0] == 3
+
+
+def test_a_round_has_the_time_to_queue_all_that_it_may_queue() -> None:
+    """On the sixth part of a processor, which 256 MB buy, a batch of ten takes 20 ms with its answer."""
+    batches = 3 * OF_A_CLOUD.queued / 10
+    assert batches * 0.02 < schedules.MARGIN_S < stage_of("prod").timeout_s("sweep") / 2
 
 
 def test_statistics_and_guardrails_go_on_while_there_is_time(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
