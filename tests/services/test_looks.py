@@ -71,6 +71,17 @@ def test_it_remembers_so_many_attempts_and_no_more() -> None:
     assert len(looks._due) <= ATTEMPTS_MAX
 
 
+def test_a_look_that_waits_is_not_forgotten_for_want_of_room() -> None:
+    clock = Clock()
+    looks = Looks(clock)
+    for number in range(ATTEMPTS_MAX - 1):
+        taken(looks, str(number))
+    clock.now_s += LOOK_EVERY_S
+    assert [taken(looks) for _ in range(2)] == [0.0, LOOK_EVERY_S]
+    taken(looks, "att_2")
+    assert taken(looks) is None
+
+
 @given(waits=st.lists(st.floats(0, 25) | st.floats(0, 0.01), min_size=1, max_size=200))
 def test_every_delivery_is_followed_by_a_look_soon_and_a_flood_makes_few(waits: list[float]) -> None:
     clock = Clock()

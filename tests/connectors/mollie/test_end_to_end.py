@@ -71,6 +71,13 @@ def test_a_hold_is_given_back_whole(shop: Shop) -> None:
     assert shop.operations(payment) == [("cancellation", "succeeded")]
 
 
+def test_a_method_that_can_hold_nothing_is_paid_at_once_however_often_it_is_read(shop: Shop) -> None:
+    payment = shop.paid("ideal", capture=CaptureMode.MANUAL)
+    shop.hears(payment)
+    assert shop.now(payment).status is Status.CAPTURED
+    assert shop.operations(payment) == [("capture", "succeeded")]
+
+
 def test_a_hold_whose_time_is_over_is_expired(shop: Shop) -> None:
     payment = shop.paid("creditcard", capture=CaptureMode.MANUAL)
     shop.mollie.becomes(shop.id_of(payment), "expired")
