@@ -28,7 +28,11 @@ SELDOM = {
     ("api", "dynamodb:GetItem", "health"): "another process wrote a connection's health first, and it is read again",
     ("api", "kms:Decrypt", "credentials"): "a process that did not seal a secret itself opens it",
     ("api", "kms:Decrypt", "webhooks"): "a process that did not seal a secret itself opens it",
-    ("apply", "kms:GenerateMac", "links"): "a webhook of a PSP that signs nothing came to the address made for its attempt",
+    (
+        "apply",
+        "kms:GenerateMac",
+        "links",
+    ): "a webhook of a PSP that signs nothing came to the address made for its attempt",
     ("attend", "kms:GenerateMac", "links"): "such a webhook waited in the inbox, and is tried again",
     ("apply", "sqs:SendMessage", "inbound"): "an outage: the message is sent again as a new one",
 }
