@@ -80,7 +80,8 @@ def _settled(
     """Whether the message may be taken off the queue."""
     with telemetry.bind(topic=message.topic, receives=message.receives):
         began = time.perf_counter()
-        result = _result(message, handle, queue, again_after_fault) if has_time() else _again(message, queue, 0)
+        tried = has_time()
+        result = _result(message, handle, queue, again_after_fault) if tried else _again(message, queue, 0, "untried")
         telemetry.count("queue_messages_total", queue=message.topic, result=result)
         duration_ms = round((time.perf_counter() - began) * 1000, 2)
         log.info("message", extra={"fields": {"result": result, "duration_ms": duration_ms}})
@@ -103,13 +104,14 @@ def _result(
     return "done"
 
 
-def _again(message: Message, queue: Queue, delay_s: float) -> str:
+def _again(message: Message, queue: Queue, delay_s: float, result: str = "again") -> str:
+    """`result`, or `failed`. Alarms take `again` for an outage."""
     try:
         queue.send_again(message, delay_s=delay_s)
     except PaymentServerError as error:
         log.error("message comes back after its lease", extra={"fields": {"detail": error.detail}})
         return "failed"
-    return "again"
+    return result
 
 
 def _release(message: Message, queue: Queue) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -179,6 +180,16 @@ def test_what_there_is_no_time_for_is_sent_again_untried(queue: Queue) -> None:
     assert [one.body for one in got] == [b"0"]
     assert [(what, delay_s) for what, _, delay_s in queue.asked] == [("again", 0), ("again", 0)]
     assert [one.body for one in queue.sent()] == [b"1", b"2"]
+
+
+def test_what_there_was_no_time_for_does_not_look_like_an_outage(
+    queue: Queue, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An alarm counts the lines of what an outage put off."""
+    with caplog.at_level(logging.INFO, "paymentserver.queue"):
+        handle_batch(event_of(record_of(b"1")), EVENTS, failing(ValueError()), queue, has_time=lambda: False)
+    (line,) = [one.fields for one in caplog.records]  # type: ignore[attr-defined]
+    assert line["result"] == "untried"
 
 
 def test_records_of_one_id_are_answered_once(queue: Queue) -> None:
