@@ -76,12 +76,10 @@ def payment_facts(payment: Json, parts: Mapping[str, Sequence[Json]], attempt: A
 def _declined(payment: Json, attempt_id: str) -> Iterator[Fact]:
     """One payment is one try."""
     details = payment.get("details")
-    reason = details.get("failureReason") if isinstance(details, Mapping) else None
-    if reason:
+    if isinstance(details, Mapping) and details.get("failureReason"):
+        reason, message = str(details["failureReason"]), str(details.get("failureMessage") or "")
         cls, code = FAILURE_REASON.of(reason)
-        decline = Decline(
-            cls, code, str(reason)[:60], str(details.get("failureMessage") or "")[:200] if details else ""
-        )
+        decline = Decline(cls, code, reason[:60], message[:200])
         yield Fact(attempt_id, Kind.TRY, str(payment["id"]), State.DECLINED, decline=decline)
 
 

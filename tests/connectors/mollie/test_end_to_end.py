@@ -95,13 +95,14 @@ def test_a_decline_at_the_opening_leads_to_the_next_psp(shop: Shop) -> None:
 
 def test_a_declined_card_ends_the_payment_and_another_psp_can_be_tried(shop: Shop) -> None:
     payment = shop.open()
-    details = {"failureReason": "insufficient_funds"}
+    details = {"failureReason": "insufficient_funds", "failureMessage": "Not enough. " + "x" * 300}
     shop.mollie.becomes(shop.id_of(payment), "failed", method="creditcard", details=details)
     shop.hears(payment)
     found = shop.now(payment)
     assert found.status is Status.FAILED
     (declined,) = [one.decline for one in found.facts if one.decline]
     assert (declined.cls, declined.code) == ("soft", "insufficient_funds")
+    assert declined.message == "Not enough. " + "x" * 188
     again = shop.world.retry(payment.id, "again").payment
     assert [one.connection_id for one in again.attempts] == ["mollie-nl", "psp-2"]
 
