@@ -1,6 +1,6 @@
 """What Paytrail says, as facts.
 
-A movement is named by the stamp that we gave it, which an answer, a read and a callback have in common: the payment by its
+A movement is named by the stamp that we gave it, which a read, an answer and a callback have in common: the payment by its
 attempt's id, a refund by its operation's. A read (GET /payments/{transactionId}) shows the payment and no refund, so that a
 refund's own callback alone says how it ended and how much it was.
 """
@@ -12,29 +12,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chalicelib.connectors.paytrail.tables import AMOUNTS, CURRENCY, PAYMENT_STATUS, REFUND_STATUS
+from chalicelib.contracts.connector import AskPsp
 from chalicelib.domain.errors import Unreadable
 from chalicelib.domain.facts import Fact, Kind, State
 from chalicelib.domain.ids import payment_id_in
-from chalicelib.domain.money import Money
 
 _CENTS = re.compile(r"0|[1-9][0-9]{0,14}")
 
 
-def payment_facts(attempt_id: str, transaction_id: str, status: object, amount: Money) -> list[Fact]:
-    """One that failed may be paid after all, so a failure is the page's and never the money's."""
-    state, reason = PAYMENT_STATUS.of(status), PAYMENT_STATUS.note(status)
-    if state is State.SUCCEEDED:
-        return [Fact(attempt_id, Kind.CAPTURE, attempt_id, state, amount)]
-    return [Fact(attempt_id, Kind.CHECKOUT, transaction_id, state, reason=reason)]
-
-
 def facts_of_payment(document: Mapping[str, Any], attempt_id: str, transaction_id: str) -> list[Fact]:
-    """Of a read. Raises ValueError, KeyError or TypeError for what is not the attempt's payment."""
+    """Of a read. One that failed may be paid after all, so a failure is the page's and never the money's. Raises ValueError,
+    KeyError or TypeError for what is not the attempt's payment."""
     named = (document["transactionId"], document["stamp"], document["reference"])
     if named != (transaction_id, attempt_id, attempt_id):
         raise ValueError("the answer is about another payment")
     amount = AMOUNTS.read(document["amount"], document["currency"])
-    return payment_facts(attempt_id, transaction_id, document["status"], amount)
+    state, reason = PAYMENT_STATUS.of(document["status"]), PAYMENT_STATUS.note(document["status"])
+    if state is State.SUCCEEDED:
+        return [Fact(attempt_id, Kind.CAPTURE, attempt_id, state, amount)]
+    return [Fact(attempt_id, Kind.CHECKOUT, transaction_id, state, reason=reason)]
 
 
 def facts_of_refund(document: Mapping[str, Any], attempt_id: str, operation_id: str) -> list[Fact]:
@@ -48,19 +44,26 @@ def facts_of_refund(document: Mapping[str, Any], attempt_id: str, operation_id: 
     return [Fact(attempt_id, Kind.REFUND, operation_id, state, operation_id=operation_id, reason=reason)]
 
 
-def facts_of_callback(said: Mapping[str, str]) -> Sequence[Fact]:
-    """Of a callback's parameters, verified. Nothing where the references are not ours. Raises Unreadable."""
-    try:
-        stamp, attempt_id = said["checkout-stamp"], said["checkout-reference"]
-        transaction_id, status, cents = (said[f"checkout-{name}"] for name in ("transaction-id", "status", "amount"))
-    except KeyError as error:
-        raise Unreadable(f"The callback has no {error.args[0]}.") from None
-    if not _CENTS.fullmatch(cents):
-        raise Unreadable("The callback's amount is no number of cents.")
-    amount, payment_id = AMOUNTS.read(int(cents), CURRENCY), payment_id_in(attempt_id)
+def told_by_callback(said: Mapping[str, str]) -> Sequence[Fact | AskPsp]:
+    """Of a callback's parameters, verified. Nothing where the references are not ours. Raises Unreadable.
+
+    About a payment it only says "look": the shopper's redirect has the same parameters with the same signature, so whoever saw
+    one can deliver it. A refund's callback goes from Paytrail to us alone, and nothing else tells how the refund ended.
+    """
+    stamp, attempt_id = _text(said, "stamp"), _text(said, "reference")
+    payment_id = payment_id_in(attempt_id)
     if payment_id is None or payment_id != payment_id_in(stamp) or not attempt_id.startswith("att_"):
         return []
     if stamp == attempt_id:
-        return payment_facts(attempt_id, transaction_id, status, amount)
-    state, reason = REFUND_STATUS.of(status), REFUND_STATUS.note(status)
+        return [AskPsp(attempt_id)]
+    status, cents = _text(said, "status"), _text(said, "amount")
+    if not _CENTS.fullmatch(cents):
+        raise Unreadable("The callback's amount is no number of cents.")
+    state, reason, amount = REFUND_STATUS.of(status), REFUND_STATUS.note(status), AMOUNTS.read(int(cents), CURRENCY)
     return [Fact(attempt_id, Kind.REFUND, stamp, state, amount, operation_id=stamp, reason=reason)]
+
+
+def _text(said: Mapping[str, str], name: str) -> str:
+    if f"checkout-{name}" not in said:
+        raise Unreadable(f"The callback has no {name}.")
+    return said[f"checkout-{name}"]

@@ -58,6 +58,8 @@ def test_the_published_redirect_is_as_good_as_a_callback() -> None:
     delivered(connector, delivery)
     assert connector.read(delivery) == [], "whose references are not ours"
     with pytest.raises(SignatureInvalid):
+        delivered(connector, replace(delivery, body=b"x"))
+    with pytest.raises(SignatureInvalid):
         delivered(connector, replace(delivery, query=query.replace("2964", "2965")))
 
 
@@ -130,3 +132,13 @@ def test_an_answer_of_another_account_is_none() -> None:
 
 def test_the_kit_signs_answers_as_paytrail_does() -> None:
     assert is_signed(sign_answer({}, b"{}"), b"{}", [SECRET])
+
+
+def test_the_last_lines_that_were_signed_can_not_be_moved_into_the_body() -> None:
+    said = {"checkout-account": MERCHANT, "checkout-algorithm": "sha256", "checkout-transaction-id": "1"}
+    made = mac(SECRET, said, b"")
+    moved = said.pop("checkout-transaction-id")
+    query, body = urlencode({**said, "signature": made}), f"checkout-transaction-id:{moved}\n".encode()
+    assert mac(SECRET, said, body) == made
+    with pytest.raises(SignatureInvalid):
+        next(connector_of("paytrail").verify(Delivery({}, body, AT, method="GET", query=query)))
