@@ -18,7 +18,8 @@ WAITS_FOR_QUESTION = timedelta(hours=1)
 def put_off(payment: Payment, stands_at: datetime | None, patience: timedelta) -> Payment:
     """The payment with the time at which its events are seen to, `patience` after they would have been at the latest.
 
-    `stands_at` is where the index has it now. Questions and drafts are never put off.
+    `stands_at` is where the index has it now. Questions and drafts are never put off, and neither is an event that stands there
+    at its usual time: whoever left it so could not queue it.
     """
     if not payment.outbox or not patience:
         return payment
@@ -29,6 +30,8 @@ def put_off(payment: Payment, stands_at: datetime | None, patience: timedelta) -
 def _due_of(payment: Payment, stands_at: datetime | None, patience: timedelta) -> datetime:
     seen_to = min(event.due_at for event in payment.outbox)
     asked = earliest((), Watched(payment.attempts, payment.operations), payment.unaudited)
+    if stands_at == seen_to:
+        return seen_to if asked is None else min(asked, seen_to)
     if asked is not None and asked <= seen_to + max(WAITS_FOR_QUESTION, patience):
         return asked
     if stands_at is not None and seen_to <= stands_at <= seen_to + patience:

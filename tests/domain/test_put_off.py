@@ -54,6 +54,13 @@ def test_a_place_that_the_payment_has_in_time_is_kept(stands: float) -> None:
     assert put_off(told(), minutes(stands), PATIENCE).due_at == minutes(stands)
 
 
+def test_a_place_that_was_never_put_off_is_kept() -> None:
+    """Whoever left the payment there could not queue its events."""
+    assert put_off(told(), SEEN_TO, PATIENCE).due_at == SEEN_TO
+    assert put_off(told(minutes(5)), SEEN_TO, PATIENCE).due_at == SEEN_TO
+    assert put_off(told(NOW), SEEN_TO, PATIENCE).due_at == NOW
+
+
 @pytest.mark.parametrize("stands", [-1, 0, 16, 600])
 def test_a_place_too_early_or_too_late_is_left(stands: float) -> None:
     assert put_off(told(), minutes(stands), PATIENCE).due_at == SEEN_TO + PATIENCE

@@ -167,3 +167,21 @@ def test_events_are_queued_where_nobody_knows_who_wants_them(world: World, monke
     monkeypatch.setattr(world.store, "find", away)
     world.open()
     assert world.queue.depth(Topic.EVENTS)[0] == 1
+
+
+def test_what_could_not_be_queued_is_not_put_off_by_what_happens_next_either(world: World) -> None:
+    payment = world.open().payment
+    payment_id, attempt_id = payment.id, payment.attempts[0].id
+    world.psps["psp-1"].pay(attempt_id)
+    world.webhook("psp-1", attempt_id)
+    world.queue.refuses = True
+    for message in world.queue.receive(Topic.INBOUND):
+        world.work.handle(message)
+        world.queue.done(message)
+    assert due_in_s(world, payment_id) == 10
+    world.queue.refuses = False
+    world.psps["psp-1"].settles = "pending"
+    world.do(OperationKind.REFUND, payment_id, "a-refund", 1000)  # which is asked about within the hour
+    assert due_in_s(world, payment_id) == 10
+    world.settle(11)
+    assert "payment.captured" in {one.event_type for one in world.recorder.published}
