@@ -1,4 +1,5 @@
 """Paytrail: a hosted payment page in euros, with Finnish banks, cards and mobile methods; payment API 2.0.0.
+docs/connectors/paytrail.md has how to set it up, and how it works.
 
 - Paytrail wants an e-mail address with each payment: the shopper's, else the connection's `email`; without either the payment
   is refused before anything is sent.
