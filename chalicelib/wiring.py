@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from chalicelib.services.operate import Operate
     from chalicelib.services.resolve import Resolve
     from chalicelib.services.retry import Retrying
+    from chalicelib.services.returns import Returns
     from chalicelib.services.try_chain import TryChain
     from chalicelib.services.work import Work
     from chalicelib.storage.dynamodb import DynamoStore
@@ -198,6 +199,12 @@ class Wiring:
         return Intake(self.inbound_ports, self.configuration)
 
     @cached_property
+    def returns(self) -> Returns:
+        from chalicelib.services.returns import Returns
+
+        return Returns(self.inbound_ports)
+
+    @cached_property
     def apply(self) -> Apply:
         from chalicelib.services.apply import Apply
 
@@ -262,6 +269,7 @@ class Wiring:
             self.retrying,
             self.resolve,
             self.intake,
+            self.returns,
             self.apply,
             self.attend,
             self.notify,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chalicelib.api.operation import Answer, Call, Handler, operation
-from chalicelib.services.returns import come_back
 
 
 def _webhook(method: str, summary: str) -> Callable[[Handler], Handler]:
@@ -54,4 +53,4 @@ def _taken(call: Call, method: str) -> Answer:
     problems=(404,),
 )
 def return_shopper(call: Call) -> Answer:
-    return Answer(303, None, {"Location": come_back(call.wiring.ports, call.params["token"])})
+    return Answer(303, None, {"Location": call.wiring.returns.come_back(call.params["token"])})

@@ -17,7 +17,6 @@ from chalicelib.domain.errors import STATUS_OF, NotFound, PaymentServerError, To
 from chalicelib.functions.http import Reply, Request, answer_of, request_of
 from chalicelib.functions.invocation import Context, invocation
 from chalicelib.functions.wired import wired
-from chalicelib.services.returns import come_back
 from chalicelib.telemetry.metrics import NONE, OTHER
 
 log = logging.getLogger("paymentserver.functions")
@@ -67,7 +66,7 @@ def _served(request: Request, request_id: str, fields: dict[str, Any]) -> Reply:
     fields["route"] = f"{request.method} {match.pattern}"
     params = {name: unquote(value) for name, value in match.params.items()}
     if match.pattern == RETURN:
-        return Reply(303, "", {"Location": come_back(wired().inbound_ports, params["token"])})
+        return Reply(303, "", {"Location": wired().returns.come_back(params["token"])})
     if len(request.body) > WEBHOOK_LIMIT_BYTES:
         raise TooLarge(f"The body is longer than {WEBHOOK_LIMIT_BYTES} bytes.")
     told = wired().intake.take(

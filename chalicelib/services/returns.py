@@ -10,7 +10,9 @@ import base64
 import hashlib
 import hmac
 import logging
+import time
 import zlib
+from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from chalicelib import telemetry
@@ -18,6 +20,7 @@ from chalicelib.contracts.queue import Topic
 from chalicelib.domain.errors import NotFound, QueueFault
 from chalicelib.domain.ids import is_payment_id
 from chalicelib.services.chores import chore
+from chalicelib.services.looks import Looks
 from chalicelib.services.ports import InboundPorts
 
 log = logging.getLogger("paymentserver.returns")
@@ -40,21 +43,37 @@ def return_token(key: bytes, payment_id: str, shop_url: str) -> str:
     return f"{signed}.{_signature(key, signed)}"
 
 
-def come_back(ports: InboundPorts, token: str) -> str:
-    """The shop's return address with ``payment_id`` in its query. Raises NotFound for a token that we did not sign."""
-    signed, _, signature = token.rpartition(".")
-    payment_id, _, packed = signed.partition(".")
-    well_formed = len(token) <= TOKEN_CHARACTERS_MAX and token.isascii() and is_payment_id(payment_id)
-    if not well_formed or not hmac.compare_digest(signature, _signature(ports.return_key(), signed)):
-        raise NotFound("This return link is not one of ours.")
-    telemetry.note(payment_id=payment_id)
-    try:
-        ports.queue.send(Topic.INBOUND, chore("sync", payment_id))
-    except QueueFault as error:  # the shopper is not to stand before an error page: the due index asks in time
-        log.error("no sync after a return", extra={"fields": {"detail": error.detail}})
-    parts = urlsplit(_unpacked(packed))
-    query = "&".join(filter(None, (parts.query, urlencode({"payment_id": payment_id}))))
-    return urlunsplit(parts._replace(query=query))
+class Returns:
+    """Whoever has a link can open it without end; of one payment's returns each LOOK_EVERY_S asks for one sync at most, for
+    each process that serves them (services.looks)."""
+
+    def __init__(self, ports: InboundPorts, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._ports = ports
+        self._looks = Looks(monotonic)
+
+    def come_back(self, token: str) -> str:
+        """The shop's return address with ``payment_id`` in its query. Raises NotFound for a token that we did not sign."""
+        signed, _, signature = token.rpartition(".")
+        payment_id, _, packed = signed.partition(".")
+        well_formed = len(token) <= TOKEN_CHARACTERS_MAX and token.isascii() and is_payment_id(payment_id)
+        if not well_formed or not hmac.compare_digest(signature, _signature(self._ports.return_key(), signed)):
+            raise NotFound("This return link is not one of ours.")
+        telemetry.note(payment_id=payment_id)
+        self._sync(payment_id)
+        parts = urlsplit(_unpacked(packed))
+        query = "&".join(filter(None, (parts.query, urlencode({"payment_id": payment_id}))))
+        return urlunsplit(parts._replace(query=query))
+
+    def _sync(self, payment_id: str) -> None:
+        delay_s = self._looks.delay_s(payment_id)
+        if delay_s is None:
+            return
+        try:
+            self._ports.queue.send(Topic.INBOUND, chore("sync", payment_id), delay_s=delay_s)
+        except QueueFault as error:  # the shopper is not to stand before an error page: the due index asks in time
+            log.error("no sync after a return", extra={"fields": {"detail": error.detail}})
+        else:
+            self._looks.queued(payment_id, delay_s)
 
 
 def _signature(key: bytes, signed: str) -> str:

@@ -18,7 +18,7 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.operation import OperationKind
 from chalicelib.domain.payment import CaptureMode, Payment
 from chalicelib.domain.view import view_of
-from chalicelib.services.returns import come_back, return_token
+from chalicelib.services.returns import Returns, return_token
 from tests.faults.machine import ROUTES, Machine
 from tests.faults.outside import (
     dashboard,
@@ -122,7 +122,7 @@ def come_back_from_page(machine: Machine, chance: Random) -> object:
     if payment is None:
         return False
     token = return_token(machine.world.ports.return_key(), payment.id, payment.order.return_url)
-    machine.call(lambda world: come_back(world.ports, token))
+    machine.call(lambda world: Returns(world.ports).come_back(token))
     return True
 
 

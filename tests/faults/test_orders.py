@@ -15,7 +15,7 @@ from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import attempt_id_of, payment_id_of
 from chalicelib.domain.payment import Payment
 from chalicelib.services.kinds import PAYMENT
-from chalicelib.services.returns import come_back, return_token
+from chalicelib.services.returns import Returns, return_token
 from tests.world import World
 
 PAYMENT_ID = payment_id_of("default", "a-key")
@@ -29,7 +29,9 @@ def say(world: World, saying: str) -> None:
     elif saying == "poll":
         world.attend.sync(PAYMENT_ID)
     else:
-        come_back(world.ports, return_token(world.ports.return_key(), PAYMENT_ID, "https://shop.example/return"))
+        Returns(world.ports).come_back(
+            return_token(world.ports.return_key(), PAYMENT_ID, "https://shop.example/return")
+        )
     world.settle()
 
 

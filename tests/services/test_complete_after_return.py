@@ -12,7 +12,7 @@ from chalicelib.contracts.connector import AttemptRef
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.facts import Fact, Kind, State
 from chalicelib.domain.payment import CaptureMode, Payment, Status
-from chalicelib.services.returns import come_back, return_link, return_token
+from chalicelib.services.returns import Returns, return_link, return_token
 from tests.psp import DECLINE, LOST, SILENT, SimulatedConnector
 from tests.services.histories import CANCEL, attempts, hear, pay, sealed, timeline, told
 from tests.world import World
@@ -31,7 +31,7 @@ def approved(world: World, **order: object) -> Payment:
 
 
 def returns(world: World, payment: Payment) -> None:
-    come_back(world.ports, return_token(world.ports.return_key(), payment.id, payment.order.return_url))
+    Returns(world.ports).come_back(return_token(world.ports.return_key(), payment.id, payment.order.return_url))
     world.settle()
 
 
@@ -66,7 +66,7 @@ def test_elsewhere_the_shopper_returns_straight_to_the_shop(world: World) -> Non
 
 def test_the_return_link_leads_on_to_the_shop(world: World) -> None:
     payment = world.open(return_url="https://shop.example/return?basket=7").payment
-    back = come_back(world.ports, return_token(world.ports.return_key(), payment.id, payment.order.return_url))
+    back = Returns(world.ports).come_back(return_token(world.ports.return_key(), payment.id, payment.order.return_url))
     assert back == f"https://shop.example/return?basket=7&payment_id={payment.id}"
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from chalicelib.contracts.queue import Topic
 from chalicelib.domain.errors import NotFound, QueueFault
 from chalicelib.domain.ids import payment_id_of
-from chalicelib.services.returns import TOKEN_CHARACTERS_MAX, come_back, return_link, return_token
+from chalicelib.services.returns import TOKEN_CHARACTERS_MAX, Returns, return_link, return_token
 from tests.world import World
 
 KEY = b"k" * 32
@@ -33,9 +33,19 @@ def world(tmp_path: Path) -> World:
 
 
 def test_a_return_needs_no_database_and_asks_for_a_sync(world: World) -> None:
-    assert come_back(world.ports, TOKEN) == f"{SHOP}&payment_id={PAYMENT_ID}"
+    assert Returns(world.ports).come_back(TOKEN) == f"{SHOP}&payment_id={PAYMENT_ID}"
     (message,) = world.queue.receive(Topic.INBOUND)
     assert message.body == b'{"do":"sync","id":"%s"}' % PAYMENT_ID.encode()
+
+
+def test_whoever_opens_a_link_again_and_again_makes_us_ask_twice(world: World) -> None:
+    returns = Returns(world.ports, monotonic=lambda: 1_000.0)
+    assert {returns.come_back(TOKEN) for _ in range(100)} == {f"{SHOP}&payment_id={PAYMENT_ID}"}
+    assert world.queue.depth(Topic.INBOUND)[0] == 2  # the first at once, the second for all that came meanwhile
+    assert len(world.queue.receive(Topic.INBOUND)) == 1
+    other = payment_id_of("default", "another key")
+    returns.come_back(return_token(KEY, other, SHOP))
+    assert len(world.queue.receive(Topic.INBOUND)) == 1
 
 
 def test_a_shopper_goes_on_to_the_shop_while_the_queue_is_down(tmp_path: Path) -> None:
@@ -44,7 +54,7 @@ def test_a_shopper_goes_on_to_the_shop_while_the_queue_is_down(tmp_path: Path) -
             raise QueueFault("no answer")
 
     world = World(tmp_path, configure=False, queue=Down())
-    assert come_back(world.ports, TOKEN).startswith(SHOP)
+    assert Returns(world.ports).come_back(TOKEN).startswith(SHOP)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +83,7 @@ def test_a_shopper_goes_on_to_the_shop_while_the_queue_is_down(tmp_path: Path) -
 )
 def test_a_token_that_we_did_not_make_leads_nowhere(world: World, token: str) -> None:
     with pytest.raises(NotFound, match="not one of ours"):
-        come_back(world.ports, token)
+        Returns(world.ports).come_back(token)
     assert not world.queue.receive(Topic.INBOUND)
 
 

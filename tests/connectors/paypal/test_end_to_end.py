@@ -18,7 +18,7 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.operation import OperationKind
 from chalicelib.domain.payment import CaptureMode, Payment, Status
 from chalicelib.services.kinds import CONNECTION, INBOX, ROUTE
-from chalicelib.services.returns import come_back
+from chalicelib.services.returns import Returns
 from tests.builders import NOW
 from tests.connectors.paypal.peer import WEBHOOK_ID, PayPal, PeerDriver, serving
 from tests.connectors.paypal.signing import signed, trusted
@@ -56,7 +56,7 @@ class Shop:
         """The shopper comes back by the link that PayPal was given."""
         unit = payment.attempts[0].return_url
         assert unit is not None
-        come_back(self.world.ports, unit.rpartition("/")[2])
+        Returns(self.world.ports).come_back(unit.rpartition("/")[2])
         self.world.settle()
 
     def paid(self, **order: Any) -> Payment:
