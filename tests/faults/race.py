@@ -73,6 +73,8 @@ class Unqueued:
 
     def send(self, topic: object, body: bytes, *, delay_s: float = 0) -> None: ...
 
+    def send_all(self, topic: object, bodies: object, *, delay_s: float = 0) -> None: ...
+
 
 @dataclass(frozen=True)
 class Call:

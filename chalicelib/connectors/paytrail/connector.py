@@ -155,6 +155,7 @@ class PaytrailConnector:
 
 
 def _transaction_of(attempt: AttemptRef) -> str:
-    if attempt.psp_reference is None:
+    """It stands in addresses of calls, so it must be one."""
+    if attempt.psp_reference is None or not _TRANSACTION.fullmatch(attempt.psp_reference):
         raise ValueError("the attempt has no transaction")
     return attempt.psp_reference

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -19,11 +20,11 @@ NO_IDS = ("..", ".", "../../v1/balance", "a/b", "a?x=1", "a#b", "a b", "a%2fb", 
 UNSAFE = ("http://", "javascript://", "//", "data://")
 
 
-def asks_nothing(conversation: Conversation[Any]) -> None:
-    """It raises, or comes to an end, before its first request that names what it was given."""
+def asks_nothing(begin: Callable[[], Conversation[Any]]) -> None:
+    """It raises, or comes to an end, before its first request that names what it was given; or there is no such call."""
     try:
-        request = next(conversation)
-    except (StopIteration, ValueError):
+        request = next(begin())
+    except (StopIteration, ValueError, NotImplementedError):
         return
     raise AssertionError(f"asked for {request.url}")
 
@@ -31,9 +32,9 @@ def asks_nothing(conversation: Conversation[Any]) -> None:
 @pytest.mark.parametrize("id", NO_IDS, ids=range(len(NO_IDS)))
 def test_what_is_no_id_of_the_psps_is_asked_for_nowhere(psp: str, id: str) -> None:
     connector, reference = connector_of(psp), replace(reference_of(scenarios_of(psp)[0]), psp_reference=id)
-    asks_nothing(connector.look_up(id))
-    asks_nothing(connector.fetch(reference))
-    asks_nothing(connector.expire(reference))
+    asks_nothing(lambda: connector.look_up(id))
+    asks_nothing(lambda: connector.fetch(reference))
+    asks_nothing(lambda: connector.expire(reference))
 
 
 @pytest.mark.parametrize("scheme", UNSAFE)
