@@ -85,7 +85,7 @@ def _declined(payment: Json, attempt_id: str) -> Iterator[Fact]:
 
 def _was_held(payment: Json, stage: Stage, captures: Sequence[Json]) -> bool:
     """Not every method can hold money: one that can not is paid at once."""
-    captured = stage is Stage.PAID and payment.get("amountCaptured") is not None
+    captured = stage is Stage.PAID and _captured(payment) > 0
     return stage is Stage.HELD or bool(payment.get("authorizedAt") or captures) or captured
 
 
@@ -94,7 +94,8 @@ def _is_known_held(attempt: AttemptRef) -> bool:
 
 
 def _held(payment: Json, stage: Stage, captures: Sequence[Json], attempt_id: str, *, held: bool) -> Iterator[Fact]:
-    """The release is told of whenever a payment is over, so that what was held before is not for ever."""
+    """The release is told of whenever a payment is over, so that what was held before is not for ever. Of one that is paid it
+    is only where the captures show what was paid: else money that was taken would count as given back."""
     id, asked = str(payment["id"]), money_in(payment)
     if held:
         yield Fact(attempt_id, Kind.AUTHORIZATION, id, State.SUCCEEDED, asked)
@@ -106,7 +107,7 @@ def _held(payment: Json, stage: Stage, captures: Sequence[Json], attempt_id: str
     if stage in _OVER:
         by_itself = stage in _LAPSED or not (held or whose)
         yield _lapse(id, attempt_id) if by_itself else release_fact(id, attempt_id, State.SUCCEEDED, whose)
-    elif stage is Stage.PAID and moved < asked.value:
+    elif stage is Stage.PAID and max(_captured(payment), 1) <= moved < asked.value:
         yield release_fact(id, attempt_id, State.SUCCEEDED, whose)
 
 
@@ -121,11 +122,12 @@ def release_fact(id: str, attempt_id: str, state: State, operation_id: str | Non
 
 def _sold(payment: Json) -> Money:
     """What was captured where Mollie says so: somebody may have captured a part in its Dashboard."""
-    if payment.get("amountCaptured") is not None:
-        captured = money_in(payment, "amountCaptured")
-        if captured.value:
-            return captured
-    return money_in(payment)
+    return money_in(payment, "amountCaptured" if _captured(payment) else "amount")
+
+
+def _captured(payment: Json) -> int:
+    """Mollie's total, 0 where it names none: for comparing, it is no fact."""
+    return money_in(payment, "amountCaptured").value if payment.get("amountCaptured") is not None else 0
 
 
 def capture_fact(capture: Json, attempt_id: str) -> Fact:
