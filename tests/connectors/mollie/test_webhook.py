@@ -67,3 +67,16 @@ def test_ten_thousand_calls_of_one_genuine_address_are_a_few_looks(shop: Shop) -
     shop.world.settle(LOOK_EVERY_S)
     assert shop.mollie.reads_of(shop.id_of(payment)) - before <= 4, "20 s of them: one each 10 s, and one at each end"
     assert shop.inbox() == []
+
+
+@pytest.mark.parametrize("body", [b"", b"nonsense", b"{}", b"id=re_1"])
+def test_what_is_no_form_hides_no_call_that_is_one(shop: Shop, body: bytes) -> None:
+    """The second call within ten seconds is the look that stands for those after it, whoever made it."""
+    payment = shop.open()
+    query = urlsplit(shop.mollie.payments[shop.id_of(payment)]["webhookUrl"]).query
+    for _ in range(2):
+        shop.world.intake.take("default", "mollie-nl", {}, body, query=query)
+    shop.mollie.pays(shop.id_of(payment))
+    shop.world.intake.take("default", "mollie-nl", {}, f"id={shop.id_of(payment)}".encode(), query=query)
+    shop.world.settle(LOOK_EVERY_S)
+    assert shop.now(payment).status is Status.CAPTURED
