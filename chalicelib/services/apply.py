@@ -225,9 +225,11 @@ class Apply:
             self._keep_again(item)
 
     def _keep_again(self, item: InboxItem) -> None:
-        """The same bytes were kept before. Where they were applied since, they say "look" once more, and must wait anew."""
+        """The same bytes were kept before. Where they were applied or given up since, they say "look" once more, and must wait
+        anew."""
         known = self._ports.store.get(INBOX, item.id)
-        if known.value.status == "applied":
+        given_up = known.value.due_at is None and item.due_at is not None
+        if known.value.status == "applied" or given_up:
             self._ports.store.put(INBOX, item, expect=known.version)
 
 

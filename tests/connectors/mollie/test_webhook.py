@@ -12,6 +12,7 @@ import pytest
 from chalicelib.contracts.queue import Topic
 from chalicelib.domain.errors import SignatureInvalid
 from chalicelib.domain.payment import Status
+from chalicelib.services.apply import UNMATCHED_RETRY_AFTER_S
 from chalicelib.services.looks import LOOK_EVERY_S
 from tests.connectors.mollie.shop import EVENT_SECRET, Shop
 
@@ -80,3 +81,23 @@ def test_what_is_no_form_hides_no_call_that_is_one(shop: Shop, body: bytes) -> N
     shop.world.intake.take("default", "mollie-nl", {}, f"id={shop.id_of(payment)}".encode(), query=query)
     shop.world.settle(LOOK_EVERY_S)
     assert shop.now(payment).status is Status.CAPTURED
+
+
+def test_a_call_that_could_not_be_looked_into_waits_anew_though_the_same_was_given_up(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All calls about one payment have the same bytes, months apart."""
+    payment = shop.settled(shop.paid())
+    with monkeypatch.context() as down:
+        down.setattr(shop.mollie, "answer", lambda *_: (503, {}))
+        shop.calls(payment)
+        for wait_s in (LOOK_EVERY_S, *UNMATCHED_RETRY_AFTER_S):
+            shop.world.settle(wait_s)
+        assert [status for status, _ in shop.inbox()] == ["failed"]
+        shop.world.settle(86_400)
+        shop.calls(payment)
+        shop.world.settle()
+    shop.mollie.charges_back(shop.id_of(payment))
+    for wait_s in UNMATCHED_RETRY_AFTER_S[:2]:
+        shop.world.settle(wait_s)
+    assert shop.inbox() == []
