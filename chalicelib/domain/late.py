@@ -21,6 +21,14 @@ from chalicelib.domain.operation import Called, Operation, OperationKind, Operat
 from chalicelib.domain.payment import ACCEPT, REFUND, REVIEW, Attempt, Payment, Resolution
 
 
+def was_cancelled(payment: Payment) -> bool:
+    """Whether the merchant gave the payment up, done or under way."""
+    return any(
+        one.kind is OperationKind.CANCELLATION and one.origin is Origin.API and one.status is not OperationStatus.FAILED
+        for one in payment.operations
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """`operations` are to be added; `reviews` are attempts whose money waits for an operator."""

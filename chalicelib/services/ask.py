@@ -25,6 +25,7 @@ from chalicelib.domain.change import Asked, Change, Closing, Ended, Found
 from chalicelib.domain.errors import NotFound, PaymentServerError
 from chalicelib.domain.facts import Decline, Fact, Kind, State, join
 from chalicelib.domain.fold import Folded, fold
+from chalicelib.domain.late import was_cancelled
 from chalicelib.domain.payment import Attempt, Closure, Entry, Payment
 from chalicelib.domain.telling import words_of
 from chalicelib.domain.watch import ends_at
@@ -35,7 +36,6 @@ from chalicelib.services.kinds import PAYMENT
 from chalicelib.services.open_attempt import repeatable, tried_of
 from chalicelib.services.ports import Ports
 from chalicelib.services.secrets import concealed
-from chalicelib.services.try_chain import was_cancelled
 
 ABSENT_AFTER_S = 900  # "not found" proves absence only then
 AFTER_END_S = 60

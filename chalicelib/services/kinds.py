@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -26,10 +26,12 @@ from chalicelib.domain.configuration import (
     Subscription,
 )
 from chalicelib.domain.payment import Payment
-from chalicelib.domain.statistics import RollUp
 from chalicelib.domain.view import text_of
 from chalicelib.domain.walk import Walk
-from chalicelib.routing.health import ConnectionHealth
+
+if TYPE_CHECKING:
+    from chalicelib.domain.statistics import RollUp
+    from chalicelib.routing.health import ConnectionHealth
 
 T = TypeVar("T")
 EARLY = timedelta(seconds=15)  # an event that comes so soon after a payment's creation is found by that
@@ -37,12 +39,12 @@ DUE = "due"  # the one partition of a due index
 KEPT_S = 90 * 86_400  # a delivery or an inbox item that is not due any more
 
 
-def _codec(of: type[T]) -> tuple[Callable[[T], bytes], Callable[[bytes], T]]:
+def _codec(of: Callable[[], type[T]]) -> tuple[Callable[[T], bytes], Callable[[bytes], T]]:
     """Built when it is first used: a process meets few kinds, and one costs up to 20 ms."""
 
     @cache
     def adapter() -> TypeAdapter[T]:
-        return TypeAdapter(of)
+        return TypeAdapter(of())
 
     return lambda value: adapter().dump_json(value), lambda document: adapter().validate_json(document)
 
@@ -105,9 +107,23 @@ def roll_up_key(merchant_id: str, name: str) -> str:
     return f"{merchant_id}/{name}"
 
 
+def _roll_up() -> type[RollUp]:
+    """Imported by those who count."""
+    from chalicelib.domain.statistics import RollUp
+
+    return RollUp
+
+
+def _connection_health() -> type[ConnectionHealth]:
+    """Imported by those who choose a PSP."""
+    from chalicelib.routing.health import ConnectionHealth
+
+    return ConnectionHealth
+
+
 def _kind(
     name: str,
-    of: type[T],
+    of: Callable[[], type[T]],
     id_of: Callable[[T], str],
     indexes: tuple[Index[T], ...],
     kept_s: Callable[[T], int | None] | None = None,
@@ -119,7 +135,7 @@ def _kind(
 
 PAYMENT: Kind[Payment] = _kind(
     "payments",
-    Payment,
+    lambda: Payment,
     lambda payment: payment.id,
     (
         Index("by_time", lambda payment: IndexKey(payment.merchant_id, text_of(payment.created_at)), spread=True),
@@ -144,7 +160,7 @@ PAYMENT: Kind[Payment] = _kind(
 )
 DELIVERY: Kind[DeliveryRecord] = _kind(
     "deliveries",
-    DeliveryRecord,
+    lambda: DeliveryRecord,
     lambda delivery: delivery.id,
     (
         Index("by_time", lambda delivery: IndexKey(delivery.merchant_id, text_of(delivery.created_at)), spread=True),
@@ -163,7 +179,7 @@ DELIVERY: Kind[DeliveryRecord] = _kind(
 )
 INBOX: Kind[InboxItem] = _kind(
     "inbox",
-    InboxItem,
+    lambda: InboxItem,
     lambda item: item.id,
     (
         Index(
@@ -179,50 +195,50 @@ INBOX: Kind[InboxItem] = _kind(
 )
 CONNECTION: Kind[Connection] = _kind(
     "connections",
-    Connection,
+    lambda: Connection,
     lambda of: connection_key(of.merchant_id, of.id),
     (Index("by_merchant", _listed), Index("audit_due", _audit_due)),
 )
 ROUTE: Kind[Route] = _kind(
     "routes",
-    Route,
+    lambda: Route,
     lambda of: route_key(of.merchant_id, of.name),
     (Index("by_merchant", _listed), Index("audit_due", _told_due)),
 )
 ROUTE_VERSION: Kind[RouteVersion] = _kind(
     "route_versions",
-    RouteVersion,
+    lambda: RouteVersion,
     lambda of: route_version_key(of.merchant_id, of.name, of.version),
     (Index("by_route", lambda of: IndexKey(route_key(of.merchant_id, of.name), f"{of.version:09d}")),),
 )
 SUBSCRIPTION: Kind[Subscription] = _kind(
     "subscriptions",
-    Subscription,
+    lambda: Subscription,
     lambda of: subscription_key(of.merchant_id, of.id),
     (Index("by_merchant", _listed), Index("audit_due", _told_due)),
 )
 AUDIT: Kind[AuditEntry] = _kind(
     "audit",
-    AuditEntry,
+    lambda: AuditEntry,
     lambda entry: audit_key(entry.merchant_id, entry.sequence),
     (Index("by_merchant", lambda entry: IndexKey(entry.merchant_id, f"{entry.sequence:012d}")),),
 )
 ROLL_UP: Kind[RollUp] = _kind(
     "roll_ups",
-    RollUp,
+    _roll_up,
     lambda of: roll_up_key(of.merchant_id, of.name),
     (Index("by_hour", lambda of: IndexKey(of.merchant_id, text_of(of.since)) if of.is_closed else None),),
 )
-WALK: Kind[Walk] = _kind("walks", Walk, lambda walk: walk.name, ())
+WALK: Kind[Walk] = _kind("walks", lambda: Walk, lambda walk: walk.name, ())
 ENDPOINT_TROUBLE: Kind[EndpointTrouble] = _kind(
     "endpoint_troubles",
-    EndpointTrouble,
+    lambda: EndpointTrouble,
     lambda of: subscription_key(of.merchant_id, of.subscription_id),
     (),
 )
 HEALTH: Kind[ConnectionHealth] = _kind(
     "health",
-    ConnectionHealth,
+    _connection_health,
     lambda of: connection_key(of.merchant_id, of.connection_id),
     (Index("by_merchant", lambda of: IndexKey(of.merchant_id, of.connection_id)),),
 )

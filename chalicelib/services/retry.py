@@ -16,6 +16,7 @@ from chalicelib.domain.claim import Claim, leased
 from chalicelib.domain.errors import Conflict, Invalid, Pointer
 from chalicelib.domain.facts import DeclineClass
 from chalicelib.domain.fold import Folded, fold
+from chalicelib.domain.late import was_cancelled
 from chalicelib.domain.payment import ATTEMPTS_MAX, AttemptStatus, Closure, Considered, Entry, Payment, Retry
 from chalicelib.domain.view import decline_of
 from chalicelib.routing.plan import chain_of, ineligible
@@ -24,7 +25,7 @@ from chalicelib.services.commit import commit
 from chalicelib.services.configuration import Configuration
 from chalicelib.services.operate import Keyed, ids_of, own
 from chalicelib.services.ports import Ports
-from chalicelib.services.try_chain import TryChain, has_moved, smells_of_fraud, was_cancelled
+from chalicelib.services.try_chain import TryChain, has_moved, smells_of_fraud
 from chalicelib.services.turns import Answer, Render, Turn
 
 STILL_PAYABLE = "attempt-still-payable"

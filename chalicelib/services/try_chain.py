@@ -19,7 +19,7 @@ from chalicelib.domain.errors import InProgress, Invalid, NotFound, StaleVersion
 from chalicelib.domain.facts import DeclineClass, Fact, Kind, State, join
 from chalicelib.domain.fold import Folded, fold
 from chalicelib.domain.ids import attempt_id_of
-from chalicelib.domain.operation import OperationKind, OperationStatus, Origin
+from chalicelib.domain.late import was_cancelled
 from chalicelib.domain.payment import ATTEMPTS_MAX, Attempt, AttemptStatus, Closure, Considered, Entry, Payment, Status
 from chalicelib.outbound.driver import Deadline
 from chalicelib.routing.onward import goes_on, outcome_of
@@ -239,14 +239,6 @@ def has_moved(folded: Folded) -> bool:
 def smells_of_fraud(facts: Iterable[Fact]) -> bool:
     """Whether any PSP ever declined for fraud, by whichever way we heard of it and whatever it said later."""
     return any(fact.decline is not None and fact.decline.cls is DeclineClass.FRAUD for fact in facts)
-
-
-def was_cancelled(payment: Payment) -> bool:
-    """Whether the merchant gave the payment up, done or under way."""
-    return any(
-        one.kind is OperationKind.CANCELLATION and one.origin is Origin.API and one.status is not OperationStatus.FAILED
-        for one in payment.operations
-    )
 
 
 def _answered(payment: Payment, turn: Turn, render: Render, folded: Folded | None = None) -> Payment:
