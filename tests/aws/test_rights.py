@@ -34,6 +34,11 @@ SELDOM = {
         "links",
     ): "a webhook of a PSP that signs nothing came to the address made for its attempt",
     ("attend", "kms:GenerateMac", "links"): "such a webhook waited in the inbox, and is tried again",
+    (
+        "notify",
+        "kms:Decrypt",
+        "credentials",
+    ): "a signing secret is opened; the shop here may be gone before its turn comes",
     ("apply", "sqs:SendMessage", "inbound"): "an outage: the message is sent again as a new one",
 }
 KEYS = {"CredentialsKey": "credentials", "WebhookSecretsKey": "webhooks", "LinkKey": "links"}
