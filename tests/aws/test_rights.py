@@ -50,7 +50,7 @@ def used(around: Surroundings, tmp_path_factory: pytest.TempPathFactory) -> set[
     tour(around)
     listener = Listener()
     around.shop.subscribe(listener.url)
-    demo.third_order(around.shop)
+    listener.wait_for(demo.third_order(around.shop), "payment.captured")
     around.shop.unsubscribe()
     listener.close()
     around.stack.call("measure", {})
