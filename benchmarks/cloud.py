@@ -20,7 +20,7 @@ from benchmarks.meter import MeteredStore, Used
 from benchmarks.parts import free_port, issuer, program, wait_for_port
 from benchmarks.surroundings import Webhook, environment, listening, patience
 from chalicelib import telemetry
-from chalicelib.contracts.connector import HttpRequest
+from chalicelib.contracts.conversation import HttpRequest
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import Store
 from chalicelib.functions import api, invocation, queues, schedules, webhooks

@@ -16,7 +16,7 @@ from typing import Any
 from chalicelib.contracts.connector import Capabilities
 from chalicelib.domain.configuration import Route
 from chalicelib.domain.money import EXPONENT, Money
-from chalicelib.domain.payment import CaptureMode, Customer, Order
+from chalicelib.domain.order import CaptureMode, Customer, Order
 from chalicelib.routing.engine import engine_of
 from chalicelib.routing.fields import inputs_of
 from chalicelib.routing.plan import Candidate, plan

@@ -21,7 +21,8 @@ from chalicelib.services.ports import InboundPorts, Ports
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
-    from chalicelib.contracts.connector import Connector, HttpRequest
+    from chalicelib.contracts.connector import Connector
+    from chalicelib.contracts.conversation import HttpRequest
     from chalicelib.contracts.queue import Queue
     from chalicelib.contracts.store import Store
     from chalicelib.contracts.vault import Vault
@@ -58,7 +59,7 @@ class Wiring:
     def store(self) -> Store:
         from chalicelib.storage.counted import CountedStore
 
-        return CountedStore(self._dynamo or self._sql)
+        return CountedStore(self._dynamo or self._sql())
 
     @cached_property
     def _dynamo(self) -> DynamoStore | None:
@@ -71,7 +72,6 @@ class Wiring:
         prefix = settings.store_url.removeprefix(DYNAMODB)
         return DynamoStore(prefix, KINDS, shards=settings.shards, create_tables=settings.create_tables)
 
-    @cached_property
     def _sql(self) -> SqlStore:
         from chalicelib.services.kinds import KINDS
         from chalicelib.storage.sql import SqlStore
@@ -263,19 +263,9 @@ class Wiring:
             self.store.migrate()
         except (StorageFault, StorageFull, StorageReadOnly) as error:
             log.error("the schema could not be checked", extra={"fields": {"detail": error.detail}})
-        calls = (
-            self.checkout,
-            self.operate,
-            self.retrying,
-            self.resolve,
-            self.intake,
-            self.returns,
-            self.apply,
-            self.attend,
-            self.notify,
-        )
-        for part in (self.ports, self.configuration, self.health, self.verifier, self.work, *calls):
-            assert part is not None
+        for name, part in vars(Wiring).items():
+            if isinstance(part, cached_property):
+                getattr(self, name)
 
 
 def _observe(request: HttpRequest, result: str, seconds: float) -> None:

@@ -10,7 +10,8 @@ from chalicelib.domain.claim import Claim
 from chalicelib.domain.facts import Fact, Kind, State
 from chalicelib.domain.ids import attempt_id_of, payment_id_of
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import Attempt, CaptureMode, Decision, NextAction, Order, Payment
+from chalicelib.domain.order import CaptureMode, Order
+from chalicelib.domain.payment import Attempt, Decision, NextAction, Payment
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 PAYMENT_ID = payment_id_of("default", "a-key")

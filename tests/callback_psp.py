@@ -9,8 +9,10 @@ from dataclasses import replace
 from typing import ClassVar
 from urllib.parse import quote, urlencode
 
-from chalicelib.contracts.connector import AskPsp, Capabilities, Conversation, Delivery
+from chalicelib.contracts.connector import Capabilities
+from chalicelib.contracts.conversation import Conversation
 from chalicelib.contracts.query import parameters_of
+from chalicelib.contracts.webhooks import AskPsp, Delivery
 from chalicelib.domain.errors import SignatureInvalid
 from chalicelib.domain.facts import Fact
 from tests.psp import SimulatedConnector

@@ -11,24 +11,13 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from chalicelib.connectors.sandbox.facts import facts_of, movement_of
-from chalicelib.contracts.connector import (
-    Acknowledgement,
-    AskPsp,
-    AttemptRef,
-    Capabilities,
-    CheckoutOrder,
-    Conversation,
-    Delivery,
-    MoneyOrder,
-    NotSent,
-    Opened,
-    OutcomeUnknown,
-    ReadFailed,
-    Refusal,
-    RefusalKind,
-)
+from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder, Opened, Refusal, RefusalKind
+from chalicelib.contracts.connector import Capabilities, Connector
+from chalicelib.contracts.conversation import Conversation, NotSent, OutcomeUnknown, ReadFailed
+from chalicelib.contracts.webhooks import AskPsp, Delivery, WebhookSetup
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind
-from chalicelib.domain.payment import CaptureMode, NextAction
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import NextAction
 
 Json = dict[str, Any]
 ANSWER, SILENT, LOST, NOT_SENT, DECLINE = "answer", "silent", "lost", "not_sent", "decline"
@@ -171,16 +160,14 @@ DECLINES = {DECLINE: DeclineClass.SOFT, HARD: DeclineClass.HARD, FRAUD: DeclineC
 _MOVEMENT = {"captures": Kind.CAPTURE, "voids": Kind.RELEASE, "refunds": Kind.REFUND}
 
 
-class SimulatedConnector:
+class SimulatedConnector(Connector):
     """A connector whose PSP is an object of this process."""
 
+    needs_return_link: bool = False  # a test may say otherwise
     name: ClassVar[str] = "simulated"
     title: ClassVar[str] = "Simulated PSP"
     settings: ClassVar[type[BaseModel]] = SimulatedSettings
-    acknowledgement: ClassVar[Acknowledgement] = Acknowledgement()
     signature_headers: ClassVar[frozenset[str]] = frozenset({"x-signature", "authorization"})
-    verifies_offline: ClassVar[bool] = True
-    needs_return_link: bool = False
     capabilities: ClassVar[Capabilities] = Capabilities(
         operations=frozenset({"capture", "cancel", "refund", "expire"}),
         payment_methods=frozenset({"card"}),
@@ -289,6 +276,9 @@ class SimulatedConnector:
     def verify(self, delivery: Delivery) -> Conversation[None]:
         return None
         yield
+
+    def webhook_setup(self, url: str) -> WebhookSetup:
+        return WebhookSetup(url, (), "nowhere: it is an object of this process")
 
     def read(self, delivery: Delivery) -> Sequence[Fact | AskPsp]:
         attempt_id = delivery.body.decode()

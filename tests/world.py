@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from chalicelib.api.problem import problem
-from chalicelib.contracts.connector import Conversation
+from chalicelib.contracts.conversation import Conversation
 from chalicelib.contracts.publisher import Publication, Receipt, Target
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import NEW, Store
@@ -25,7 +25,8 @@ from chalicelib.domain.configuration import Connection, Route, RouteVersion, Sub
 from chalicelib.domain.fold import Folded
 from chalicelib.domain.money import Money
 from chalicelib.domain.operation import Operation, OperationKind, OperationStatus
-from chalicelib.domain.payment import Order, Payment
+from chalicelib.domain.order import Order
+from chalicelib.domain.payment import Payment
 from chalicelib.domain.view import operation_view, view_of
 from chalicelib.outbound.driver import Deadline
 from chalicelib.queues.embedded import EmbeddedQueue

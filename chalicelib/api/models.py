@@ -13,7 +13,8 @@ from chalicelib.api.models_checkout import CHECKOUT_EXAMPLE as CHECKOUT_EXAMPLE
 from chalicelib.api.models_checkout import CheckoutRequest as CheckoutRequest
 from chalicelib.api.models_checkout import order_of as order_of
 from chalicelib.domain.facts import DeclineClass
-from chalicelib.domain.payment import AttemptStatus, CaptureMode, Status
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import AttemptStatus, Status
 
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 

@@ -11,7 +11,7 @@ from chalicelib.api.body import Strict
 from chalicelib.api.patterns import COUNTRY, CURRENCY, EMAIL, LINE, LOCALE, METHOD, TEXT, URL
 from chalicelib.domain.errors import Invalid, Pointer
 from chalicelib.domain.money import EXPONENT, VALUE_MAX, Money
-from chalicelib.domain.payment import Address, CaptureMode, Customer, Line, Order
+from chalicelib.domain.order import Address, CaptureMode, Customer, Line, Order
 from chalicelib.routing.rules import SLUG
 
 LINES_MAX = 100

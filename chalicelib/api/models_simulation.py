@@ -19,7 +19,7 @@ from chalicelib.api.models_checkout import (
 from chalicelib.api.models_routing import FindingsModel
 from chalicelib.api.patterns import EMAIL, LINE, LOCALE, METHOD
 from chalicelib.api.times import Moment
-from chalicelib.domain.payment import CaptureMode, Customer, Order
+from chalicelib.domain.order import CaptureMode, Customer, Order
 from chalicelib.routing.rules import RouteDraft
 
 DAYS_MAX = 90

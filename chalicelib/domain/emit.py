@@ -14,16 +14,7 @@ from chalicelib.domain.fold import Folded, fold
 from chalicelib.domain.ids import event_id_of
 from chalicelib.domain.late import refused_of
 from chalicelib.domain.operation import Operation, OperationStatus, Origin
-from chalicelib.domain.payment import (
-    NOT_PAID,
-    TIMELINE_MAX,
-    Attempt,
-    Closure,
-    Entry,
-    Event,
-    Payment,
-    Status,
-)
+from chalicelib.domain.payment import NOT_PAID, TIMELINE_MAX, Attempt, Closure, Entry, Event, Payment, Status
 from chalicelib.domain.standing import Standing
 from chalicelib.domain.tally import journal_of
 from chalicelib.domain.view import operation_view, text_of, thin_view_of, view_of

@@ -14,7 +14,8 @@ from typing import NamedTuple
 from chalicelib.domain.facts import Fact, Kind, State
 from chalicelib.domain.hearsay import without_hearsay
 from chalicelib.domain.operation import Operation, OperationKind, OperationStatus, Origin, status_of
-from chalicelib.domain.payment import ACCEPT, CaptureMode, Payment, Resolution, Status
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import ACCEPT, Payment, Resolution, Status
 from chalicelib.domain.standing import Standing, standing_of
 
 

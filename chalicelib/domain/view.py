@@ -9,7 +9,8 @@ from chalicelib.domain.facts import Decline, Fact, Kind
 from chalicelib.domain.fold import Folded
 from chalicelib.domain.money import Money
 from chalicelib.domain.operation import OPERATOR, Operation, OperationStatus, facts_about
-from chalicelib.domain.payment import Address, Attempt, Customer, Decision, Json, NextAction, Payment, Status
+from chalicelib.domain.order import Address, Customer
+from chalicelib.domain.payment import Attempt, Decision, Json, NextAction, Payment, Status
 
 
 @lru_cache(1024)  # a payment shows a few times again and again: as keys, in its events and in the answer

@@ -19,7 +19,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, NewConnectionError
 
-from chalicelib.contracts.connector import (
+from chalicelib.contracts.conversation import (
     CallFailed,
     Conversation,
     HttpRequest,

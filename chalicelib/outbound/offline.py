@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from chalicelib.contracts.connector import Conversation
+from chalicelib.contracts.conversation import Conversation
 
 T = TypeVar("T")
 

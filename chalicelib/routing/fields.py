@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from chalicelib.domain.money import EXPONENT, VALUE_MAX
-from chalicelib.domain.payment import Order
+from chalicelib.domain.order import Order
 
 Value = str | int
 Inputs = dict[str, Value]  # what is missing is absent

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from chalicelib.contracts.connector import Capabilities
 from chalicelib.domain.configuration import Route
 from chalicelib.domain.errors import Fault
-from chalicelib.domain.payment import ATTEMPTS_MAX, Considered, Decision, Order
+from chalicelib.domain.order import Order
+from chalicelib.domain.payment import ATTEMPTS_MAX, Considered, Decision
 from chalicelib.routing.engine import Winner
 from chalicelib.routing.fields import Inputs
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from chalicelib.domain.payment import Considered, Decision, Order
+from chalicelib.domain.order import Order
+from chalicelib.domain.payment import Considered, Decision
 from chalicelib.routing.engine import OTHERWISE, Engine
 from chalicelib.routing.plan import Candidate, chain_of, ineligible
 

@@ -15,9 +15,11 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from chalicelib import telemetry
-from chalicelib.contracts.connector import AskPsp, CallFailed, Conversation, Delivery, LookUp, reference_of
+from chalicelib.contracts.calls import reference_of
+from chalicelib.contracts.conversation import CallFailed, Conversation
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import NEW, Stored
+from chalicelib.contracts.webhooks import AskPsp, Delivery, LookUp
 from chalicelib.domain.amend import amend
 from chalicelib.domain.change import Change
 from chalicelib.domain.configuration import InboxItem

@@ -11,15 +11,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chalicelib import telemetry
-from chalicelib.contracts.connector import (
-    AttemptRef,
-    CallFailed,
-    Opened,
-    ReadFailed,
-    Refusal,
-    RefusalKind,
-    reference_of,
-)
+from chalicelib.contracts.calls import AttemptRef, Opened, Refusal, RefusalKind, reference_of
+from chalicelib.contracts.conversation import CallFailed, ReadFailed
 from chalicelib.domain.amend import amend
 from chalicelib.domain.change import Asked, Change, Closing, Ended, Found
 from chalicelib.domain.errors import NotFound, PaymentServerError

@@ -13,7 +13,8 @@ from chalicelib.domain.amend import amend
 from chalicelib.domain.claim import Claim, leased
 from chalicelib.domain.errors import Fault, Invalid, NotFound, StaleVersion
 from chalicelib.domain.ids import payment_id_of
-from chalicelib.domain.payment import Decision, Entry, Order, Payment
+from chalicelib.domain.order import Order
+from chalicelib.domain.payment import Decision, Entry, Payment
 from chalicelib.routing.explain import summary_of
 from chalicelib.services.commit import first_commit
 from chalicelib.services.configuration import Configuration

@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from chalicelib.contracts.connector import CallFailed, Connector, Refusal, RefusalKind
+from chalicelib.contracts.calls import Refusal, RefusalKind
+from chalicelib.contracts.connector import Connector
+from chalicelib.contracts.conversation import CallFailed
 from chalicelib.contracts.store import Page
 from chalicelib.domain.configuration import Connection
 from chalicelib.domain.errors import Conflict, Invalid, Pointer, StaleVersion

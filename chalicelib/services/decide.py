@@ -8,7 +8,8 @@ from datetime import datetime
 
 from chalicelib.domain.configuration import Route
 from chalicelib.domain.errors import Invalid, NotFound, Pointer
-from chalicelib.domain.payment import Decision, Order
+from chalicelib.domain.order import Order
+from chalicelib.domain.payment import Decision
 from chalicelib.routing.engine import Engine, engine_of
 from chalicelib.routing.fields import inputs_of
 from chalicelib.routing.plan import Candidate, plan

@@ -13,18 +13,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chalicelib import telemetry
-from chalicelib.contracts.connector import (
-    NOTHING_MOVED,
-    AttemptRef,
-    CallFailed,
-    Connector,
-    Conversation,
-    MoneyOrder,
-    ReadFailed,
-    Refusal,
-    RefusalKind,
-    reference_of,
-)
+from chalicelib.contracts.calls import AttemptRef, MoneyOrder, Refusal, RefusalKind, reference_of
+from chalicelib.contracts.connector import Connector
+from chalicelib.contracts.conversation import NOTHING_MOVED, CallFailed, Conversation, ReadFailed
 from chalicelib.domain.change import Asked, CallOutcome, Change
 from chalicelib.domain.errors import NotFound, PaymentServerError
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, join

@@ -16,9 +16,11 @@ from datetime import datetime
 from typing import NoReturn
 
 from chalicelib import telemetry
-from chalicelib.contracts.connector import Acknowledgement, CallFailed, Delivery, Verifying
+from chalicelib.contracts.connector import Verifying
+from chalicelib.contracts.conversation import CallFailed
 from chalicelib.contracts.query import check_query
 from chalicelib.contracts.queue import Topic
+from chalicelib.contracts.webhooks import Acknowledgement, Delivery
 from chalicelib.domain.errors import (
     Fault,
     MethodNotAllowed,

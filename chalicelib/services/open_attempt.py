@@ -7,15 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib import telemetry
-from chalicelib.contracts.connector import (
-    NOTHING_MOVED,
-    CallFailed,
-    CheckoutOrder,
-    Opened,
-    OutcomeUnknown,
-    Refusal,
-    reference_of,
-)
+from chalicelib.contracts.calls import CheckoutOrder, Opened, Refusal, reference_of
+from chalicelib.contracts.conversation import NOTHING_MOVED, CallFailed, OutcomeUnknown
 from chalicelib.domain.change import Change, Found
 from chalicelib.domain.errors import PaymentServerError
 from chalicelib.domain.facts import Decline, Fact, Kind, State

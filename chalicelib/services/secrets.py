@@ -15,7 +15,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError, create_model
 
-from chalicelib.contracts.connector import Refusal
+from chalicelib.contracts.calls import Refusal
 from chalicelib.contracts.vault import Use, Vault
 from chalicelib.domain.configuration import Connection, Subscription
 from chalicelib.domain.errors import StorageFault

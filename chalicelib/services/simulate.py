@@ -8,7 +8,8 @@ from typing import Any
 
 from chalicelib.domain.configuration import Route
 from chalicelib.domain.ids import payment_id_of
-from chalicelib.domain.payment import Decision, Order
+from chalicelib.domain.order import Order
+from chalicelib.domain.payment import Decision
 from chalicelib.routing.engine import engine_of
 from chalicelib.routing.explain import DRAFT
 from chalicelib.routing.fields import inputs_of

@@ -12,8 +12,9 @@ import hmac
 from dataclasses import replace
 from urllib.parse import quote
 
-from chalicelib.contracts.connector import Delivery, Verifying, WebhookAddress
+from chalicelib.contracts.connector import Verifying
 from chalicelib.contracts.query import parameters_of
+from chalicelib.contracts.webhooks import Delivery, WebhookAddress
 from chalicelib.domain.configuration import Connection
 from chalicelib.domain.errors import SignatureInvalid
 from chalicelib.domain.ids import payment_id_in

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from chalicelib.contracts.connector import CallFailed, Refusal, WebhookSetup
+from chalicelib.contracts.calls import Refusal
+from chalicelib.contracts.conversation import CallFailed
+from chalicelib.contracts.webhooks import WebhookSetup
 from chalicelib.domain.configuration import Connection
 from chalicelib.domain.errors import Conflict
 from chalicelib.outbound.driver import Deadline

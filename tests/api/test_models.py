@@ -16,7 +16,8 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.facts import Decline, DeclineClass, Kind, State
 from chalicelib.domain.fold import fold
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import Address, CaptureMode, Customer, Line, Operation, Payment
+from chalicelib.domain.order import Address, CaptureMode, Customer, Line
+from chalicelib.domain.payment import Operation, Payment
 from chalicelib.domain.view import view_of
 from tests import builders
 

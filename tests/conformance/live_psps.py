@@ -17,7 +17,9 @@ import requests
 
 from chalicelib.connectors.sandbox import SandboxConnector
 from chalicelib.connectors.sandbox.settings import SandboxSettings
-from chalicelib.contracts.connector import AttemptRef, Connector, Delivery
+from chalicelib.contracts.calls import AttemptRef
+from chalicelib.contracts.connector import Connector
+from chalicelib.contracts.webhooks import Delivery
 from dev.sandbox.accounts import ACCOUNTS
 from dev.sandbox.loopback import serving
 

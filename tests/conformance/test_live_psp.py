@@ -11,22 +11,15 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.connector import (
-    AttemptRef,
-    Conversation,
-    Delivery,
-    HttpResponse,
-    MoneyOrder,
-    Opened,
-    Refusal,
-    RefusalKind,
-    reference_of,
-)
+from chalicelib.contracts.calls import AttemptRef, MoneyOrder, Opened, Refusal, RefusalKind, reference_of
+from chalicelib.contracts.conversation import Conversation, HttpResponse
+from chalicelib.contracts.webhooks import Delivery
 from chalicelib.domain.errors import SignatureInvalid, Unreadable
 from chalicelib.domain.facts import DeclineClass, Fact, Kind, State
 from chalicelib.domain.ids import attempt_id_of, operation_id_of, payment_id_of
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import Attempt, CaptureMode, Order
+from chalicelib.domain.order import CaptureMode, Order
+from chalicelib.domain.payment import Attempt
 from chalicelib.outbound.driver import Deadline, Driver
 from chalicelib.services.kept_headers import kept
 from tests.conformance.live_psps import HARNESSES, Psp

@@ -13,7 +13,8 @@ from chalicelib.domain.change import Change
 from chalicelib.domain.facts import RISING, Decline, DeclineClass, Fact, Kind, State, join
 from chalicelib.domain.fold import fold
 from chalicelib.domain.operation import Called, Operation, OperationKind, Origin
-from chalicelib.domain.payment import AttemptStatus, CaptureMode, Payment, Status
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import AttemptStatus, Payment, Status
 from tests.builders import NOW, attempt_id, fact, money, opened, payment
 
 AUTH, CAP, REF = Kind.AUTHORIZATION, Kind.CAPTURE, Kind.REFUND

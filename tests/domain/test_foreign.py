@@ -12,7 +12,8 @@ from chalicelib.domain.change import Change
 from chalicelib.domain.facts import Fact, Kind, State
 from chalicelib.domain.ids import operation_id_of
 from chalicelib.domain.operation import Called, Operation, OperationKind, OperationStatus, Origin
-from chalicelib.domain.payment import CaptureMode, Payment
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import Payment
 from tests.builders import NOW, PAYMENT_ID, attempt_id, fact, money, opened, payment
 
 LATER = NOW + timedelta(minutes=1)

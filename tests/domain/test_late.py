@@ -16,7 +16,8 @@ from chalicelib.domain.ids import operation_id_of
 from chalicelib.domain.late import again_id_of, refused_of
 from chalicelib.domain.money import Money
 from chalicelib.domain.operation import Called, Operation, OperationKind, Origin
-from chalicelib.domain.payment import CaptureMode, Closure, Payment, Resolution
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import Closure, Payment, Resolution
 from tests.builders import NOW, attempt_id, fact, money, opened, payment
 
 AUTH, CAP, REF = Kind.AUTHORIZATION, Kind.CAPTURE, Kind.REFUND

@@ -8,7 +8,8 @@ import pytest
 
 from chalicelib.domain.facts import Fact
 from chalicelib.domain.late import stays_beyond
-from chalicelib.domain.payment import CaptureMode, Resolution
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import Resolution
 from tests.builders import NOW, attempt_id, fact, opened
 from tests.domain.test_late import CAP, OK, REF, SEALED, Made, after, authorized, made, paid, under
 

@@ -9,7 +9,8 @@ from chalicelib.domain.change import Change
 from chalicelib.domain.facts import Fact, Kind, State
 from chalicelib.domain.fold import expected_of, fold, held_first, is_sale, is_sound, most_of
 from chalicelib.domain.operation import Operation, OperationKind, Origin
-from chalicelib.domain.payment import AttemptStatus, CaptureMode, Payment, Resolution
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import AttemptStatus, Payment, Resolution
 from tests.builders import NOW, attempt_id, fact, money, opened, payment
 
 OK = State.SUCCEEDED

@@ -9,7 +9,8 @@ from chalicelib.domain.change import Change, Closing
 from chalicelib.domain.facts import RISING, Fact, Kind, State
 from chalicelib.domain.fold import expected_of, fold
 from chalicelib.domain.operation import Called, Operation, OperationKind, Origin
-from chalicelib.domain.payment import AttemptStatus, CaptureMode, Closure, Resolution, Status
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import AttemptStatus, Closure, Resolution, Status
 from chalicelib.domain.standing import Standing
 from tests.builders import NOW, attempt_id, fact, money, opened, payment
 

@@ -11,7 +11,8 @@ from chalicelib.domain.amend import amend
 from chalicelib.domain.change import Change, Found
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
 from chalicelib.domain.fold import fold
-from chalicelib.domain.payment import JOURNAL_MAX, CaptureMode, Payment, Status
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import JOURNAL_MAX, Payment, Status
 from chalicelib.domain.tally import counts_of, difference, movements_of, stand_of
 from tests.builders import NOW, attempt_id, fact, money, opened, page, payment
 from tests.faults.recount import miscounted

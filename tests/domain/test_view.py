@@ -13,7 +13,8 @@ from chalicelib.domain.change import Change, Closing, Found
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
 from chalicelib.domain.fold import fold
 from chalicelib.domain.operation import Operation, OperationKind, Origin
-from chalicelib.domain.payment import Address, Closure, Considered, Customer, Decision, NextAction, Payment
+from chalicelib.domain.order import Address, Customer
+from chalicelib.domain.payment import Closure, Considered, Decision, NextAction, Payment
 from chalicelib.domain.view import address_view, decline_of, route_of, text_of, thin_view_of, view_of
 from tests.builders import NOW, PAYMENT_ID, attempt_id, fact, money, opened, page, payment
 

@@ -12,7 +12,8 @@ from chalicelib.domain.change import Change, Closing, Found
 from chalicelib.domain.facts import Fact, Kind, State
 from chalicelib.domain.fold import fold
 from chalicelib.domain.operation import Called, Operation, OperationKind, OperationStatus, Origin
-from chalicelib.domain.payment import Attempt, CaptureMode, Closure
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import Attempt, Closure
 from chalicelib.domain.watch import (
     ASK_AFTER_S,
     LOOKED_AGAIN_AFTER_S,

@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.connectors.sandbox.facts import facts_of
-from chalicelib.contracts.connector import Capabilities, CheckoutOrder, MoneyOrder
+from chalicelib.contracts.calls import CheckoutOrder, MoneyOrder
+from chalicelib.contracts.connector import Capabilities
 from chalicelib.domain.facts import Fact, Kind
 from chalicelib.domain.view import text_of
 from tests.psp import Declined, Json, SimulatedConnector, SimulatedPsp, sum_of

@@ -7,23 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from chalicelib.connectors.sandbox.facts import movement_of
-from chalicelib.contracts.connector import (
-    AskPsp,
-    AttemptRef,
-    Capabilities,
-    CheckoutOrder,
-    Conversation,
-    Delivery,
-    MoneyOrder,
-    NotSent,
-    Opened,
-    OutcomeUnknown,
-    ReadFailed,
-    Refusal,
-    RefusalKind,
-)
+from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder, Opened, Refusal, RefusalKind
+from chalicelib.contracts.connector import Capabilities
+from chalicelib.contracts.conversation import Conversation, NotSent, OutcomeUnknown, ReadFailed
+from chalicelib.contracts.webhooks import AskPsp, Delivery
 from chalicelib.domain.facts import Decline, DeclineClass, Fact
-from chalicelib.domain.payment import CaptureMode
+from chalicelib.domain.order import CaptureMode
 from tests.faults.bank import (
     ANSWER,
     DECLINE,

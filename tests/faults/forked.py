@@ -20,7 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from chalicelib.contracts.connector import CheckoutOrder, MoneyOrder
+from chalicelib.contracts.calls import CheckoutOrder, MoneyOrder
 from chalicelib.contracts.publisher import Publication
 from chalicelib.contracts.store import NEW
 from chalicelib.domain.configuration import Route

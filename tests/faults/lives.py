@@ -13,7 +13,8 @@ from typing import Any
 from chalicelib.domain.errors import Conflict, InProgress
 from chalicelib.domain.ids import payment_id_of
 from chalicelib.domain.operation import OperationKind
-from chalicelib.domain.payment import CaptureMode, Status
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import Status
 from chalicelib.services.turns import Answer
 from tests.psp import LOST, SILENT, Json, SimulatedPsp
 from tests.world import World

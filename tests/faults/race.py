@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chalicelib.contracts.connector import Delivery, MoneyOrder
+from chalicelib.contracts.calls import MoneyOrder
 from chalicelib.contracts.store import NEW, Kind, Stored, Version
+from chalicelib.contracts.webhooks import Delivery
 from chalicelib.domain.errors import Conflict, InProgress, StaleVersion
 from chalicelib.domain.fold import fold
 from chalicelib.domain.operation import UNSURE, OperationKind, OperationStatus
-from chalicelib.domain.payment import CaptureMode, Payment
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import Payment
 from chalicelib.services.intake import message_of
 from chalicelib.services.kinds import PAYMENT
 from chalicelib.services.operate import Keyed

@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from chalicelib.contracts.connector import MoneyOrder
+from chalicelib.contracts.calls import MoneyOrder
 from chalicelib.domain.errors import Conflict, InProgress, StaleVersion
-from chalicelib.domain.payment import CaptureMode
+from chalicelib.domain.order import CaptureMode
 from chalicelib.services.kinds import KINDS
 from chalicelib.services.turns import Answer, Rendered
 from chalicelib.storage.sql import SqlStore

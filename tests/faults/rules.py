@@ -16,7 +16,8 @@ from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import payment_id_of
 from chalicelib.domain.money import Money
 from chalicelib.domain.operation import OperationKind
-from chalicelib.domain.payment import CaptureMode, Payment
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import Payment
 from chalicelib.domain.view import view_of
 from chalicelib.services.returns import Returns, return_token
 from tests.faults.machine import ROUTES, Machine

@@ -20,7 +20,8 @@ from chalicelib.domain.fold import fold
 from chalicelib.domain.late import REFUND
 from chalicelib.domain.money import Money
 from chalicelib.domain.operation import Called, Operation, OperationKind, OperationStatus, Origin
-from chalicelib.domain.payment import CaptureMode, Closure, Payment, Resolution, Status
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import Closure, Payment, Resolution, Status
 from tests.builders import NOW, attempt_id, fact, money, opened, payment
 
 AUTH, CAP, REF, REL, DIS, CHK = (

@@ -18,7 +18,8 @@ import pytest
 
 from chalicelib.domain.fold import fold
 from chalicelib.domain.operation import OperationKind, OperationStatus
-from chalicelib.domain.payment import CaptureMode, Payment, Status
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import Payment, Status
 from chalicelib.services.ask import ABSENT_AFTER_S
 from tests.psp import ANSWER, LOST, SILENT
 from tests.world import World

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.contracts.connector import Conversation, NotSent
+from chalicelib.contracts.conversation import Conversation, NotSent
 from chalicelib.contracts.store import NEW, Page, Place, Stored, Version
 from chalicelib.domain.errors import NotFound, QueueFault, StaleVersion, StorageFault
 from chalicelib.domain.view import text_of

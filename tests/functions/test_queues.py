@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.connector import Delivery
 from chalicelib.contracts.queue import Topic
+from chalicelib.contracts.webhooks import Delivery
 from chalicelib.domain.errors import StorageFault
 from chalicelib.functions import queues
 from chalicelib.functions.handlers import handler_of

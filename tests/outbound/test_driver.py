@@ -10,7 +10,14 @@ from traceback import format_exception
 
 import pytest
 
-from chalicelib.contracts.connector import Conversation, HttpRequest, HttpResponse, NotSent, OutcomeUnknown, ReadFailed
+from chalicelib.contracts.conversation import (
+    Conversation,
+    HttpRequest,
+    HttpResponse,
+    NotSent,
+    OutcomeUnknown,
+    ReadFailed,
+)
 from chalicelib.domain.errors import SignatureInvalid
 from chalicelib.outbound.driver import Deadline, Driver
 

@@ -11,7 +11,14 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 
-from chalicelib.contracts.connector import Conversation, HttpRequest, HttpResponse, NotSent, OutcomeUnknown, ReadFailed
+from chalicelib.contracts.conversation import (
+    Conversation,
+    HttpRequest,
+    HttpResponse,
+    NotSent,
+    OutcomeUnknown,
+    ReadFailed,
+)
 from chalicelib.outbound import driver as driver_module
 from chalicelib.outbound.driver import Deadline, Driver, not_sent
 from tests.outbound.keeping import Keeping, keeping

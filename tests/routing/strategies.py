@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import CaptureMode, Customer, Order
+from chalicelib.domain.order import CaptureMode, Customer, Order
 from chalicelib.routing.fields import FIELDS, OPERATORS, Field, Operator, Takes, Type, field_of
 
 CONNECTIONS = [f"psp-{number}" for number in range(5)]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.payment import Customer, Order
+from chalicelib.domain.order import Customer, Order
 from chalicelib.routing.engine import connections_in, engine_of
 from chalicelib.routing.engine import test_of as ready
 from chalicelib.routing.fields import FIELDS, OPERATORS, Takes, Type, field_of, inputs_of

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.payment import Customer
+from chalicelib.domain.order import Customer
 from chalicelib.routing.fields import FIELDS, OPERATORS, field_of, inputs_of
 from tests.builders import NOW
 from tests.routing.test_engine import BARE, FULL

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from chalicelib.domain.errors import VaultFault
-from chalicelib.domain.payment import Order
+from chalicelib.domain.order import Order
 from chalicelib.routing.fields import inputs_of
 from chalicelib.routing.lint import Finding, Severity, lint
 from chalicelib.routing.plan import Candidate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.contracts.connector import RefusalKind
+from chalicelib.contracts.calls import RefusalKind
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
 from chalicelib.routing.onward import FIXED, NEXT, Outcome, goes_on, outcome_of
 from chalicelib.routing.rules import Fallback

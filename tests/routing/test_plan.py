@@ -12,7 +12,8 @@ from chalicelib.contracts.connector import Capabilities
 from chalicelib.domain.configuration import Route
 from chalicelib.domain.errors import VaultFault
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import CaptureMode, Considered, Order
+from chalicelib.domain.order import CaptureMode, Order
+from chalicelib.domain.payment import Considered
 from chalicelib.routing.engine import Chain, Winner
 from chalicelib.routing.plan import Candidate, ineligible, plan
 from tests.builders import NOW, money

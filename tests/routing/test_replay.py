@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.configuration import Route
-from chalicelib.domain.payment import Considered, Decision, Order
+from chalicelib.domain.order import Order
+from chalicelib.domain.payment import Considered, Decision
 from chalicelib.routing.engine import engine_of
 from chalicelib.routing.fields import inputs_of
 from chalicelib.routing.plan import Candidate, plan

@@ -13,19 +13,13 @@ from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from chalicelib.contracts.connector import (
-    Acknowledgement,
-    Capabilities,
-    Conversation,
-    HttpRequest,
-    Refusal,
-    RefusalKind,
-    WebhookMade,
-    WebhookSetup,
-)
+from chalicelib.contracts.calls import Refusal, RefusalKind
+from chalicelib.contracts.connector import Capabilities
+from chalicelib.contracts.conversation import Conversation, HttpRequest
 from chalicelib.contracts.store import Kind, Store, Version
+from chalicelib.contracts.webhooks import Acknowledgement, WebhookMade, WebhookSetup
 from chalicelib.domain.errors import StorageFault
-from chalicelib.domain.payment import CaptureMode
+from chalicelib.domain.order import CaptureMode
 from chalicelib.outbound.driver import Driver
 from chalicelib.publishers.registry import publishers
 from chalicelib.queues.embedded import EmbeddedQueue

@@ -6,12 +6,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from chalicelib.contracts.connector import CheckoutOrder
+from chalicelib.contracts.calls import CheckoutOrder
 from chalicelib.domain.amend import amend
 from chalicelib.domain.change import Change
 from chalicelib.domain.fold import Amounts, fold
 from chalicelib.domain.operation import OperationKind
-from chalicelib.domain.payment import CaptureMode, Payment, Status
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import Payment, Status
 from chalicelib.services.kinds import PAYMENT
 from chalicelib.services.turns import Answer
 from tests.builders import PAYMENT_ID

@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from chalicelib import telemetry
-from chalicelib.contracts.connector import AttemptRef, Capabilities, CheckoutOrder, Conversation, MoneyOrder
+from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder
+from chalicelib.contracts.connector import Capabilities
+from chalicelib.contracts.conversation import Conversation
 from chalicelib.outbound.driver import Deadline
 from chalicelib.services.configuration import LiveConnection
 from tests.psp import SimulatedConnector

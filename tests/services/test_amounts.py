@@ -10,7 +10,8 @@ from chalicelib.domain.errors import Conflict
 from chalicelib.domain.fold import fold
 from chalicelib.domain.money import Money
 from chalicelib.domain.operation import OperationKind, Origin
-from chalicelib.domain.payment import CaptureMode, Status
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import Status
 from chalicelib.domain.view import view_of
 from chalicelib.services.kinds import INBOX
 from tests.services.histories import (

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.contracts.connector import Delivery
 from chalicelib.contracts.query import QUERY_BYTES_MAX, check_query, parameters_of
 from chalicelib.contracts.queue import MESSAGE_BYTES_MAX, Topic
 from chalicelib.contracts.store import NEW
+from chalicelib.contracts.webhooks import Delivery
 from chalicelib.domain.configuration import InboxItem
 from chalicelib.domain.errors import MethodNotAllowed, SignatureInvalid, StorageFault, TooLarge, Unreadable
 from chalicelib.domain.payment import Payment, Status

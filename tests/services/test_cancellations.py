@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from chalicelib.domain.errors import Conflict
-from chalicelib.domain.payment import CaptureMode, Closure, Status
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import Closure, Status
 from tests.psp import DECLINE, LOST
 from tests.services.histories import (
     CANCEL,

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from chalicelib.domain.errors import Conflict
-from chalicelib.domain.payment import CaptureMode, Status
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import Status
 from tests.psp import DECLINE, SILENT
 from tests.services.histories import (
     CANCEL,

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.connector import AttemptRef
+from chalicelib.contracts.calls import AttemptRef
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.facts import Fact, Kind, State
-from chalicelib.domain.payment import CaptureMode, Payment, Status
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import Payment, Status
 from chalicelib.services.returns import Returns, return_link, return_token
 from tests.psp import DECLINE, LOST, SILENT, SimulatedConnector
 from tests.services.histories import CANCEL, attempts, hear, pay, sealed, timeline, told

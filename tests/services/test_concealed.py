@@ -13,10 +13,10 @@ from threading import Thread
 import pytest
 
 from chalicelib.connectors.registry import connectors
-from chalicelib.contracts.connector import Refusal, RefusalKind
+from chalicelib.contracts.calls import Refusal, RefusalKind
 from chalicelib.domain.facts import Decline, DeclineClass
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import Order
+from chalicelib.domain.order import Order
 from chalicelib.services.checkout import Checkout
 from chalicelib.services.configuration import Configuration
 from chalicelib.services.configure_connections import ConnectionBody, check_connection, create_connection

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.contracts.connector import reference_of
+from chalicelib.contracts.calls import reference_of
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.payment import Payment, Status
 from tests.psp import DECLINE, FRAUD, LOST

@@ -11,15 +11,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.connector import (
-    MoneyOrder,
-    NotSent,
-    OutcomeUnknown,
-    ReadFailed,
-    Refusal,
-    RefusalKind,
-    reference_of,
-)
+from chalicelib.contracts.calls import MoneyOrder, Refusal, RefusalKind, reference_of
+from chalicelib.contracts.conversation import NotSent, OutcomeUnknown, ReadFailed
 from chalicelib.domain.amend import amend
 from chalicelib.domain.change import Asked, CallOutcome, Change, Found
 from chalicelib.domain.errors import NotFound, VaultFault

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.domain.payment import CaptureMode, Closure, Payment, Status
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import Closure, Payment, Status
 from tests.psp import LOST, SILENT
 from tests.services.histories import amounts, attempts, hear, held, pay, queue_of_operators, timeline, told
 from tests.world import World

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.connector import Refusal, RefusalKind
+from chalicelib.contracts.calls import Refusal, RefusalKind
 from chalicelib.contracts.store import NEW, Kind, Page, Version
 from chalicelib.domain.configuration import Connection
 from chalicelib.domain.errors import NotFound, StorageFault

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.connector import Conversation, Delivery, ReadFailed
+from chalicelib.contracts.conversation import Conversation, ReadFailed
 from chalicelib.contracts.presented import digest_of, is_presented
 from chalicelib.contracts.queue import Topic
+from chalicelib.contracts.webhooks import Delivery
 from chalicelib.domain.errors import StorageFault
 from chalicelib.domain.payment import Status
 from chalicelib.services.kept_headers import HEADER_CHARACTERS_MAX, HEADERS_MAX, PRIVATE, kept

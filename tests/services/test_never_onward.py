@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.contracts.connector import CheckoutOrder
+from chalicelib.contracts.calls import CheckoutOrder
 from chalicelib.domain.change import Change
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State

@@ -10,15 +10,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.connector import (
-    NotSent,
-    Opened,
-    OutcomeUnknown,
-    ReadFailed,
-    Refusal,
-    RefusalKind,
-    reference_of,
-)
+from chalicelib.contracts.calls import Opened, Refusal, RefusalKind, reference_of
+from chalicelib.contracts.conversation import NotSent, OutcomeUnknown, ReadFailed
 from chalicelib.domain.change import Change, Found
 from chalicelib.domain.errors import VaultFault
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State

@@ -12,7 +12,7 @@ import pytest
 from chalicelib.contracts.queue import Topic
 from chalicelib.domain.errors import QueueFault, StorageFault
 from chalicelib.domain.operation import OperationKind
-from chalicelib.domain.payment import CaptureMode
+from chalicelib.domain.order import CaptureMode
 from chalicelib.queues.embedded import EmbeddedQueue
 from chalicelib.services.kinds import PAYMENT, SUBSCRIPTION, subscription_key
 from tests.world import HandClock, World

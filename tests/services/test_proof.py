@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.contracts.connector import Refusal, RefusalKind
+from chalicelib.contracts.calls import Refusal, RefusalKind
 from chalicelib.domain.amend import amend
 from chalicelib.domain.change import CallOutcome, Change
 from chalicelib.domain.facts import Decline, DeclineClass, Kind, State

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from chalicelib.contracts.connector import Conversation, HttpRequest, MoneyOrder, Refusal
+from chalicelib.contracts.calls import MoneyOrder, Refusal
+from chalicelib.contracts.conversation import Conversation, HttpRequest
 from chalicelib.domain.facts import Fact, Kind
 from chalicelib.outbound.driver import Driver
 from tests.outbound.keeping import Keeping, keeping

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.domain.payment import CaptureMode, Payment, Status
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import Payment, Status
 from chalicelib.services.kinds import PAYMENT
 from tests.builders import NOW
 from tests.psp import LOST, SILENT, SimulatedConnector

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.connector import CheckoutOrder
+from chalicelib.contracts.calls import CheckoutOrder
 from chalicelib.contracts.store import NEW
 from chalicelib.domain.change import Change
 from chalicelib.domain.errors import InProgress, Invalid

@@ -15,7 +15,8 @@ from chalicelib.domain.errors import Conflict, Invalid, Pointer
 from chalicelib.domain.facts import Kind, State
 from chalicelib.domain.fold import fold
 from chalicelib.domain.operation import Called, Operation, OperationKind, Origin
-from chalicelib.domain.payment import CaptureMode, Closure, Payment
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import Closure, Payment
 from chalicelib.services.reserve import (
     Wanted,
     chosen,

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from chalicelib.domain.errors import Conflict
-from chalicelib.domain.payment import CaptureMode, Payment, Status
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import Payment, Status
 from chalicelib.services import resolve, settle_drafts
 from chalicelib.services.kinds import AUDIT
 from tests.psp import DECLINE

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.connector import CheckoutOrder, Conversation
+from chalicelib.contracts.calls import CheckoutOrder
+from chalicelib.contracts.conversation import Conversation
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.payment import CaptureMode, Customer
+from chalicelib.domain.order import CaptureMode, Customer
 from chalicelib.outbound.driver import Deadline
 from chalicelib.services.explain import explain
 from chalicelib.services.kinds import ROUTE, route_key

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.contracts.connector import CheckoutOrder
+from chalicelib.contracts.calls import CheckoutOrder
 from chalicelib.contracts.store import Kind
 from chalicelib.domain.errors import StorageFault
 from chalicelib.domain.payment import Considered, Payment

@@ -11,9 +11,10 @@ import pytest
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from chalicelib.connectors.registry import connectors
-from chalicelib.contracts.connector import Conversation, Delivery
+from chalicelib.contracts.conversation import Conversation
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.vault import Use
+from chalicelib.contracts.webhooks import Delivery
 from chalicelib.domain.errors import SignatureInvalid, StorageFault, VaultFault
 from chalicelib.services.configuration import Configuration
 from chalicelib.services.configure_connections import ConnectionBody, create_connection, read_connection

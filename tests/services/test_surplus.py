@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.domain.payment import CaptureMode, Payment, Status
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import Payment, Status
 from tests.psp import DECLINE, LOST
 from tests.services.histories import (
     CAPTURE,

@@ -15,7 +15,7 @@ from chalicelib.contracts.queue import Message, Topic
 from chalicelib.contracts.store import NEW
 from chalicelib.domain.configuration import Subscription
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import Order
+from chalicelib.domain.order import Order
 from chalicelib.services.apply import Apply
 from chalicelib.services.checkout import Checkout
 from chalicelib.services.configuration import Configuration

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.connector import CheckoutOrder
+from chalicelib.contracts.calls import CheckoutOrder
 from chalicelib.domain.change import Change
 from chalicelib.domain.errors import StorageFault
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State

@@ -11,8 +11,10 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from chalicelib.contracts.connector import AskPsp, Capabilities, Conversation, Delivery, WebhookAddress
+from chalicelib.contracts.connector import Capabilities
+from chalicelib.contracts.conversation import Conversation
 from chalicelib.contracts.queue import Topic
+from chalicelib.contracts.webhooks import AskPsp, Delivery, WebhookAddress
 from chalicelib.domain.errors import QueueFault, SignatureInvalid, StorageFault, Unreadable, VaultFault
 from chalicelib.domain.payment import Payment, Status
 from chalicelib.services.intake import Intake

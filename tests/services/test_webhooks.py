@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.connector import AskPsp, Conversation, Delivery, LookUp
+from chalicelib.contracts.conversation import Conversation
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import NEW
+from chalicelib.contracts.webhooks import AskPsp, Delivery, LookUp
 from chalicelib.domain.configuration import InboxItem
 from chalicelib.domain.errors import NotFound, SignatureInvalid, StorageFault, TooLarge
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.connector import AskPsp, AttemptRef
+from chalicelib.contracts.calls import AttemptRef
+from chalicelib.contracts.webhooks import AskPsp
 from chalicelib.domain.facts import Kind
 from tests.psp import SILENT, SimulatedConnector
 from tests.services.histories import REFUND, hear, sold

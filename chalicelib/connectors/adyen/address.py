@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from chalicelib.domain.payment import Address
+from chalicelib.domain.order import Address
 
 UNKNOWN_COUNTRY = "ZZ"
 NO_NUMBER = "N/A"

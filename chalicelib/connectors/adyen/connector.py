@@ -26,29 +26,14 @@ from chalicelib.connectors.adyen.signature import check
 from chalicelib.connectors.adyen.tables import ALL, EVENT_CODE, MODIFICATION_STATUS, Subject
 from chalicelib.connectors.adyen.webhook import PSP_REFERENCE, payment_reference_in, said_in
 from chalicelib.contracts.amounts import Amounts, Unwritable
-from chalicelib.contracts.connector import (
-    Acknowledgement,
-    AskPsp,
-    AttemptRef,
-    Capabilities,
-    CheckoutOrder,
-    Conversation,
-    Delivery,
-    HttpRequest,
-    HttpResponse,
-    LookUp,
-    MoneyOrder,
-    NotSent,
-    Opened,
-    Refusal,
-    RefusalKind,
-    WebhookMade,
-    WebhookSetup,
-)
+from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder, Opened, Refusal, RefusalKind
+from chalicelib.contracts.connector import Capabilities, Connector
+from chalicelib.contracts.conversation import Conversation, HttpRequest, HttpResponse, NotSent
+from chalicelib.contracts.webhooks import Acknowledgement, AskPsp, Delivery, LookUp, WebhookSetup
 from chalicelib.contracts.words import Words
 from chalicelib.domain.errors import SignatureInvalid
 from chalicelib.domain.facts import Fact, Kind
-from chalicelib.domain.payment import CaptureMode
+from chalicelib.domain.order import CaptureMode
 
 VERSION = "v72"
 TEST_BASE = f"https://checkout-test.adyen.com/{VERSION}"
@@ -68,16 +53,14 @@ REFUND_REASONS = {
 }
 
 
-class AdyenConnector:
+class AdyenConnector(Connector):
     name: ClassVar[str] = "adyen"
     title: ClassVar[str] = "Adyen"
     settings: ClassVar[type[BaseModel]] = AdyenSettings
     acknowledgement: ClassVar[Acknowledgement] = Acknowledgement(200, "[accepted]")
     signature_headers: ClassVar[frozenset[str]] = frozenset()  # the signature is in the body
-    verifies_offline: ClassVar[bool] = True
     words: ClassVar[tuple[Words[Any], ...]] = ALL
     amounts: ClassVar[Amounts] = AMOUNTS
-    needs_return_link: bool = False
     capabilities: ClassVar[Capabilities] = Capabilities(
         operations=frozenset({"capture", "cancel", "refund", "expire"}),
         payment_methods=frozenset(METHODS),
@@ -87,7 +70,6 @@ class AdyenConnector:
         multiple_captures=True,
         partial_refund=True,
         inert_until_visited=True,
-        looks_up_references=False,
         key_lives_s=dict.fromkeys(("open", "capture", "cancel", "refund"), KEY_LIVES_S),
         reads_money=False,
     )
@@ -128,10 +110,6 @@ class AdyenConnector:
         if response.status in (400, 422):
             return (yield from self.fetch(attempt))
         return (link_fact(_read(response), attempt.attempt_id),)
-
-    def complete(self, attempt: AttemptRef) -> Conversation[Sequence[Fact] | Refusal]:
-        return Refusal(RefusalKind.MISCONFIGURED, "a payment link completes itself")
-        yield  # a conversation without a call
 
     def capture(self, order: MoneyOrder) -> Conversation[Sequence[Fact] | Refusal]:
         return (yield from self._modify(order, "captures", "capture", Kind.CAPTURE))
@@ -182,10 +160,6 @@ class AdyenConnector:
         live = settings.live_url_prefix is not None
         return said_in(delivery, settings.merchant_account, live=live, in_parts=settings.captures_in_parts)
 
-    def look_up(self, psp_object: str) -> Conversation[Sequence[Fact | AskPsp]]:
-        return ()  # every webhook names its attempt
-        yield  # a conversation without a call
-
     def webhook_setup(self, url: str) -> WebhookSetup:
         return WebhookSetup(
             url=url,
@@ -194,10 +168,6 @@ class AdyenConnector:
             secret="HMAC key of the webhook, under Security: generate, copy, then save",  # noqa: S106 - words about it
             secret_field="hmac_key",  # noqa: S106 - a setting's name
         )
-
-    def create_webhook(self, url: str) -> Conversation[WebhookMade | Refusal]:
-        return Refusal(RefusalKind.MISCONFIGURED, "standard webhooks are made in the Customer Area")
-        yield  # a conversation without a call
 
     def _post(
         self, path: str, fields: dict[str, Any], operation: str, *, key: str = "", moves_money: bool = True

@@ -17,12 +17,13 @@ from chalicelib.connectors.adyen.methods import METHODS
 from chalicelib.connectors.adyen.references import reference_of
 from chalicelib.connectors.adyen.tables import LINK_STATUS
 from chalicelib.contracts.amounts import Unwritable
-from chalicelib.contracts.connector import CheckoutOrder, Opened
+from chalicelib.contracts.calls import CheckoutOrder, Opened
 from chalicelib.contracts.email import ordinary
 from chalicelib.domain.facts import Fact, Kind
 from chalicelib.domain.ids import payment_id_in
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import CaptureMode, Customer, NextAction, Order
+from chalicelib.domain.order import CaptureMode, Customer, Order
+from chalicelib.domain.payment import NextAction
 
 Json = Mapping[str, Any]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from chalicelib.domain.payment import CaptureMode
+from chalicelib.domain.order import CaptureMode
 
 _MANUAL = "-manual"
 _OURS = re.compile(r"(att_[a-z2-7]{24}_[0-9]{2})(-manual|-(op_[a-z2-7]{24}_[a-z2-7]{10}))?")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib.connectors.adyen.tables import ERROR_CODE, ERROR_TYPE
-from chalicelib.contracts.connector import HttpResponse, Refusal, RefusalKind
+from chalicelib.contracts.calls import Refusal, RefusalKind
+from chalicelib.contracts.conversation import HttpResponse
 
 _WRONG_ACCOUNT = frozenset({401, 403, 404})  # the key, what it may do, or the address of the account
 

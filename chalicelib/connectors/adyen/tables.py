@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from chalicelib.contracts.connector import RefusalKind
+from chalicelib.contracts.calls import RefusalKind
 from chalicelib.contracts.words import Words
 from chalicelib.domain.facts import DeclineClass, Kind, State
 

@@ -17,7 +17,7 @@ from chalicelib.connectors.adyen.amounts import AMOUNTS
 from chalicelib.connectors.adyen.references import Reference, reference_in
 from chalicelib.connectors.adyen.signature import items_in
 from chalicelib.connectors.adyen.tables import ACTION, DISPUTE_STATUS, EVENT_CODE, REFUSAL, SUCCESS, Subject, refusal_in
-from chalicelib.contracts.connector import AskPsp, Delivery
+from chalicelib.contracts.webhooks import AskPsp, Delivery
 from chalicelib.domain.errors import Unreadable
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
 from chalicelib.domain.money import Money

@@ -31,28 +31,20 @@ from chalicelib.connectors.mollie.settings import MollieSettings
 from chalicelib.connectors.mollie.signature import HEADER
 from chalicelib.connectors.mollie.tables import ALL, PAYMENT_STATUS, Stage
 from chalicelib.contracts.amounts import Amounts, Unwritable
-from chalicelib.contracts.connector import (
-    Acknowledgement,
+from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder, Opened, Refusal, RefusalKind
+from chalicelib.contracts.connector import Capabilities, Connector
+from chalicelib.contracts.conversation import Conversation, HttpRequest, HttpResponse
+from chalicelib.contracts.webhooks import (
     AskPsp,
-    AttemptRef,
-    Capabilities,
-    CheckoutOrder,
-    Conversation,
     Delivery,
-    HttpRequest,
-    HttpResponse,
     LookUp,
-    MoneyOrder,
-    Opened,
-    Refusal,
-    RefusalKind,
     WebhookAddress,
-    WebhookMade,
     WebhookSetup,
 )
 from chalicelib.contracts.words import Words
 from chalicelib.domain.facts import Fact, Kind, State
-from chalicelib.domain.payment import CaptureMode, NextAction
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import NextAction
 
 KEY_LIVES_S = 3_600
 PARTS = ("captures", "refunds", "chargebacks")
@@ -61,16 +53,13 @@ Done = Sequence[Fact] | Refusal
 Json = Mapping[str, Any]
 
 
-class MollieConnector:
+class MollieConnector(Connector):
     name: ClassVar[str] = "mollie"
     title: ClassVar[str] = "Mollie"
     settings: ClassVar[type[BaseModel]] = MollieSettings
-    acknowledgement: ClassVar[Acknowledgement] = Acknowledgement()
     signature_headers: ClassVar[frozenset[str]] = frozenset({HEADER})
-    verifies_offline: ClassVar[bool] = True
     words: ClassVar[tuple[Words[Any], ...]] = ALL
     amounts: ClassVar[Amounts] = AMOUNTS
-    needs_return_link: bool = False
     capabilities: ClassVar[Capabilities] = Capabilities(
         operations=frozenset({"capture", "cancel", "refund", "expire"}),
         payment_methods=frozenset(METHODS),
@@ -80,7 +69,6 @@ class MollieConnector:
         multiple_captures=True,
         partial_refund=True,
         inert_until_visited=True,
-        looks_up_references=False,
         key_lives_s=dict.fromkeys(("open", "capture", "cancel", "refund"), KEY_LIVES_S),
         names_operations=True,
         webhook_address=WebhookAddress.OWN,
@@ -124,10 +112,6 @@ class MollieConnector:
         if response.status == 422:
             return (yield from self.fetch(attempt))
         return payment_facts(_read(response), parts, attempt)
-
-    def complete(self, attempt: AttemptRef) -> Conversation[Done]:
-        return Refusal(RefusalKind.MISCONFIGURED, "a payment of Mollie's completes itself")
-        yield  # a conversation without a call
 
     def capture(self, order: MoneyOrder) -> Conversation[Done]:
         """After the last capture Mollie is told to release the rest. Should that call go wrong, the rest is released when
@@ -199,10 +183,6 @@ class MollieConnector:
 
     def webhook_setup(self, url: str) -> WebhookSetup:
         return webhook.setup(url)
-
-    def create_webhook(self, url: str) -> Conversation[WebhookMade | Refusal]:
-        return Refusal(RefusalKind.MISCONFIGURED, "Mollie's API makes no webhooks for an API key")
-        yield  # a conversation without a call
 
     def _payment(self, payment_id: str | None) -> Conversation[tuple[Json, Mapping[str, Sequence[Json]]]]:
         """The payment with its parts. Those that Mollie did not embed, though it has some, are read by themselves."""

@@ -13,10 +13,10 @@ from typing import Any
 from chalicelib.connectors.mollie.amounts import money_in
 from chalicelib.connectors.mollie.places import id_in
 from chalicelib.connectors.mollie.tables import CAPTURE_STATUS, FAILURE_REASON, PAYMENT_STATUS, REFUND_STATUS, Stage
-from chalicelib.contracts.connector import AttemptRef
+from chalicelib.contracts.calls import AttemptRef
 from chalicelib.domain.facts import Decline, Fact, Kind, State
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import CaptureMode
+from chalicelib.domain.order import CaptureMode
 
 Json = Mapping[str, Any]
 OURS = "paymentserver_"

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 from chalicelib.connectors.mollie.amounts import amount_of
 from chalicelib.connectors.mollie.facts import ATTEMPT, OURS
 from chalicelib.connectors.mollie.methods import BY_MAIL, METHODS, locale_of
-from chalicelib.contracts.connector import CheckoutOrder
+from chalicelib.contracts.calls import CheckoutOrder
 from chalicelib.contracts.email import ordinary
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import Address, CaptureMode, Customer
+from chalicelib.domain.order import Address, CaptureMode, Customer
 
 DESCRIPTION_MAX, SKU_MAX = 255, 64
 METADATA_CHARACTERS_MAX = 900  # Mollie takes about 1 kB, and a cancellation adds its name

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from chalicelib.connectors.mollie.tables import ERROR_STATUS, Verdict
-from chalicelib.contracts.connector import HttpResponse, Refusal, RefusalKind
+from chalicelib.contracts.calls import Refusal, RefusalKind
+from chalicelib.contracts.conversation import HttpResponse
 
 
 def refusal_of(response: HttpResponse) -> Refusal:

@@ -16,7 +16,7 @@ from chalicelib.connectors.mollie.facts import attempt_in
 from chalicelib.connectors.mollie.places import id_in, payment_id_of
 from chalicelib.connectors.mollie.signature import HEADER, check
 from chalicelib.connectors.mollie.tables import EVENT_TYPE, Subject
-from chalicelib.contracts.connector import AskPsp, Delivery, LookUp, WebhookSetup
+from chalicelib.contracts.webhooks import AskPsp, Delivery, LookUp, WebhookSetup
 from chalicelib.domain.errors import SignatureInvalid, Unreadable
 
 Json = Mapping[str, Any]

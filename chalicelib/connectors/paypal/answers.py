@@ -8,7 +8,8 @@ from email.utils import parsedate_to_datetime
 from chalicelib.connectors.paypal.facts import Json, money_in, order_facts, unit_in
 from chalicelib.connectors.paypal.places import page_of, path_of
 from chalicelib.connectors.paypal.tables import Subject
-from chalicelib.contracts.connector import AttemptRef, CheckoutOrder, HttpResponse, Opened, ReadFailed
+from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, Opened
+from chalicelib.contracts.conversation import HttpResponse, ReadFailed
 from chalicelib.domain.facts import Fact, Kind, State
 from chalicelib.domain.payment import NextAction
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from chalicelib.contracts.connector import Conversation, HttpRequest, HttpResponse, ReadFailed
+from chalicelib.contracts.conversation import Conversation, HttpRequest, HttpResponse, ReadFailed
 from chalicelib.domain.errors import SignatureInvalid
 
 KEPT_MAX = 8

@@ -28,25 +28,13 @@ from chalicelib.connectors.paypal.settings import PayPalSettings
 from chalicelib.connectors.paypal.signature import HEADERS
 from chalicelib.connectors.paypal.tables import STATUSES, Subject
 from chalicelib.contracts.amounts import Amounts, Unwritable
-from chalicelib.contracts.connector import (
-    Acknowledgement,
-    AskPsp,
-    AttemptRef,
-    Capabilities,
-    CheckoutOrder,
-    Conversation,
-    Delivery,
-    LookUp,
-    MoneyOrder,
-    Opened,
-    Refusal,
-    RefusalKind,
-    WebhookMade,
-    WebhookSetup,
-)
+from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder, Opened, Refusal, RefusalKind
+from chalicelib.contracts.connector import Capabilities, Connector
+from chalicelib.contracts.conversation import Conversation
+from chalicelib.contracts.webhooks import AskPsp, Delivery, LookUp, WebhookMade, WebhookSetup
 from chalicelib.contracts.words import Words
 from chalicelib.domain.facts import Fact, Kind, State
-from chalicelib.domain.payment import CaptureMode
+from chalicelib.domain.order import CaptureMode
 
 ORDER_KEY_LIVES_S = 6 * 3_600
 PAYMENT_KEY_LIVES_S = 45 * 86_400
@@ -54,11 +42,10 @@ _MONEY = frozenset({Kind.AUTHORIZATION, Kind.CAPTURE})
 _DECLINES = frozenset({Verdict.FRAUD, Verdict.HARD, Verdict.SOFT})
 
 
-class PayPalConnector:
+class PayPalConnector(Connector):
     name: ClassVar[str] = "paypal"
     title: ClassVar[str] = "PayPal"
     settings: ClassVar[type[BaseModel]] = PayPalSettings
-    acknowledgement: ClassVar[Acknowledgement] = Acknowledgement()
     signature_headers: ClassVar[frozenset[str]] = HEADERS
     words: ClassVar[tuple[Words[Any], ...]] = (*STATUSES, ISSUE, ERROR_NAME)
     amounts: ClassVar[Amounts] = AMOUNTS
@@ -73,7 +60,6 @@ class PayPalConnector:
         multiple_captures=True,
         partial_refund=True,
         inert_until_visited=True,
-        looks_up_references=False,
         key_lives_s={
             **dict.fromkeys(("open", "complete"), ORDER_KEY_LIVES_S),
             **dict.fromkeys(("capture", "cancel", "refund"), PAYMENT_KEY_LIVES_S),

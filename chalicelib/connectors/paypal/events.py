@@ -13,7 +13,7 @@ from typing import Any
 from chalicelib.connectors.paypal.facts import unit_in
 from chalicelib.connectors.paypal.places import attempt_in, capture_id_in, path_of
 from chalicelib.connectors.paypal.tables import EVENT_TYPE, RESOURCE_TYPE, Subject
-from chalicelib.contracts.connector import AskPsp, LookUp
+from chalicelib.contracts.webhooks import AskPsp, LookUp
 from chalicelib.domain.errors import Unreadable
 from chalicelib.domain.facts import Fact
 

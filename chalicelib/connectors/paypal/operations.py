@@ -31,7 +31,8 @@ from chalicelib.connectors.paypal.tables import (
     Subject,
 )
 from chalicelib.contracts.amounts import Unwritable
-from chalicelib.contracts.connector import Conversation, HttpResponse, MoneyOrder, Refusal, RefusalKind
+from chalicelib.contracts.calls import MoneyOrder, Refusal, RefusalKind
+from chalicelib.contracts.conversation import Conversation, HttpResponse
 from chalicelib.domain.facts import Fact, State
 
 Done = Sequence[Fact] | Refusal

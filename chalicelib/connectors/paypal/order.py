@@ -8,10 +8,10 @@ from chalicelib.connectors.paypal.amounts import AMOUNTS
 from chalicelib.connectors.paypal.methods import ANY_PAGE, METHODS, locale_of
 from chalicelib.connectors.paypal.settings import PayPalSettings
 from chalicelib.contracts.amounts import Unwritable
-from chalicelib.contracts.connector import CheckoutOrder
+from chalicelib.contracts.calls import CheckoutOrder
 from chalicelib.contracts.email import ordinary
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import Address, CaptureMode, Line, Order
+from chalicelib.domain.order import Address, CaptureMode, Line, Order
 
 NAME_MAX, LINE_MAX, NAME_PART_MAX, ADDRESS_LINE_MAX, CITY_MAX, POSTCODE_MAX = 127, 127, 140, 300, 120, 60
 QUANTITY_MAX = 9_999_999_999

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.connectors.paypal.issues import ERROR_NAME, ISSUE, Meaning, Verdict
-from chalicelib.contracts.connector import HttpResponse, OutcomeUnknown, Refusal, RefusalKind
+from chalicelib.contracts.calls import Refusal, RefusalKind
+from chalicelib.contracts.conversation import HttpResponse, OutcomeUnknown
 from chalicelib.domain.facts import Decline, DeclineClass
 
 DETAILS_MAX = 20

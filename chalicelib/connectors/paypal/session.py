@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.contracts.connector import Conversation, HttpRequest, HttpResponse, ReadFailed
+from chalicelib.contracts.conversation import Conversation, HttpRequest, HttpResponse, ReadFailed
 
 BASE = {"sandbox": "https://api-m.sandbox.paypal.com", "live": "https://api-m.paypal.com"}
 MARGIN_S = 60  # before its end a token is no longer used

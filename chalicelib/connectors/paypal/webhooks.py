@@ -15,16 +15,9 @@ from chalicelib.connectors.paypal.refusals import refusal_of
 from chalicelib.connectors.paypal.session import Session
 from chalicelib.connectors.paypal.settings import WEBHOOK_ID, PayPalSettings
 from chalicelib.connectors.paypal.tables import EVENT_TYPE, Subject
-from chalicelib.contracts.connector import (
-    AskPsp,
-    Conversation,
-    Delivery,
-    HttpResponse,
-    ReadFailed,
-    Refusal,
-    WebhookMade,
-    WebhookSetup,
-)
+from chalicelib.contracts.calls import Refusal
+from chalicelib.contracts.conversation import Conversation, HttpResponse, ReadFailed
+from chalicelib.contracts.webhooks import AskPsp, Delivery, WebhookMade, WebhookSetup
 from chalicelib.domain.errors import SignatureInvalid
 from chalicelib.domain.facts import Fact
 

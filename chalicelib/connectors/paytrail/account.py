@@ -11,7 +11,7 @@ from typing import Any
 from chalicelib.connectors.paytrail.refusals import refusal_of
 from chalicelib.connectors.paytrail.settings import PaytrailSettings
 from chalicelib.connectors.paytrail.signature import ALGORITHM, is_signed, signature_of
-from chalicelib.contracts.connector import HttpRequest, HttpResponse
+from chalicelib.contracts.conversation import HttpRequest, HttpResponse
 
 BASE = "https://services.paytrail.com"
 

@@ -14,52 +14,39 @@ from chalicelib.connectors.paytrail.order import GROUPS, payment_of, refund_of
 from chalicelib.connectors.paytrail.settings import PaytrailSettings
 from chalicelib.connectors.paytrail.tables import ALL, AMOUNT_MAX, AMOUNTS, CURRENCIES, CURRENCY
 from chalicelib.contracts.amounts import Amounts, Unwritable
-from chalicelib.contracts.connector import (
-    Acknowledgement,
+from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder, Opened, Refusal, RefusalKind
+from chalicelib.contracts.connector import Capabilities, Connector
+from chalicelib.contracts.conversation import Conversation
+from chalicelib.contracts.query import parameters_of
+from chalicelib.contracts.webhooks import (
     AskPsp,
-    AttemptRef,
-    Capabilities,
-    CheckoutOrder,
-    Conversation,
     Delivery,
     LookUp,
-    MoneyOrder,
-    Opened,
-    Refusal,
-    RefusalKind,
     WebhookAddress,
-    WebhookMade,
     WebhookSetup,
 )
-from chalicelib.contracts.query import parameters_of
 from chalicelib.contracts.words import Words
 from chalicelib.domain.errors import SignatureInvalid, Unreadable
 from chalicelib.domain.facts import Fact, Kind, State
-from chalicelib.domain.payment import CaptureMode, NextAction
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import NextAction
 
 _TRANSACTION = re.compile(r"[0-9A-Za-z-]{1,64}")  # it becomes part of addresses
 
 
-class PaytrailConnector:
+class PaytrailConnector(Connector):
     name: ClassVar[str] = "paytrail"
     title: ClassVar[str] = "Paytrail"
     settings: ClassVar[type[BaseModel]] = PaytrailSettings
-    acknowledgement: ClassVar[Acknowledgement] = Acknowledgement()
-    signature_headers: ClassVar[frozenset[str]] = frozenset()  # all is in the query
     words: ClassVar[tuple[Words[Any], ...]] = ALL
     amounts: ClassVar[Amounts] = AMOUNTS
-    verifies_offline: bool = True
-    needs_return_link: bool = False
     capabilities: ClassVar[Capabilities] = Capabilities(
         operations=frozenset({"refund"}),
         payment_methods=frozenset(GROUPS),
         currencies=CURRENCIES,
         capture_modes=frozenset({CaptureMode.AUTOMATIC}),
-        partial_capture=False,
-        multiple_captures=False,
         partial_refund=True,
         inert_until_visited=True,
-        looks_up_references=False,
         key_lives_s={},  # no operation of the specification has a key
         webhook_methods=frozenset({"GET"}),
         webhook_address=WebhookAddress.TOLD,
@@ -101,21 +88,6 @@ class PaytrailConnector:
             raise ValueError("the read was refused")  # what it said may hold our key
         return facts_of_payment(said, attempt.attempt_id, transaction_id)
 
-    def recover(self, attempt: AttemptRef) -> Conversation[Opened | Refusal | None]:
-        raise NotImplementedError("Paytrail finds no payment by our reference and remembers no key")
-
-    def expire(self, attempt: AttemptRef) -> Conversation[Sequence[Fact]]:
-        raise NotImplementedError("Paytrail has no call that ends a page")
-
-    def complete(self, attempt: AttemptRef) -> Conversation[Sequence[Fact] | Refusal]:
-        raise NotImplementedError("a payment at Paytrail completes by itself")
-
-    def capture(self, order: MoneyOrder) -> Conversation[Sequence[Fact] | Refusal]:
-        raise NotImplementedError("Paytrail captures at once")
-
-    def cancel(self, order: MoneyOrder) -> Conversation[Sequence[Fact] | Refusal]:
-        raise NotImplementedError("Paytrail holds nothing that could be given back")
-
     def refund(self, order: MoneyOrder) -> Conversation[Sequence[Fact] | Refusal]:
         transaction_id = _transaction_of(order.attempt)
         try:
@@ -144,14 +116,8 @@ class PaytrailConnector:
             raise Unreadable(error.detail) from None
         return told_by_callback(said)
 
-    def look_up(self, psp_object: str) -> Conversation[Sequence[Fact | AskPsp]]:
-        raise NotImplementedError("every callback says whose it is")
-
     def webhook_setup(self, url: str) -> WebhookSetup:
         return WebhookSetup(url, (), "nowhere: each payment and refund tells Paytrail where its callbacks go")
-
-    def create_webhook(self, url: str) -> Conversation[WebhookMade | Refusal]:
-        raise NotImplementedError("there is nothing to create")
 
 
 def _transaction_of(attempt: AttemptRef) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chalicelib.connectors.paytrail.tables import AMOUNTS, CURRENCY, PAYMENT_STATUS, REFUND_STATUS
-from chalicelib.contracts.connector import AskPsp
+from chalicelib.contracts.webhooks import AskPsp
 from chalicelib.domain.errors import Unreadable
 from chalicelib.domain.facts import Fact, Kind, State
 from chalicelib.domain.ids import payment_id_in

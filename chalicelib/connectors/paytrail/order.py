@@ -11,9 +11,9 @@ from typing import Any
 
 from chalicelib.connectors.paytrail.tables import AMOUNTS, CURRENCY
 from chalicelib.contracts.amounts import Unwritable
-from chalicelib.contracts.connector import CheckoutOrder, MoneyOrder
+from chalicelib.contracts.calls import CheckoutOrder, MoneyOrder
 from chalicelib.contracts.email import ordinary
-from chalicelib.domain.payment import Address, Order
+from chalicelib.domain.order import Address, Order
 
 URL_CHARACTERS_MAX = 300  # schemas/Callbacks
 LINE_PRICE_MAX, LINE_UNITS_MAX = 99_999_999, 10_000_000  # schemas/Item

@@ -7,7 +7,8 @@ Every other no counts only where it is signed.
 from __future__ import annotations
 
 from chalicelib.connectors.paytrail.tables import ANSWER_STATUS, Verdict
-from chalicelib.contracts.connector import HttpResponse, Refusal, RefusalKind
+from chalicelib.contracts.calls import Refusal, RefusalKind
+from chalicelib.contracts.conversation import HttpResponse
 
 
 def refusal_of(response: HttpResponse, *, signed: bool) -> Refusal:

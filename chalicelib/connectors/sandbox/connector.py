@@ -26,29 +26,16 @@ from chalicelib.connectors.sandbox.facts import (
 from chalicelib.connectors.sandbox.settings import SandboxSettings
 from chalicelib.connectors.sandbox.signature import check
 from chalicelib.contracts.amounts import Amounts
-from chalicelib.contracts.connector import (
-    Acknowledgement,
-    AskPsp,
-    AttemptRef,
-    Capabilities,
-    CheckoutOrder,
-    Conversation,
-    Delivery,
-    HttpRequest,
-    HttpResponse,
-    LookUp,
-    MoneyOrder,
-    Opened,
-    Refusal,
-    RefusalKind,
-    WebhookMade,
-    WebhookSetup,
-)
+from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder, Opened, Refusal, RefusalKind
+from chalicelib.contracts.connector import Capabilities, Connector
+from chalicelib.contracts.conversation import Conversation, HttpRequest, HttpResponse
+from chalicelib.contracts.webhooks import Acknowledgement, AskPsp, Delivery, LookUp, WebhookSetup
 from chalicelib.contracts.words import Words
 from chalicelib.domain.errors import Unreadable
 from chalicelib.domain.facts import Fact, Kind
 from chalicelib.domain.money import EXPONENT
-from chalicelib.domain.payment import CaptureMode, NextAction
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import NextAction
 
 _OPERATION = {"captures": "capture", "cancel": "cancel", "refunds": "refund"}
 _MOVEMENT = {"captures": Kind.CAPTURE, "cancel": Kind.RELEASE, "refunds": Kind.REFUND}
@@ -57,13 +44,12 @@ CLOSED_PORT = "http://127.0.0.1:1"  # where the misbehaviour `refuse` dials: nob
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-class SandboxConnector:
+class SandboxConnector(Connector):
     name: ClassVar[str] = "sandbox"
     title: ClassVar[str] = "Sandbox PSP"
     settings: ClassVar[type[BaseModel]] = SandboxSettings
     acknowledgement: ClassVar[Acknowledgement] = Acknowledgement(200, '{"received":true}', "application/json")
     signature_headers: ClassVar[frozenset[str]] = frozenset({"sandbox-signature"})
-    verifies_offline: ClassVar[bool] = True
     words: ClassVar[tuple[Words[Any], ...]] = (CHECKOUTS, MONEY, MOVEMENTS, TRIES, DISPUTES, DECLINES)
     amounts: ClassVar[Amounts] = AMOUNTS
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -165,18 +151,10 @@ class SandboxConnector:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise Unreadable(f"The webhook is no sandbox event ({type(error).__name__}).") from None
 
-    def look_up(self, psp_object: str) -> Conversation[Sequence[Fact | AskPsp]]:
-        return ()  # every webhook of the sandbox names its attempt
-        yield  # a conversation without a call
-
     def webhook_setup(self, url: str) -> WebhookSetup:
         return WebhookSetup(
             url, (), "the account's `webhook_url` at the sandbox", "the account's webhook secret", "webhook_secret"
         )
-
-    def create_webhook(self, url: str) -> Conversation[WebhookMade | Refusal]:
-        return Refusal(RefusalKind.MISCONFIGURED, "the sandbox's accounts are made with their webhook")
-        yield  # a conversation without a call
 
     def _opened(self, session: dict[str, Any], attempt_id: str) -> Opened:
         expires_at = datetime.fromisoformat(str(session["expires_at"]).replace("Z", "+00:00"))

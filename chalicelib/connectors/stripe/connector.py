@@ -33,26 +33,14 @@ from chalicelib.connectors.stripe.settings import StripeSettings
 from chalicelib.connectors.stripe.signature import check
 from chalicelib.connectors.stripe.tables import ALL, API_VERSION, EVENT_TYPE
 from chalicelib.contracts.amounts import Amounts, Unwritable
-from chalicelib.contracts.connector import (
-    Acknowledgement,
-    AskPsp,
-    AttemptRef,
-    Capabilities,
-    CheckoutOrder,
-    Conversation,
-    Delivery,
-    HttpRequest,
-    HttpResponse,
-    MoneyOrder,
-    Opened,
-    Refusal,
-    RefusalKind,
-    WebhookMade,
-    WebhookSetup,
-)
+from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder, Opened, Refusal, RefusalKind
+from chalicelib.contracts.connector import Capabilities, Connector
+from chalicelib.contracts.conversation import Conversation, HttpRequest, HttpResponse
+from chalicelib.contracts.webhooks import AskPsp, Delivery, WebhookMade, WebhookSetup
 from chalicelib.contracts.words import Words
 from chalicelib.domain.facts import Fact, Kind
-from chalicelib.domain.payment import CaptureMode, NextAction
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import NextAction
 
 BASE = "https://api.stripe.com"
 KEY_LIVES_S = 86_400
@@ -62,26 +50,21 @@ NOTHING_PAID = Refusal(RefusalKind.MISCONFIGURED, "nothing was paid on the page"
 REASONS = frozenset({"duplicate", "fraudulent", "requested_by_customer"})
 
 
-class StripeConnector:
+class StripeConnector(Connector):
     name: ClassVar[str] = "stripe"
     title: ClassVar[str] = "Stripe"
     settings: ClassVar[type[BaseModel]] = StripeSettings
-    acknowledgement: ClassVar[Acknowledgement] = Acknowledgement()
     signature_headers: ClassVar[frozenset[str]] = frozenset({"stripe-signature"})
-    verifies_offline: ClassVar[bool] = True
     words: ClassVar[tuple[Words[Any], ...]] = ALL
     amounts: ClassVar[Amounts] = AMOUNTS
-    needs_return_link: bool = False
     capabilities: ClassVar[Capabilities] = Capabilities(
         operations=frozenset({"capture", "cancel", "refund", "expire"}),
         payment_methods=frozenset(METHODS),
         currencies=CURRENCIES,
         capture_modes=frozenset({CaptureMode.AUTOMATIC, CaptureMode.MANUAL}),
         partial_capture=True,
-        multiple_captures=False,
         partial_refund=True,
         inert_until_visited=True,
-        looks_up_references=False,
         key_lives_s=dict.fromkeys(("open", "capture", "cancel", "refund"), KEY_LIVES_S),
         names_operations=True,
         amount_limits=limits(),
@@ -139,10 +122,6 @@ class StripeConnector:
         if response.status == 400:
             return (yield from self.fetch(attempt))
         return (session_fact(_read(response), attempt.attempt_id),)
-
-    def complete(self, attempt: AttemptRef) -> Conversation[Sequence[Fact] | Refusal]:
-        return Refusal(RefusalKind.MISCONFIGURED, "a Checkout Session completes itself")
-        yield  # a conversation without a call
 
     def capture(self, order: MoneyOrder) -> Conversation[Sequence[Fact] | Refusal]:
         try:

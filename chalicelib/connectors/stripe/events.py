@@ -15,7 +15,7 @@ from chalicelib.connectors.stripe.facts import (
     session_fact,
 )
 from chalicelib.connectors.stripe.tables import EVENT_TYPE, Subject
-from chalicelib.contracts.connector import AskPsp, LookUp
+from chalicelib.contracts.webhooks import AskPsp, LookUp
 from chalicelib.domain.errors import Unreadable
 from chalicelib.domain.facts import Fact
 

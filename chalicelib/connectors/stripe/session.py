@@ -8,10 +8,10 @@ from chalicelib.connectors.stripe.amounts import AMOUNTS
 from chalicelib.connectors.stripe.facts import ATTEMPT, OURS
 from chalicelib.connectors.stripe.methods import METHODS, locale_of
 from chalicelib.contracts.amounts import Unwritable
-from chalicelib.contracts.connector import CheckoutOrder
+from chalicelib.contracts.calls import CheckoutOrder
 from chalicelib.contracts.email import ordinary
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import CaptureMode, Order
+from chalicelib.domain.order import CaptureMode, Order
 
 NAME_MAX = 250
 BRACKETS = str.maketrans("[]", "()")  # Stripe's metadata keys have none

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from chalicelib.contracts.connector import Capabilities
 from chalicelib.domain.money import VALUE_MAX, Money
-from chalicelib.domain.payment import Address, Customer, Line, Order
+from chalicelib.domain.order import Address, Customer, Line, Order
 
 # Letters of several scripts, combining ones, signs and emoji; without control characters and half surrogate pairs, which
 # the API refuses.

@@ -9,29 +9,22 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.contracts.connector import (
-    AskPsp,
-    AttemptRef,
+from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder, Opened, Refusal
+from chalicelib.contracts.connector import Connector
+from chalicelib.contracts.conversation import (
     CallFailed,
-    CheckoutOrder,
-    Connector,
     Conversation,
     HttpRequest,
     HttpResponse,
-    LookUp,
-    MoneyOrder,
-    Opened,
     OutcomeUnknown,
     ReadFailed,
-    Refusal,
-    WebhookAddress,
-    WebhookMade,
 )
 from chalicelib.contracts.query import check_query
+from chalicelib.contracts.webhooks import AskPsp, LookUp, WebhookAddress, WebhookMade
 from chalicelib.domain.errors import PaymentServerError
 from chalicelib.domain.facts import Decline, Fact, Kind, State
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import Address, CaptureMode, Customer, Line, Order
+from chalicelib.domain.order import Address, CaptureMode, Customer, Line, Order
 from chalicelib.outbound.driver import Deadline, Driver
 from tests.conformance.connectors.profile import connector_class, profile_of
 from tests.conformance.connectors.recordings import ATTEMPT_ID, Scenario, Step, operation_of

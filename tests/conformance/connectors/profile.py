@@ -11,7 +11,8 @@ from importlib import import_module
 from typing import Any
 
 from chalicelib.connectors.registry import connectors
-from chalicelib.contracts.connector import Connector, Delivery
+from chalicelib.contracts.connector import Connector
+from chalicelib.contracts.webhooks import Delivery
 from chalicelib.domain.facts import Kind
 from chalicelib.services.secrets import secret_texts
 

@@ -18,16 +18,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
-from chalicelib.contracts.connector import (
-    AttemptRef,
-    CheckoutOrder,
-    Connector,
-    Conversation,
-    HttpRequest,
-    HttpResponse,
-    MoneyOrder,
-    Opened,
-)
+from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder, Opened
+from chalicelib.contracts.connector import Connector
+from chalicelib.contracts.conversation import Conversation, HttpRequest, HttpResponse
 from chalicelib.domain.ids import attempt_id_of, operation_id_of, payment_id_of
 from chalicelib.outbound.driver import Deadline, Driver
 from chalicelib.services.secrets import secret_texts

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from chalicelib.contracts.connector import Conversation, HttpRequest
+from chalicelib.contracts.conversation import Conversation, HttpRequest
 from tests.conformance.connectors.profile import profile_of
 from tests.conformance.connectors.recordings import object_of
 

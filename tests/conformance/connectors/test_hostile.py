@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.connector import Conversation
+from chalicelib.contracts.conversation import Conversation
 from tests.conformance.connectors.happy import happy_steps
 from tests.conformance.connectors.playing import play, reference_of
 from tests.conformance.connectors.profile import connector_of

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from chalicelib.contracts.connector import HttpRequest
+from chalicelib.contracts.conversation import HttpRequest
 from chalicelib.domain.facts import Fact
 from tests.conformance.connectors.playing import Told, expected_of, play
 from tests.conformance.connectors.profile import connector_of

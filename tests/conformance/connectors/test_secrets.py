@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from chalicelib.contracts.connector import CallFailed, Refusal
+from chalicelib.contracts.calls import Refusal
+from chalicelib.contracts.conversation import CallFailed
 from chalicelib.domain.errors import PaymentServerError
 from chalicelib.outbound.driver import Deadline, Driver
 from chalicelib.services.secrets import concealed

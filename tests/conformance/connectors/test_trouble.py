@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.connector import HttpRequest
+from chalicelib.contracts.conversation import HttpRequest
 from chalicelib.outbound.driver import Driver
 from tests.conformance.connectors.happy import happy_steps
 from tests.conformance.connectors.playing import Told, expected_of, play

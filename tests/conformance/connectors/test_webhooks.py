@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.connector import Conversation, Delivery
+from chalicelib.contracts.conversation import Conversation
 from chalicelib.contracts.query import check_query
+from chalicelib.contracts.webhooks import Delivery
 from chalicelib.domain.errors import SignatureInvalid, Unreadable
 from chalicelib.services.secrets import secret_fields
 from tests.conformance.connectors.hostile import BODIES, HEADERS, QUERIES, UNREADABLE_QUERIES, changed_queries

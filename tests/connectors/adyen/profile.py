@@ -9,7 +9,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from chalicelib.contracts.connector import Delivery
+from chalicelib.contracts.webhooks import Delivery
 from tests.conformance.connectors.profile import Profile, Signs
 
 SECRET, PREVIOUS = "4B697450726573656E74" * 3 + "00A1", "4B697450726576696F7573" * 2 + "00B2" * 5

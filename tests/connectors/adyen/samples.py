@@ -10,11 +10,12 @@ from typing import Any
 
 from chalicelib.connectors.adyen.connector import AdyenConnector
 from chalicelib.connectors.adyen.settings import AdyenSettings
-from chalicelib.contracts.connector import AttemptRef, CheckoutOrder, Delivery
+from chalicelib.contracts.calls import AttemptRef, CheckoutOrder
+from chalicelib.contracts.webhooks import Delivery
 from chalicelib.domain.facts import Fact
 from chalicelib.domain.ids import attempt_id_of, operation_id_of, payment_id_of
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import CaptureMode, Order
+from chalicelib.domain.order import CaptureMode, Order
 from tests.connectors.adyen.profile import PROFILE, SECRET, sign
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from chalicelib.connectors.adyen.refusals import refusal_of
-from chalicelib.contracts.connector import HttpResponse, MoneyOrder, NotSent, Refusal, RefusalKind
+from chalicelib.contracts.calls import MoneyOrder, Refusal, RefusalKind
+from chalicelib.contracts.conversation import HttpResponse, NotSent
 from chalicelib.domain.errors import SignatureInvalid
 from chalicelib.domain.facts import Fact
 from chalicelib.domain.money import Money

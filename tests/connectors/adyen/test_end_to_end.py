@@ -13,7 +13,8 @@ from chalicelib.contracts.store import NEW
 from chalicelib.domain.configuration import Route, Subscription
 from chalicelib.domain.errors import SignatureInvalid
 from chalicelib.domain.operation import OperationKind, OperationStatus
-from chalicelib.domain.payment import CaptureMode, Payment, Status
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import Payment, Status
 from chalicelib.domain.view import text_of
 from chalicelib.outbound.driver import Driver
 from chalicelib.services.audit import Actor

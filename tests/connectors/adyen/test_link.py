@@ -13,7 +13,7 @@ from chalicelib.connectors.adyen.methods import METHODS
 from chalicelib.connectors.adyen.references import Reference, modification_reference_of, reference_in
 from chalicelib.domain.ids import attempt_id_of, operation_id_of, payment_id_of
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import Address, CaptureMode, Customer, Line
+from chalicelib.domain.order import Address, CaptureMode, Customer, Line
 from tests.connectors.adyen.samples import ATTEMPT_ID, NOW, OPERATION_ID, PAYMENT_ID, checkout
 
 

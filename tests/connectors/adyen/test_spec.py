@@ -15,9 +15,10 @@ from chalicelib.connectors.adyen.amounts import CURRENCIES
 from chalicelib.connectors.adyen.connector import KEY_LIVES_S, REFUND_REASONS, TEST_BASE, AdyenConnector
 from chalicelib.connectors.adyen.link import LINK_ID
 from chalicelib.connectors.adyen.tables import DISPUTE_STATUS, EVENT_CODE, LINK_STATUS, MODIFICATION_STATUS
-from chalicelib.contracts.connector import CheckoutOrder, Conversation, HttpRequest, MoneyOrder
+from chalicelib.contracts.calls import CheckoutOrder, MoneyOrder
+from chalicelib.contracts.conversation import Conversation, HttpRequest
 from chalicelib.domain.money import EXPONENT, VALUE_MAX, Money
-from chalicelib.domain.payment import Order
+from chalicelib.domain.order import Order
 from tests.conformance.connectors.checkouts import line, orders
 from tests.conformance.connectors.recordings import scenarios_of
 from tests.connectors.adyen.samples import ATTEMPT_ID, OPERATION_ID, connector, delivery, item, manual, reference

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.connectors.adyen.webhook import payment_reference_in
-from chalicelib.contracts.connector import AskPsp
+from chalicelib.contracts.webhooks import AskPsp
 from chalicelib.domain.errors import Unreadable
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State, join
 from chalicelib.domain.fold import Folded, fold

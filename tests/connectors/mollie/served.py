@@ -10,7 +10,7 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-from chalicelib.contracts.connector import HttpRequest, HttpResponse
+from chalicelib.contracts.conversation import HttpRequest, HttpResponse
 from chalicelib.outbound.driver import Deadline, Driver
 from tests.connectors.mollie.peer import HOST, Mollie
 

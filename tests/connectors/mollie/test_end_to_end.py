@@ -6,7 +6,8 @@ from pathlib import Path
 
 from chalicelib.domain.money import Money
 from chalicelib.domain.operation import OperationKind
-from chalicelib.domain.payment import CaptureMode, Status
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import Status
 from chalicelib.services.configure_connections import check_connection
 from tests.connectors.mollie.shop import Shop, shop_of
 

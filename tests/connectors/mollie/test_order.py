@@ -13,10 +13,11 @@ from chalicelib.connectors.mollie.methods import locale_of
 from chalicelib.connectors.mollie.order import is_reachable, metadata_of, payment_of
 from chalicelib.connectors.mollie.places import key_of, page_in, payment_id_of, payment_path
 from chalicelib.connectors.mollie.settings import MollieSettings
-from chalicelib.contracts.connector import AttemptRef, CheckoutOrder, HttpResponse
+from chalicelib.contracts.calls import AttemptRef, CheckoutOrder
+from chalicelib.contracts.conversation import HttpResponse
 from chalicelib.domain.facts import Fact, Kind, State
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import Address, CaptureMode, Customer, Line, Order
+from chalicelib.domain.order import Address, CaptureMode, Customer, Line, Order
 from tests.conformance.connectors.playing import STARTED_AT
 from tests.conformance.connectors.recordings import ATTEMPT_ID, object_of
 

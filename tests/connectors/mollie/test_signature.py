@@ -12,7 +12,7 @@ from mollie.utils.webhooks.signature_validator import InvalidSignatureException,
 
 from chalicelib.connectors.mollie.signature import check
 from chalicelib.connectors.mollie.webhook import verify
-from chalicelib.contracts.connector import Delivery
+from chalicelib.contracts.webhooks import Delivery
 from chalicelib.domain.errors import SignatureInvalid
 from tests.conformance.connectors.specs import spec_file
 from tests.connectors.mollie.profile import sign

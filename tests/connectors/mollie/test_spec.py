@@ -23,9 +23,10 @@ from chalicelib.connectors.mollie.tables import (
     PAYMENT_STATUS,
     REFUND_STATUS,
 )
-from chalicelib.contracts.connector import AttemptRef, CheckoutOrder, HttpRequest, HttpResponse, MoneyOrder
+from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder
+from chalicelib.contracts.conversation import HttpRequest, HttpResponse
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import CaptureMode, Order
+from chalicelib.domain.order import CaptureMode, Order
 from tests.builders import NOW
 from tests.conformance.connectors.checkouts import orders
 from tests.conformance.connectors.playing import STARTED_AT

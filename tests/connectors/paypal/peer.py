@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from chalicelib.contracts.connector import HttpRequest, HttpResponse
+from chalicelib.contracts.conversation import HttpRequest, HttpResponse
 from chalicelib.outbound.driver import Deadline, Driver
 from tests.connectors.paypal.signing import CERTIFICATE_URL, chain, signed
 

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from chalicelib.connectors.paypal import PayPalConnector
 from chalicelib.connectors.paypal.certificate import Certificate
-from chalicelib.contracts.connector import HttpResponse
+from chalicelib.contracts.conversation import HttpResponse
 from tests.conformance.connectors.profile import Profile
 from tests.connectors.paypal.signing import CERTIFICATE_URL, paypal, signed
 

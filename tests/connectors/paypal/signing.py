@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from cryptography.x509.verification import Store
 
-from chalicelib.contracts.connector import Delivery
+from chalicelib.contracts.webhooks import Delivery
 
 NAME = "messageverificationcerts.sandbox.paypal.com"
 CERTIFICATE_URL = "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-360caa42-fca2a594-a5cafa77"

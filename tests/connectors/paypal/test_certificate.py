@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from chalicelib.connectors.paypal import certificate
 from chalicelib.connectors.paypal.certificate import FETCHES_MAX, FETCHES_WITHIN_S, KEPT_MAX, KEPT_S, Certificates, Kept
-from chalicelib.contracts.connector import HttpRequest, HttpResponse, ReadFailed
+from chalicelib.contracts.conversation import HttpRequest, HttpResponse, ReadFailed
 from chalicelib.domain.errors import SignatureInvalid
 from tests.conformance.connectors.profile import connector_of
 from tests.connectors.paypal.signing import NAME, chain, intermediate, issued, paypal, root, trusted

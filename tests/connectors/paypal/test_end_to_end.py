@@ -16,7 +16,8 @@ from chalicelib.domain.configuration import Connection, Route
 from chalicelib.domain.errors import SignatureInvalid
 from chalicelib.domain.money import Money
 from chalicelib.domain.operation import OperationKind
-from chalicelib.domain.payment import CaptureMode, Payment, Status
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import Payment, Status
 from chalicelib.services.kinds import CONNECTION, INBOX, ROUTE
 from chalicelib.services.returns import Returns
 from tests.builders import NOW

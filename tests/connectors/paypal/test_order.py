@@ -10,9 +10,9 @@ from chalicelib.connectors.paypal.order import invoice_of, order_of
 from chalicelib.connectors.paypal.places import operation_in
 from chalicelib.connectors.paypal.settings import PayPalSettings
 from chalicelib.contracts.amounts import Unwritable
-from chalicelib.contracts.connector import CheckoutOrder
+from chalicelib.contracts.calls import CheckoutOrder
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import Address, Customer, Line, Order
+from chalicelib.domain.order import Address, Customer, Line, Order
 from tests.conformance.connectors.playing import STARTED_AT
 from tests.conformance.connectors.recordings import ATTEMPT_ID, operation_of
 from tests.connectors.paypal.profile import PROFILE

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from chalicelib.connectors.paypal.postback import is_confirmed, question_of
 from chalicelib.connectors.paypal.signature import Transmission
-from chalicelib.contracts.connector import HttpResponse, ReadFailed
+from chalicelib.contracts.conversation import HttpResponse, ReadFailed
 from chalicelib.domain.errors import SignatureInvalid
 from tests.conformance.connectors.profile import connector_of
 from tests.connectors.paypal.profile import PREVIOUS, WEBHOOK_ID

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from chalicelib.connectors.paypal.refusals import refusal_of, said_in
-from chalicelib.contracts.connector import HttpResponse, OutcomeUnknown, RefusalKind
+from chalicelib.contracts.calls import RefusalKind
+from chalicelib.contracts.conversation import HttpResponse, OutcomeUnknown
 
 DECLINED = {
     "name": "UNPROCESSABLE_ENTITY",

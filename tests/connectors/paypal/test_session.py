@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.connectors.paypal.session import BASE, LIVES_MAX_S, MARGIN_S, Session
-from chalicelib.contracts.connector import HttpRequest, HttpResponse, ReadFailed
+from chalicelib.contracts.conversation import HttpRequest, HttpResponse, ReadFailed
 
 ASK = HttpRequest("POST", f"{BASE['live']}/v2/checkout/orders", {"PayPal-Request-Id": "k"}, b"{}", True, "open")
 OK = HttpResponse(200, {}, b"{}")

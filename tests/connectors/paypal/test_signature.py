@@ -17,7 +17,7 @@ from OpenSSL import crypto
 from paypalrestsdk.notifications import WebhookEvent
 
 from chalicelib.connectors.paypal.signature import HEADERS, check, transmission_in
-from chalicelib.contracts.connector import Delivery
+from chalicelib.contracts.webhooks import Delivery
 from chalicelib.domain.errors import SignatureInvalid
 from tests.connectors.paypal.signing import paypal, signed
 

@@ -17,9 +17,10 @@ from chalicelib.connectors.paypal.connector import PayPalConnector
 from chalicelib.connectors.paypal.issues import ERROR_NAME, ISSUE
 from chalicelib.connectors.paypal.tables import AUTHORIZATION_STATUS, CAPTURE_STATUS, ORDER_STATUS, REFUND_STATUS
 from chalicelib.contracts.amounts import Unwritable
-from chalicelib.contracts.connector import AttemptRef, CheckoutOrder, HttpRequest, HttpResponse, MoneyOrder
+from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder
+from chalicelib.contracts.conversation import HttpRequest, HttpResponse
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import CaptureMode, Order
+from chalicelib.domain.order import CaptureMode, Order
 from tests.conformance.connectors.checkouts import orders
 from tests.conformance.connectors.playing import STARTED_AT, WEBHOOK_URL
 from tests.conformance.connectors.profile import connector_of

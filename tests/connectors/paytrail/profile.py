@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from chalicelib.contracts.connector import Delivery
+from chalicelib.contracts.webhooks import Delivery
 from chalicelib.domain.facts import Kind
 from tests.conformance.connectors.profile import Profile, Signs
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from chalicelib.connectors.paytrail.connector import PaytrailConnector
 from chalicelib.connectors.paytrail.settings import PaytrailSettings
 from chalicelib.connectors.paytrail.signature import is_signed, signature_of
-from chalicelib.contracts.connector import Delivery, HttpRequest, HttpResponse
+from chalicelib.contracts.conversation import HttpRequest, HttpResponse
+from chalicelib.contracts.webhooks import Delivery
 from chalicelib.domain.errors import SignatureInvalid, Unreadable
 from tests.conformance.connectors.profile import connector_of
 from tests.conformance.connectors.specs import spec_file

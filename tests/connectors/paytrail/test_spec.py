@@ -17,9 +17,10 @@ from openapi_schema_validator import OAS30Validator
 from chalicelib.connectors.paytrail.connector import PaytrailConnector
 from chalicelib.connectors.paytrail.order import GROUPS, URL_CHARACTERS_MAX
 from chalicelib.connectors.paytrail.tables import AMOUNT_MAX, ANSWER_STATUS, CURRENCIES, PAYMENT_STATUS, REFUND_STATUS
-from chalicelib.contracts.connector import AttemptRef, CheckoutOrder, HttpRequest, MoneyOrder, Refusal, RefusalKind
+from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder, Refusal, RefusalKind
+from chalicelib.contracts.conversation import HttpRequest
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import Order
+from chalicelib.domain.order import Order
 from tests.conformance.connectors.checkouts import orders
 from tests.conformance.connectors.playing import STARTED_AT, WEBHOOK_URL, order_of
 from tests.conformance.connectors.profile import connector_of

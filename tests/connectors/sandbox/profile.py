@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from datetime import datetime
 
-from chalicelib.contracts.connector import Delivery
+from chalicelib.contracts.webhooks import Delivery
 from tests.conformance.connectors.profile import Profile
 
 SECRET, PREVIOUS = "whs_kit_present_secret", "whs_kit_previous_secret"

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from chalicelib.contracts.connector import HttpRequest, HttpResponse
+from chalicelib.contracts.conversation import HttpRequest, HttpResponse
 from chalicelib.outbound.driver import Deadline, Driver
 from tests.connectors.stripe.peer import Stripe
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 from openapi_schema_validator import OAS30Validator
 
 from chalicelib.connectors.stripe.tables import API_VERSION
-from chalicelib.contracts.connector import HttpRequest
+from chalicelib.contracts.conversation import HttpRequest
 from tests.conformance.connectors.specs import spec_file
 from tests.connectors.stripe.form import nested
 

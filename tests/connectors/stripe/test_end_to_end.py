@@ -16,7 +16,8 @@ from chalicelib.domain.errors import SignatureInvalid
 from chalicelib.domain.facts import DeclineClass, Kind
 from chalicelib.domain.fold import Amounts, fold
 from chalicelib.domain.operation import OperationKind, Origin
-from chalicelib.domain.payment import CaptureMode, Payment, Status
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import Payment, Status
 from chalicelib.services.audit import Actor
 from chalicelib.services.configure_connections import ConnectionBody, check_connection, create_connection
 from chalicelib.services.kinds import ROUTE

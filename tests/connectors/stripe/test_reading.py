@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.connector import AttemptRef, CheckoutOrder, Delivery, HttpRequest, HttpResponse
+from chalicelib.contracts.calls import AttemptRef, CheckoutOrder
+from chalicelib.contracts.conversation import HttpRequest, HttpResponse
+from chalicelib.contracts.webhooks import Delivery
 from chalicelib.domain.errors import Unreadable
 from chalicelib.domain.facts import Fact, Kind, State, join
 from chalicelib.domain.money import Money

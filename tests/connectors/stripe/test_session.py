@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from chalicelib.connectors.stripe.session import session_of
-from chalicelib.contracts.connector import CheckoutOrder, HttpResponse
+from chalicelib.contracts.calls import CheckoutOrder
+from chalicelib.contracts.conversation import HttpResponse
 from tests.conformance.connectors.playing import STARTED_AT, order_of
 from tests.conformance.connectors.profile import connector_of
 from tests.conformance.connectors.recordings import ATTEMPT_ID, object_of

@@ -25,9 +25,10 @@ from chalicelib.connectors.stripe.tables import (
     SESSION_STATUS,
 )
 from chalicelib.contracts.amounts import Unwritable
-from chalicelib.contracts.connector import AttemptRef, CheckoutOrder, HttpRequest, HttpResponse, MoneyOrder
+from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder
+from chalicelib.contracts.conversation import HttpRequest, HttpResponse
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import Order
+from chalicelib.domain.order import Order
 from tests.conformance.connectors.checkouts import orders
 from tests.conformance.connectors.playing import STARTED_AT
 from tests.conformance.connectors.profile import connector_of
