@@ -101,7 +101,7 @@ bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks
 
 bench-cost: $(VENV)/.dev
-	@$(BIN)/python -m benchmarks.cost
+	@$(BIN)/python -m benchmarks.cost_report
 
 bench-scale: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.scale

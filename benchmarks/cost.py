@@ -1,11 +1,9 @@
-"""``python -m benchmarks.cost``: what a million payments cost on AWS, line by line, from lives lived through here.
-
-Counts are the running code's; prices and assumptions are tables. `--write` keeps the result in docs/costs.md.
+"""What a million payments cost on AWS, line by line, from lives lived through here: counts are the running code's, prices
+and assumptions are tables.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -15,7 +13,7 @@ from pathlib import Path
 from benchmarks import assumptions as given
 from benchmarks.cloud import Invocation, cloud
 from benchmarks.life import live
-from benchmarks.prices import AS_OF, MILLION, PRICES
+from benchmarks.prices import MILLION, PRICES
 from chalicelib.contracts.queue import Topic
 from chalicelib.functions.queues import THREADS
 from infra.stages import stage_of
@@ -24,7 +22,6 @@ STAGE = "prod"
 OWN = ("payments", "deliveries")  # tables of what belongs to one payment; the others' use is shared by many
 BY_THE_CLOCK = ("sweep", "measure")
 MEMORY_OF = {"api": "api_handler"}
-PAGE = Path(__file__).parents[1] / "docs" / "costs.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,33 +149,3 @@ def measured(payments: int, *, at_hand: bool = True) -> tuple[list[Invocation], 
             after = running.meter.stored_bytes(OWN)
         stored = ((after[0] - before[0]) / payments, (after[1] - before[1]) / payments)
         return running.done[begun:], stored
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    from benchmarks import cost_report as report
-
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.cost", description="What a million payments cost on AWS."
-    )
-    parser.add_argument("--payments", type=int, default=10, help="lives side by side")
-    parser.add_argument("--write", action="store_true", help="put the tables into docs/costs.md")
-    options = parser.parse_args(arguments)
-    done, stored = measured(options.payments)
-    lines = lines_of(done, options.payments, stored)
-    rare = shared_reads(measured(1, at_hand=False)[0])
-    text = "\n\n".join(
-        (
-            report.units_table(done, options.payments),
-            report.bill(lines),
-            report.where_rare(rare),
-            report.month(done),
-            f"Prices of us-east-1 as of {AS_OF}; check them. `python -m benchmarks.cost --write` wrote this.",
-        )
-    )
-    print(text)
-    if options.write:
-        report.write(PAGE, text)
-
-
-if __name__ == "__main__":
-    main()

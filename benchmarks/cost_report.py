@@ -1,17 +1,30 @@
-"""The tables of ``python -m benchmarks.cost``, and where docs/costs.md keeps them."""
+"""``python -m benchmarks.cost_report``: what a million payments cost, as tables. `--write` keeps them in docs/costs.md."""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks import assumptions as given
 from benchmarks.cloud import Invocation
-from benchmarks.cost import BY_THE_CLOCK, OWN, STAGE, Line, Units, gb_seconds, own_units
-from benchmarks.prices import MILLION, PRICES
+from benchmarks.cost import (
+    BY_THE_CLOCK,
+    OWN,
+    STAGE,
+    Line,
+    Units,
+    gb_seconds,
+    lines_of,
+    measured,
+    own_units,
+    shared_reads,
+)
+from benchmarks.prices import AS_OF, MILLION, PRICES
 from infra.template import merge_template
 
+PAGE = Path(__file__).parents[1] / "docs" / "costs.md"
 BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
 
 
@@ -95,3 +108,31 @@ def write(page: Path, text: str) -> None:
     before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.cost_report", description="What a million payments cost on AWS."
+    )
+    parser.add_argument("--payments", type=int, default=10, help="lives side by side")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/costs.md")
+    options = parser.parse_args(arguments)
+    done, stored = measured(options.payments)
+    lines = lines_of(done, options.payments, stored)
+    rare = shared_reads(measured(1, at_hand=False)[0])
+    text = "\n\n".join(
+        (
+            units_table(done, options.payments),
+            bill(lines),
+            where_rare(rare),
+            month(done),
+            f"Prices of us-east-1 as of {AS_OF}; check them. `python -m benchmarks.cost_report --write` wrote this.",
+        )
+    )
+    print(text)
+    if options.write:
+        write(PAGE, text)
+
+
+if __name__ == "__main__":
+    main()
