@@ -39,6 +39,7 @@ FUNCTION_OF = {Topic.INBOUND: queues.apply, Topic.EVENTS: queues.notify, Topic.C
 TOLD_OF = "payment.captured"  # the one event that the subscriber wants
 NOBODY = "nobody"  # in place of a function's name
 HEAD_BYTES = 500  # of a request or an answer besides its body
+AT_HAND_S = 3_600.0  # longer than a life takes: at such rates what is read anew is shared by very many
 
 
 @dataclass
@@ -108,8 +109,9 @@ class Cloud:
             lambda: self.clock.now().timestamp(),
             lambda topic, sizes: self.current.sends.append((topic, sizes)),
         )
-        ttl_s = self.wiring.inbound_ports.subscriptions_ttl_s if at_hand else 0.0
-        self.wiring.inbound_ports = replace(self.wiring.inbound_ports, clock=self.clock, subscriptions_ttl_s=ttl_s)
+        ttl_s = AT_HAND_S if at_hand else 0.0
+        inbound = replace(self.wiring.inbound_ports, configuration_ttl_s=ttl_s, subscriptions_ttl_s=ttl_s)
+        self.wiring.inbound_ports = replace(inbound, clock=self.clock)
         driver = Driver(call_timeout_s=self.wiring.settings.psp_call_timeout_s, observe=self._psp_called)
         self.wiring.ports = replace(self.wiring.ports, clock=self.clock, driver=driver)
 
@@ -224,8 +226,6 @@ def cloud(folder: Path, inner: Store | None = None, shards: int = 8, *, at_hand:
         wait_for_port(port)
         (folder / "var").mkdir()
         settings = {"env": "development", "var": str(folder / "var"), "issuer": issuer_url, "public_url": hooks}
-        if not at_hand:
-            settings["configuration_ttl_s"] = "0"
         stack.enter_context(
             environment({**settings, "database_url": "dynamodb:paymentserver-life", "shards": str(shards)})
         )
