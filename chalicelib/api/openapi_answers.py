@@ -24,6 +24,7 @@ _EXAMPLE_OF: dict[int, tuple[str, str]] = {
     415: ("unsupported-media-type", "Send application/json."),
     422: ("invalid", "/amount/value: Input should be greater than or equal to 1"),
     428: ("precondition-required", "The header If-Match is missing: send the ETag of the version you read."),
+    429: ("too-many-requests", "More unknown webhooks came than can be looked into; send it again later."),
     500: ("internal-error", "This is a fault of PaymentServer's. Its log has the details under this request id."),
     502: ("no-psp-answered", "No PSP could open a checkout; the attempts say why."),
     503: ("storage-fault", "The database did not answer."),
@@ -95,7 +96,7 @@ def problem_answer(operation: Operation, status: int, public_url: str) -> Json:
         names.append("WWW-Authenticate")
     if status == 405:
         names.append("Allow")
-    if status == 503 or (status == 409 and operation.idempotency_key):
+    if status in (429, 503) or (status == 409 and operation.idempotency_key):
         names.append("Retry-After")
     if status in _CARRY_PAYMENT and operation.idempotency_key:
         names.append("Idempotency-Replayed")

@@ -13,6 +13,7 @@ from chalicelib.domain.errors import (
     Invalid,
     MethodNotAllowed,
     PaymentServerError,
+    TooManyRequests,
     Unauthenticated,
 )
 
@@ -84,7 +85,7 @@ def members_of(error: PaymentServerError) -> dict[str, Any]:
 
 
 def headers_of(error: PaymentServerError) -> dict[str, str]:
-    if isinstance(error, InProgress):
+    if isinstance(error, InProgress | TooManyRequests):
         return {"Retry-After": str(error.retry_after_s)}
     if isinstance(error, MethodNotAllowed):
         return {"Allow": ", ".join(sorted({"OPTIONS", *error.methods}))}

@@ -13,10 +13,10 @@ def _webhook(method: str, summary: str) -> Callable[[Handler], Handler]:
         "/webhooks/{merchant_id}/{connection_id}",
         summary=summary,
         description="Answers what the PSP expects once the event is durably queued; 400 for one its PSP did not sign, 405 "
-        "where the connection's PSP calls back by another method.",
+        "where the connection's PSP calls back by another method, 429 where more came than can be verified now.",
         tag="PSPs and shoppers",
         answers={200: None},
-        problems=(400, 404, 405, 413, 503),
+        problems=(400, 404, 405, 413, 429, 503),
         media_type="text/plain",
         any_query=True,
     )

@@ -102,7 +102,8 @@ class Connector(ABC):
 
     @property
     def verifies_offline(self) -> bool:
-        """Whether `verify` asks nobody, but for what it keeps; where it has to, it is left to a queue function."""
+        """Whether `verify` asks nobody, but for public documents (`HttpRequest.keeps_s`). Where it has to, it is left to a
+        queue function; what it refuses before its first call is refused at the door, without the other secrets."""
         return True
 
     @property

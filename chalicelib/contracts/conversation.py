@@ -17,7 +17,11 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
     """`moves_money`: an error after sending it leaves the outcome unknown. `body` is sent as it is. Credentials stand in the
-    headers or the body, so that neither is shown."""
+    headers or the body, so that neither is shown.
+
+    `keeps_s`: it asks for a public document, without credentials. For so many seconds its answer may be given again to whoever
+    asks, once the conversation that asked came to a good end.
+    """
 
     method: str
     url: str
@@ -25,6 +29,7 @@ class HttpRequest:
     body: bytes | None = field(default=None, repr=False)
     moves_money: bool = False
     operation: str = "call"
+    keeps_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)

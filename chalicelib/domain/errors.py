@@ -13,7 +13,8 @@
     │   ├── PreconditionFailed      412  If-Match names an older version
     │   ├── TooLarge                413  over a size limit
     │   ├── Invalid                 422  the schema or a rule refuses it; carries pointers
-    │   └── PreconditionRequired    428  If-Match is missing
+    │   ├── PreconditionRequired    428  If-Match is missing
+    │   └── TooManyRequests         429  more came than can be looked into; carries retry_after_s
     └── Fault                       the request was fine, we could not serve it
         ├── StaleVersion            409  somebody else wrote first (services reload and decide again)
         ├── StorageFault            503  the database could not take or give the data
@@ -140,6 +141,14 @@ class PreconditionRequired(Refused):
     slug = "precondition-required"
 
 
+class TooManyRequests(Refused):
+    slug = "too-many-requests"
+
+    def __init__(self, detail: str, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
 class StaleVersion(Fault):
     slug = "stale-version"
 
@@ -185,6 +194,7 @@ STATUS_OF: dict[type[PaymentServerError], int] = {
     TooLarge: 413,
     Invalid: 422,
     PreconditionRequired: 428,
+    TooManyRequests: 429,
     StaleVersion: 409,
     StorageFault: 503,
     StorageFull: 507,

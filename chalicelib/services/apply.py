@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -34,8 +35,9 @@ from chalicelib.services.chores import chore
 from chalicelib.services.commit import commit
 from chalicelib.services.configuration import Configuration, LiveConnection
 from chalicelib.services.intake import check_method, delivery_in
-from chalicelib.services.kinds import INBOX, PAYMENT
+from chalicelib.services.kinds import INBOX, PAYMENT, connection_key
 from chalicelib.services.ports import Ports
+from chalicelib.services.public_documents import PublicDocuments
 from chalicelib.services.webhook_links import addressed
 
 T = TypeVar("T")
@@ -54,9 +56,12 @@ class NotApplied(Exception):
 
 
 class Apply:
-    def __init__(self, ports: Ports, configuration: Configuration) -> None:
+    def __init__(
+        self, ports: Ports, configuration: Configuration, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._ports = ports
         self._configuration = configuration
+        self._documents = PublicDocuments(ports, monotonic)
 
     def message(self, document: Mapping[str, Any]) -> None:
         """Handles one webhook of the inbound queue, as `message_of` made it. Raises faults of the store, so that the queue
@@ -150,11 +155,14 @@ class Apply:
         return None
 
     def _verify(self, live: LiveConnection, delivery: Delivery) -> None:
+        search = self._documents.search(connection_key(live.connection.merchant_id, live.connection.id))
         try:
             check_method(delivery, live.connector)
-            self._converse(live.connector.verify(delivery), "unverified")
+            self._converse(search.through(live.connector.verify(delivery)), "unverified")
         except (MethodNotAllowed, SignatureInvalid) as error:
             raise NotApplied("rejected", error.detail) from None
+        finally:
+            search.over()
 
     def _join(self, live: LiveConnection, attempt_id: str, sayings: Sequence[Fact | AskPsp]) -> None:
         stored = self._payment_of(live, attempt_id)

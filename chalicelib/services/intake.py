@@ -1,7 +1,9 @@
 """Takes a PSP's webhook in: verify the exact bytes, queue them, give the PSP its answer. It writes no database.
 
 While the database is down and the connection is not cached, or the PSP must be asked for something, the delivery is queued as
-not yet verified, and `apply` does it later: nothing is lost, and nothing unverified is applied.
+not yet verified, and `apply` does it later: nothing is lost, and nothing unverified is applied. Of those about which the PSP
+must be asked so many are taken for each connection and time; the others get 429, and their PSP sends them again. A stranger
+who floods us spends neither our queue and inbox nor the merchant's calls at the PSP.
 """
 
 from __future__ import annotations
@@ -29,20 +31,28 @@ from chalicelib.domain.errors import (
     SignatureInvalid,
     StorageFault,
     TooLarge,
+    TooManyRequests,
     VaultFault,
 )
 from chalicelib.domain.view import text_of
 from chalicelib.outbound.offline import WantsCall, finished
+from chalicelib.services.allowance import Allowance
 from chalicelib.services.configuration import Configuration, ReceivingConnection
 from chalicelib.services.kept_headers import kept
+from chalicelib.services.kinds import connection_key
 from chalicelib.services.looks import Looks
 from chalicelib.services.ports import InboundPorts
+from chalicelib.services.public_documents import PublicDocuments
 from chalicelib.services.webhook_links import addressed
 
 BODY_BYTES_MAX = 131_072  # base64 of it fits a message
 SAMPLE_EVERY_S = 60
 CONNECTIONS_SAMPLED_MAX = 10_000
 DOWN_FOR_S = 3.0  # what did not answer is not asked again so soon: each try would hold a PSP for seconds
+# Deliveries about which a PSP must be asked, for each connection: at once, and then one each so many seconds. One is to be
+# verified by a document that is not known yet, of which there is a new one in months; the other is itself asked about.
+UNKNOWN_MAX, UNKNOWN_EVERY_S = 20, 6.0
+ASKED_MAX, ASKED_EVERY_S = 100, 1.0
 SLOW_S = (
     1.0  # a vault that takes so long to fail did not answer; a secret that does not open is one connection's affair
 )
@@ -58,6 +68,9 @@ class Intake:
         self._sampled: dict[str, int] = {}
         self._asked_again_at = -DOWN_FOR_S
         self._looks = Looks(monotonic)
+        self._documents = PublicDocuments(ports)
+        self._unknown = Allowance(UNKNOWN_MAX, UNKNOWN_EVERY_S, monotonic)
+        self._asked = Allowance(ASKED_MAX, ASKED_EVERY_S, monotonic)
 
     def take(
         self,
@@ -71,7 +84,7 @@ class Intake:
     ) -> Acknowledgement:
         """`headers` have lower-case names, `query` is as it was sent.
 
-        Raises NotFound, MethodNotAllowed, SignatureInvalid, TooLarge, Unreadable, QueueFault.
+        Raises NotFound, MethodNotAllowed, SignatureInvalid, TooLarge, TooManyRequests, Unreadable, QueueFault.
         """
         if len(body) > BODY_BYTES_MAX:
             raise TooLarge(f"The body has {len(body)} bytes; {BODY_BYTES_MAX} are allowed.")
@@ -107,17 +120,34 @@ class Intake:
 
     def _verified(self, live: ReceivingConnection, delivery: Delivery) -> Delivery | None:
         """The delivery where it is verified now, with the attempt that its address names; None for later, where the PSP has
-        to be asked for more, or the key of the addresses can not be had. Raises SignatureInvalid."""
-        if not live.connector.verifies_offline:
-            return None
+        to be asked for more, or the key of the addresses can not be had. Raises SignatureInvalid, and TooManyRequests where
+        the PSP would have to be asked too often."""
         try:
             delivery = addressed(self._ports, live.connection, live.connector, delivery)
-            finished(live.connector.verify(delivery))
+            finished(live.connector.verify(delivery), self._documents.kept)
         except SignatureInvalid as error:
             self._reject(live, replace(delivery, headers=kept(delivery.headers)), error)
-        except (WantsCall, CallFailed, VaultFault):
+        except WantsCall as wants:
+            self._take_turn(self._unknown if wants.request.keeps_s else self._asked, live)
+            return None
+        except CallFailed:
+            self._take_turn(self._unknown, live)
+            return None
+        except VaultFault:
+            return None
+        except Exception:  # a connector's mistake in what it would ask: `apply` tells of it, and keeps the delivery
+            if live.connector.verifies_offline:
+                raise
+            self._take_turn(self._asked, live)
             return None
         return delivery
+
+    def _take_turn(self, allowance: Allowance, live: ReceivingConnection) -> None:
+        connection = live.connection
+        wait_s = allowance.wait_s(connection_key(connection.merchant_id, connection.id))
+        if wait_s:
+            telemetry.count("webhooks_received_total", connector=connection.connector, result="too_many")
+            raise TooManyRequests("More unknown webhooks came than can be looked into; send it again later.", wait_s)
 
     def _queue_look(self, merchant_id: str, connection_id: str, delivery: Delivery, *, verified: bool) -> str:
         """What became of it: queued, or covered by a look at the same attempt that is queued already."""

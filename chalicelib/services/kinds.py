@@ -7,6 +7,7 @@ payment, what people configure, an hour's roll-up. Reading what is spread costs 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cache
@@ -26,6 +27,7 @@ from chalicelib.domain.configuration import (
     Subscription,
 )
 from chalicelib.domain.payment import Payment
+from chalicelib.domain.public_document import PublicDocument
 from chalicelib.domain.view import text_of
 from chalicelib.domain.walk import Walk
 
@@ -101,6 +103,10 @@ def subscription_key(merchant_id: str, subscription_id: str) -> str:
 
 def audit_key(merchant_id: str, sequence: int) -> str:
     return f"{merchant_id}/{sequence:012d}"
+
+
+def public_document_key(url: str) -> str:
+    return hashlib.sha256(url.encode()).hexdigest()
 
 
 def roll_up_key(merchant_id: str, name: str) -> str:
@@ -242,6 +248,9 @@ HEALTH: Kind[ConnectionHealth] = _kind(
     lambda of: connection_key(of.merchant_id, of.connection_id),
     (Index("by_merchant", lambda of: IndexKey(of.merchant_id, of.connection_id)),),
 )
+PUBLIC_DOCUMENT: Kind[PublicDocument] = _kind(
+    "public_documents", lambda: PublicDocument, lambda of: public_document_key(of.url), ()
+)
 
 KINDS: tuple[Kind[Any], ...] = (
     PAYMENT,
@@ -256,4 +265,5 @@ KINDS: tuple[Kind[Any], ...] = (
     HEALTH,
     ENDPOINT_TROUBLE,
     WALK,
+    PUBLIC_DOCUMENT,
 )

@@ -17,6 +17,7 @@ from chalicelib.domain.errors import (
     Refused,
     StorageFault,
     StorageTooNew,
+    TooManyRequests,
     Unauthenticated,
     leaves,
 )
@@ -24,7 +25,7 @@ from chalicelib.domain.errors import (
 
 @pytest.mark.parametrize("error", sorted(leaves(PaymentServerError), key=str))
 def test_every_error_says_what_it_is_about(error: type[PaymentServerError]) -> None:
-    raised = InProgress("why", 5) if error is InProgress else error("why")
+    raised = error("why", 5) if issubclass(error, InProgress | TooManyRequests) else error("why")
     assert (raised.detail, str(raised)) == ("why", "why")
     assert isinstance(raised, (Refused, Fault))
 

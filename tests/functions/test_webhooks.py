@@ -13,12 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.connectors.sandbox.connector import SandboxConnector
+from chalicelib.contracts.conversation import Conversation, HttpRequest
 from chalicelib.contracts.query import QUERY_BYTES_MAX
 from chalicelib.contracts.queue import Topic
+from chalicelib.contracts.webhooks import Delivery
 from chalicelib.domain.errors import QueueFault, StorageFault, VaultFault
 from chalicelib.domain.ids import payment_id_of
 from chalicelib.functions import webhooks
-from chalicelib.services.intake import Intake
+from chalicelib.services.intake import UNKNOWN_EVERY_S, UNKNOWN_MAX, Intake
 from chalicelib.services.returns import return_token
 from tests.aws.events import Context, called
 from tests.conformance.connectors.hostile import UNREADABLE_QUERIES
@@ -199,6 +201,21 @@ def test_a_queue_that_is_down_is_503_so_that_the_psp_sends_again(
     document = problem_in(answer, 503, "queue-fault")
     assert answer["headers"]["Retry-After"] == "5"
     assert "secret-host" not in document["detail"]
+
+
+def test_of_webhooks_that_only_a_call_could_verify_so_many_are_taken_and_the_psp_repeats_the_others(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asking(self: object, delivery: Delivery) -> Conversation[None]:
+        yield HttpRequest("GET", "https://psp.example/key", keeps_s=60)
+
+    monkeypatch.setattr(SandboxConnector, "verify", asking)
+    for _ in range(UNKNOWN_MAX):
+        assert call("POST", ADDRESS, {}, EVENT)["statusCode"] == 200
+    answer = call("POST", ADDRESS, {}, EVENT)
+    problem_in(answer, 429, "too-many-requests")
+    assert 1 <= int(answer["headers"]["Retry-After"]) <= UNKNOWN_EVERY_S
+    assert [one["state"] for one in queued(process)] == ["unverified"] * 10, "as many as one look gives"
 
 
 def test_a_database_that_is_down_is_no_error_for_the_psp(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,7 +102,9 @@ def test_a_function_writes_to_its_own_log_alone(function: str) -> None:
     assert written["Resource"] == [{"Fn::GetAtt": [group, "Arn"]}]
 
 
-def test_the_webhook_function_may_read_connections_open_webhook_secrets_sign_links_and_queue_and_nothing_else() -> None:
+def test_the_webhook_function_may_read_what_verifies_open_webhook_secrets_sign_links_and_queue_and_nothing_else() -> (
+    None
+):
     may = {
         (action, text)
         for statement in grants.statements_of("webhooks")
@@ -110,9 +112,10 @@ def test_the_webhook_function_may_read_connections_open_webhook_secrets_sign_lin
         for text in grants.texts_in(statement["Resource"])
         if statement["Sid"] not in ("WriteOwnLog", "SendTraces") and text != "Arn"
     }
-    connections = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${TablePrefix}-connections"
+    table = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${TablePrefix}-"
     assert may == {
-        ("dynamodb:GetItem", connections),
+        ("dynamodb:GetItem", f"{table}connections"),
+        ("dynamodb:GetItem", f"{table}public_documents"),
         ("kms:Decrypt", "WebhookSecretsKey"),
         ("kms:GenerateMac", "LinkKey"),
         ("sqs:SendMessage", "InboundQueue"),

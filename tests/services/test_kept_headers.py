@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.conversation import Conversation, ReadFailed
+from chalicelib.contracts.conversation import Conversation, HttpRequest, ReadFailed
 from chalicelib.contracts.presented import digest_of, is_presented
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.webhooks import Delivery
@@ -96,7 +96,10 @@ def test_with_the_database_down_a_verification_still_finds_what_it_reads(
 def test_a_psp_that_is_asked_about_signatures_keeps_them_for_the_asking(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(SimulatedConnector, "verifies_offline", False)
+    def asking(self: Any, delivery: Delivery) -> Conversation[None]:
+        yield HttpRequest("POST", "https://psp.example/verifications")
+
+    monkeypatch.setattr(SimulatedConnector, "verify", asking)
     world.intake.take("default", "psp-1", {**MANY, "x-signature": "s"}, b"x")
     (message,) = queued(world)
     assert (message["state"], message["headers"]["x-signature"]) == ("unverified", "s")

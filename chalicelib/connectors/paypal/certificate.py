@@ -1,7 +1,7 @@
 """PayPal's signing certificates: fetched where a webhook says, believed where a public root vouches for them, kept.
 
-Who sends us forgeries must not make us fetch without bound, nor push a good certificate out: only what was found good is
-kept, and only so many unknown ones are fetched a minute.
+Who sends us forgeries must not push a good certificate out: only what was found good is kept. How many may be fetched is not
+decided here (services.public_documents); one that nobody vouched for is not fetched again for a while.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from chalicelib.domain.errors import SignatureInvalid
 
 KEPT_MAX = 8
 KEPT_S = 86_400
-FETCHES_MAX, FETCHES_WITHIN_S = 6, 60.0
+REFUSED_MAX, REFUSED_S = 1_000, 600.0
 PEM_BYTES_MAX = 65_536
 CHAIN_MAX = 6
 KEY_BITS_MIN = 2_048
@@ -94,19 +94,16 @@ class Certificates:
         self._intermediates = certificates_in(intermediates) if intermediates else []
         self._kept, self._now_s = kept, now_s
         self._lock = threading.Lock()
-        self._fetches: list[float] = []
+        self._refused: dict[str, float] = {}  # where, and when
 
     def key(self, url: str, at: datetime) -> Conversation[RSAPublicKey]:
         """The key of the certificate at `url`, which the caller has checked. Raises SignatureInvalid for one that nobody
         vouches for, ReadFailed where it can not be fetched now."""
         found = self._known(url)
         if found is None:
-            if self._kept.get(url) is None:  # who forges can not keep one that was found good from being fetched anew
-                self._check_rate()
-            response = yield HttpRequest("GET", url, {"Accept": "*/*"}, operation="certificate")
-            self._count()
-            found = self._believed(_pem_in(response), at)
-            self._kept.put(url, found)
+            self._check_refused(url)
+            response = yield HttpRequest("GET", url, {"Accept": "*/*"}, operation="certificate", keeps_s=KEPT_S)
+            found = self._found(url, response, at)
         if not found.begins <= at <= found.ends:
             raise SignatureInvalid("The webhook's certificate was not valid then.")
         return found.key
@@ -115,16 +112,22 @@ class Certificates:
         found = self._kept.get(url)
         return found if found is not None and self._now_s() - found.fetched_s < KEPT_S else None
 
-    def _check_rate(self) -> None:
-        now_s = self._now_s()
-        with self._lock:
-            self._fetches = [at_s for at_s in self._fetches if 0 <= now_s - at_s < FETCHES_WITHIN_S]
-            if len(self._fetches) >= FETCHES_MAX:
-                raise ReadFailed("too many certificates were asked for this minute")
+    def _found(self, url: str, response: HttpResponse, at: datetime) -> Certificate:
+        try:
+            found = self._believed(_pem_in(response), at)
+        except SignatureInvalid:
+            with self._lock:
+                if len(self._refused) >= REFUSED_MAX:
+                    self._refused.clear()
+                self._refused[url] = self._now_s()
+            raise
+        self._kept.put(url, found)
+        return found
 
-    def _count(self) -> None:
-        with self._lock:
-            self._fetches.append(self._now_s())
+    def _check_refused(self, url: str) -> None:
+        """Raises SignatureInvalid where nobody vouched for it a moment ago."""
+        if 0 <= self._now_s() - self._refused.get(url, -REFUSED_S) < REFUSED_S:
+            raise SignatureInvalid("Nobody vouched for the webhook's certificate a moment ago.")
 
     def _believed(self, pem: bytes, at: datetime) -> Certificate:
         """Raises SignatureInvalid. One of the certificates is PayPal's own, the others lead towards a root."""

@@ -3,7 +3,8 @@
 RSA with SHA-256 over ``transmission id|transmission time|webhook id|CRC-32 of the body in decimal``, by the key of a
 certificate that the webhook names. PayPal signs no more of the body than its CRC-32, for which who has a genuine webhook's
 headers easily finds another body: so what a webhook says is never taken from it, but asked for (`events`). No tolerance is
-prescribed, and a webhook that is sent again makes us ask again, no more.
+prescribed. PayPal repeats a webhook for three days, and whether a repeat is signed anew is not documented: so a time counts for
+a day more. A webhook that is sent again makes us ask again, no more.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -32,6 +34,7 @@ HEADERS = frozenset(
         "paypal-transmission-time",
     }
 )
+OLD_AFTER, EARLY_FROM = timedelta(days=4), timedelta(minutes=10)  # clocks differ
 _HOST = {
     "sandbox": r"api(-m)?\.sandbox\.paypal\.com",
     "live": r"api(-m)?\.paypal\.com",
@@ -54,7 +57,7 @@ class Transmission:
     certificate_url: str
 
 
-def transmission_in(headers: Mapping[str, str], environment: str) -> Transmission:
+def transmission_in(headers: Mapping[str, str], environment: str, received_at: datetime) -> Transmission:
     """Raises SignatureInvalid and nothing else. The certificate is on a host of PayPal's own for this environment, at the
     path that PayPal keeps its certificates under, and nowhere else."""
     url, signature = headers.get("paypal-cert-url", ""), headers.get("paypal-transmission-sig", "")
@@ -65,7 +68,17 @@ def transmission_in(headers: Mapping[str, str], environment: str) -> Transmissio
         raise SignatureInvalid("The webhook's certificate is not at PayPal's.")
     if not _TRANSMISSION_ID.fullmatch(id) or not _TIME.fullmatch(time) or not _SIGNATURE.fullmatch(signature):
         raise SignatureInvalid("The webhook has no usable PayPal-Transmission headers.")
+    if not received_at - OLD_AFTER <= _time_in(time) <= received_at + EARLY_FROM:
+        raise SignatureInvalid("The webhook was sent days ago, or is of a time to come.")
     return Transmission(id, time, signature, url)
+
+
+def _time_in(text: str) -> datetime:
+    """Raises SignatureInvalid for a day or an hour that there is not."""
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise SignatureInvalid("The webhook was sent at no time.") from None
 
 
 def check(sent: Transmission, body: bytes, webhook_ids: list[str], key: RSAPublicKey) -> None:

@@ -33,7 +33,7 @@ def verify(
     ids = [id for id in (settings.webhook_id, settings.webhook_id_previous) if id]
     if not ids:
         raise SignatureInvalid("The connection has no webhook id yet.")
-    sent = signature.transmission_in(delivery.headers, settings.environment)
+    sent = signature.transmission_in(delivery.headers, settings.environment, delivery.received_at)
     if settings.webhook_verification == "certificate":
         key = yield from certificates.key(sent.certificate_url, delivery.received_at)
         signature.check(sent, delivery.body, ids, key)

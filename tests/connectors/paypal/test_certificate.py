@@ -1,4 +1,4 @@
-"""PayPal's certificates are believed where a public root vouches for them, kept, and never fetched without bound."""
+"""PayPal's certificates are believed where a public root vouches for them, and kept; a refused one is not fetched again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from pydantic import ValidationError
 
 from chalicelib.connectors.paypal import certificate
-from chalicelib.connectors.paypal.certificate import FETCHES_MAX, FETCHES_WITHIN_S, KEPT_MAX, KEPT_S, Certificates, Kept
+from chalicelib.connectors.paypal.certificate import KEPT_MAX, KEPT_S, REFUSED_MAX, REFUSED_S, Certificates, Kept
 from chalicelib.contracts.conversation import HttpRequest, HttpResponse, ReadFailed
 from chalicelib.domain.errors import SignatureInvalid
 from tests.conformance.connectors.profile import connector_of
@@ -56,6 +56,7 @@ def test_a_certificate_is_fetched_once_and_kept() -> None:
     key, request = asked(certificates, chain())
     assert key == paypal().certificate.public_key()
     assert (request.method, request.url, request.moves_money) == ("GET", URL, False)
+    assert request.keeps_s == KEPT_S, "any process may keep it, as this one does"
     assert "Authorization" not in request.headers
     assert asked(certificates, b"", now()) == (key, None)
 
@@ -127,11 +128,54 @@ UNFIT: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("what", UNFIT)
 def test_a_certificate_that_nobody_vouches_for_is_invalid_and_not_kept(what: str) -> None:
-    certificates, pem = Certificates(None, Kept()), UNFIT[what]()
-    for _ in range(2):
-        with pytest.raises(SignatureInvalid):
-            asked(certificates, pem)
+    clock = Clock()
+    certificates = Certificates(None, Kept(), clock)
+    with pytest.raises(SignatureInvalid):
+        asked(certificates, UNFIT[what]())
+    clock.seconds += REFUSED_S
     assert asked(certificates, chain())[1] is not None
+
+
+def refused_unasked(certificates: Certificates, url: str = URL) -> None:
+    with pytest.raises(SignatureInvalid):
+        next(certificates.key(url, now()))
+
+
+@pytest.mark.parametrize(("pem", "status"), [(b"", 404), (b"text", 200)])
+def test_one_that_was_refused_is_not_fetched_again_for_a_while(pem: bytes, status: int) -> None:
+    clock = Clock()
+    certificates = Certificates(None, Kept(), clock)
+    with pytest.raises(SignatureInvalid):
+        asked(certificates, pem, status=status)
+    clock.seconds += REFUSED_S - 1
+    refused_unasked(certificates)
+    assert asked(certificates, chain(), url=f"{URL}2")[1] is not None, "another one is"
+    clock.seconds += 1
+    assert asked(certificates, chain())[1] is not None
+
+
+def test_another_setting_is_tried_at_once() -> None:
+    """The operator has added the certificate that lacked."""
+    kept = Kept()
+    with pytest.raises(SignatureInvalid):
+        asked(Certificates(None, kept), paypal().pem)
+    assert asked(Certificates(intermediate().pem.decode(), kept), paypal().pem)[1] is not None
+
+
+def test_where_paypal_did_not_say_it_is_fetched_again_at_once() -> None:
+    certificates = Certificates(None, Kept())
+    with pytest.raises(ReadFailed):
+        asked(certificates, b"", status=403)
+    assert asked(certificates, chain())[1] is not None
+
+
+def test_what_was_refused_takes_no_more_than_its_room() -> None:
+    certificates = Certificates(None, Kept(), Clock())
+    for number in range(REFUSED_MAX + 1):
+        with pytest.raises(SignatureInvalid):
+            asked(certificates, b"", url=f"{URL}-{number}", status=404)
+    refused_unasked(certificates, f"{URL}-{REFUSED_MAX}")
+    assert len(certificates._refused) <= REFUSED_MAX
 
 
 @pytest.mark.parametrize("status", [400, 404, 410])
@@ -146,28 +190,19 @@ def test_where_paypal_does_not_say_it_is_tried_again_later(status: int) -> None:
         asked(Certificates(None, Kept()), chain(), status=status)
 
 
-def test_forgers_can_not_make_us_fetch_without_bound_nor_push_a_good_one_out() -> None:
-    clock = Clock()
-    certificates = Certificates(None, Kept(), clock)
+def test_forgers_can_not_push_a_good_one_out() -> None:
+    certificates = Certificates(None, Kept(), Clock())
     asked(certificates, chain())
-    for number in range(1, FETCHES_MAX):
+    for number in range(50):
         with pytest.raises(SignatureInvalid):
             asked(certificates, b"", url=f"{URL}{number}", status=404)
-    for number in range(50):
-        conversation = certificates.key(f"{URL}x{number}", now())
-        with pytest.raises(ReadFailed):
-            next(conversation)
-    assert asked(certificates, b"")[1] is None, "the good one is still known"
-    clock.seconds += FETCHES_WITHIN_S
-    with pytest.raises(SignatureInvalid):
-        asked(certificates, b"", url=f"{URL}9", status=404)
+    assert asked(certificates, b"")[1] is None
 
 
 def test_only_so_many_are_kept() -> None:
     clock = Clock()
     certificates = Certificates(None, Kept(), clock)
     for number in range(KEPT_MAX + 3):
-        clock.seconds += FETCHES_WITHIN_S
         asked(certificates, chain(), url=f"{URL}{number}")
     assert len(certificates._kept._found) == KEPT_MAX
     assert asked(certificates, b"", url=f"{URL}{KEPT_MAX + 2}")[1] is None
@@ -195,14 +230,3 @@ def test_of_public_roots_ours_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(certificate, "public_roots", PUBLIC_ROOTS)
     with pytest.raises(SignatureInvalid):
         asked(Certificates(None, Kept()), chain() + root().pem)
-
-
-def test_forgers_can_not_keep_a_known_certificate_from_being_fetched_anew() -> None:
-    clock = Clock()
-    certificates = Certificates(None, Kept(), clock)
-    asked(certificates, chain())
-    clock.seconds += KEPT_S + 1
-    for number in range(FETCHES_MAX):
-        with pytest.raises(SignatureInvalid):
-            asked(certificates, b"", url=f"{URL}-{number}", status=404)
-    assert asked(certificates, chain())[0] == paypal().certificate.public_key()

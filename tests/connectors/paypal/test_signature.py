@@ -6,7 +6,7 @@ import base64
 import random
 import zlib
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -71,7 +71,7 @@ def sdk_takes(delivery: Delivery, body: str, webhook_id: str) -> bool:
 
 def takes(delivery: Delivery, *webhook_ids: str) -> bool:
     try:
-        check(transmission_in(delivery.headers, "sandbox"), delivery.body, list(webhook_ids), key())
+        check(transmission_in(delivery.headers, "sandbox", AT), delivery.body, list(webhook_ids), key())
     except SignatureInvalid:
         return False
     return True
@@ -175,16 +175,16 @@ URLS = [
 def test_a_certificate_is_at_paypals_own_host_and_nowhere_else(url: str) -> None:
     headers = {**signed(b"{}", "8PT597110X687430L", AT).headers, "paypal-cert-url": url}
     with pytest.raises(SignatureInvalid):
-        transmission_in(headers, "sandbox")
+        transmission_in(headers, "sandbox", AT)
 
 
 @pytest.mark.parametrize("host", ["api.sandbox.paypal.com", "api-m.sandbox.paypal.com"])
 def test_both_of_its_hosts_are_paypals(host: str) -> None:
     url = f"https://{host}/v1/notifications/certs/CERT-360caa42-fca2a594-a5cafa77"
     headers = {**signed(b"{}", "8PT597110X687430L", AT).headers, "paypal-cert-url": url}
-    assert transmission_in(headers, "sandbox").certificate_url == url
+    assert transmission_in(headers, "sandbox", AT).certificate_url == url
     with pytest.raises(SignatureInvalid):
-        transmission_in(headers, "live")
+        transmission_in(headers, "live", AT)
 
 
 @pytest.mark.parametrize("name", sorted(HEADERS))
@@ -195,8 +195,48 @@ def test_a_header_that_is_missing_or_odd_is_invalid(name: str, value: str | None
     if value is not None:
         headers[name] = value
     with pytest.raises(SignatureInvalid):
-        check(transmission_in(headers, "sandbox"), b"{}", ["8PT597110X687430L"], key())
+        check(transmission_in(headers, "sandbox", AT), b"{}", ["8PT597110X687430L"], key())
 
 
 def test_without_a_webhook_id_nothing_fits() -> None:
     assert not takes(signed(b"{}", "", AT))
+
+
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("ago", [timedelta(0), 3 * DAY, 4 * DAY, -10 * MINUTE])
+def test_a_webhook_may_come_for_as_long_as_paypal_repeats_it(ago: timedelta) -> None:
+    assert transmission_in(signed(b"{}", "8PT597110X687430L", AT - ago).headers, "sandbox", AT)
+
+
+@pytest.mark.parametrize("ago", [4 * DAY + MINUTE, 365 * DAY, -11 * MINUTE, -365 * DAY])
+def test_what_was_sent_long_ago_or_is_of_a_time_to_come_is_invalid(ago: timedelta) -> None:
+    with pytest.raises(SignatureInvalid):
+        transmission_in(signed(b"{}", "8PT597110X687430L", AT - ago).headers, "sandbox", AT)
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "2026-02-30T12:00:00Z",
+        "2026-00-01T12:00:00Z",
+        "2026-13-01T12:00:00Z",
+        "2026-03-01T29:00:00Z",
+        "2026-03-01T12:00:61Z",
+        "2026-03-01T12:00:00+24:00",
+        "2026-03-01T12:00:00+99:00",
+    ],
+)
+def test_a_time_that_there_is_not_is_invalid(time: str) -> None:
+    headers = {**signed(b"{}", "8PT597110X687430L", AT).headers, "paypal-transmission-time": time}
+    with pytest.raises(SignatureInvalid):
+        transmission_in(headers, "sandbox", AT)
+
+
+@pytest.mark.parametrize(
+    "time", ["2026-03-01T12:00:00.123456789Z", "2026-03-01T14:00:00+02:00", "2026-03-01T04:00:00-08:00"]
+)
+def test_paypals_ways_of_writing_a_time_are_read(time: str) -> None:
+    headers = {**signed(b"{}", "8PT597110X687430L", AT).headers, "paypal-transmission-time": time}
+    assert transmission_in(headers, "sandbox", AT).time == time

@@ -1,0 +1,169 @@
+"""Public documents are asked for within bounds, kept where they verified something, and given again while they are young."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.contracts.conversation import CallFailed, Conversation, HttpRequest, HttpResponse, ReadFailed
+from chalicelib.domain.errors import SignatureInvalid, StaleVersion, StorageFault
+from chalicelib.outbound.offline import WantsCall, finished
+from chalicelib.services.kinds import PUBLIC_DOCUMENT, public_document_key
+from chalicelib.services.public_documents import (
+    ASKED_EVERY_S,
+    ASKED_MAX,
+    KEPT_BYTES_MAX,
+    SILENT_FOR_S,
+    SILENT_MAX,
+    PublicDocuments,
+)
+from tests.world import World
+
+URL = "https://psp.example/certificate"
+KEEPS_S = 100
+PAGE = HttpResponse(200, {}, b"a document")
+
+
+def asks(url: str = URL, *, keeps_s: int = KEEPS_S, then: Exception | None = None) -> Conversation[bytes]:
+    answer = yield HttpRequest("GET", url, keeps_s=keeps_s)
+    if then is not None:
+        raise then
+    return answer.body
+
+
+class Asking:
+    """The documents of one process, and what it asked PSPs for."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.asked = world, list[str]()
+        self.documents = PublicDocuments(world.ports, lambda: world.clock.at.timestamp())
+
+    def had(self, conversation: Conversation[bytes], answer: HttpResponse | CallFailed = PAGE, whose: str = "a") -> Any:
+        search = self.documents.search(whose)
+        through = search.through(conversation)
+        try:
+            request = next(through)
+            while True:
+                self.asked.append(request.url)
+                if isinstance(answer, CallFailed):
+                    raise answer
+                request = through.send(answer)
+        except StopIteration as stop:
+            return stop.value
+        finally:
+            search.over()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path, configure=False)
+
+
+@pytest.fixture
+def asking(world: World) -> Asking:
+    return Asking(world)
+
+
+def test_one_that_verified_something_is_known_to_every_process(world: World, asking: Asking) -> None:
+    assert asking.had(asks()) == b"a document"
+    other = Asking(world)
+    assert other.had(asks()) == b"a document"
+    assert finished(asks(), other.documents.kept) == b"a document"
+    assert (asking.asked, other.asked) == ([URL], [])
+
+
+def test_one_that_verified_nothing_is_not_kept(asking: Asking) -> None:
+    for _ in range(2):
+        with pytest.raises(SignatureInvalid):
+            asking.had(asks(then=SignatureInvalid("forged")))
+    assert asking.asked == [URL, URL]
+    with pytest.raises(WantsCall, match="calls call"):
+        finished(asks(), asking.documents.kept)
+
+
+@pytest.mark.parametrize("status", [201, 204, 404, 429])
+def test_what_is_no_document_is_not_kept(asking: Asking, status: int) -> None:
+    asking.had(asks(), replace(PAGE, status=status))
+    assert asking.documents.kept(HttpRequest("GET", URL, keeps_s=KEEPS_S)) is None
+
+
+def test_a_huge_one_is_not_kept(asking: Asking) -> None:
+    for length, is_kept in ((KEPT_BYTES_MAX + 1, False), (KEPT_BYTES_MAX, True)):
+        asking.had(asks(), HttpResponse(200, {}, b"x" * length))
+        assert (asking.documents.kept(HttpRequest("GET", URL, keeps_s=KEEPS_S)) is not None) is is_kept
+
+
+def test_it_is_asked_for_anew_after_its_time(world: World, asking: Asking) -> None:
+    asking.had(asks())
+    world.clock.forward(KEEPS_S - 1)
+    asking.had(asks())
+    assert asking.asked == [URL]
+    world.clock.forward(1)
+    assert asking.had(asks(), HttpResponse(200, {}, b"the newer")) == b"the newer"
+    assert finished(asks(), asking.documents.kept) == b"the newer"
+
+
+def test_what_is_no_public_document_is_asked_each_time_and_never_kept(world: World, asking: Asking) -> None:
+    for _ in range(2):
+        asking.had(asks(keeps_s=0))
+    assert asking.asked == [URL, URL]
+    with pytest.raises(WantsCall):
+        finished(asks(keeps_s=0), asking.documents.kept)
+
+
+def test_only_so_many_are_asked_for(world: World, asking: Asking) -> None:
+    for number in range(ASKED_MAX):
+        asking.had(asks(f"{URL}{number}"), HttpResponse(404, {}, b""))
+    with pytest.raises(ReadFailed):
+        asking.had(asks(f"{URL}more"))
+    assert asking.had(asks(f"{URL}more"), whose="b") == b"a document", "another connection has its own"
+    assert asking.had(asks(f"{URL}more")) == b"a document", "and what is kept need not be asked for"
+    world.clock.forward(ASKED_EVERY_S)
+    assert asking.had(asks(f"{URL}once more")) == b"a document"
+
+
+def test_one_that_did_not_come_is_not_asked_for_again_at_once(world: World, asking: Asking) -> None:
+    with pytest.raises(ReadFailed):
+        asking.had(asks(), ReadFailed("the PSP was silent"))
+    with pytest.raises(ReadFailed):
+        asking.had(asks())
+    assert asking.asked == [URL]
+    assert asking.had(asks(f"{URL}2")) == b"a document", "another one is"
+    world.clock.forward(SILENT_FOR_S)
+    assert asking.had(asks()) == b"a document"
+
+
+def test_what_did_not_come_takes_no_more_than_its_room(asking: Asking) -> None:
+    for number in range(SILENT_MAX + 5):
+        asking.documents.was_silent(HttpRequest("GET", f"{URL}{number}"))
+    assert len(asking.documents._silent_until) == 5
+
+
+def test_a_database_that_is_down_keeps_nothing_from_being_verified(
+    world: World, asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down(*arguments: Any, **named: Any) -> Any:
+        raise StorageFault("down")
+
+    for method in ("get", "put"):
+        monkeypatch.setattr(world.store, method, down)
+    assert asking.had(asks()) == b"a document"
+    with pytest.raises(WantsCall):
+        finished(asks(), asking.documents.kept)
+
+
+def test_who_keeps_one_first_does_no_harm(world: World, asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stale(*arguments: Any, **named: Any) -> Any:
+        raise StaleVersion("another was faster")
+
+    monkeypatch.setattr(world.store, "put", stale)
+    assert asking.had(asks()) == b"a document"
+
+
+def test_a_document_is_known_by_its_whole_address(world: World, asking: Asking) -> None:
+    asking.had(asks())
+    assert world.store.get(PUBLIC_DOCUMENT, public_document_key(URL)).value.url == URL
+    assert asking.documents.kept(HttpRequest("GET", f"{URL}?a", keeps_s=KEEPS_S)) is None
