@@ -130,9 +130,10 @@ def _watch_attempt(attempt: Attempt, payment: Payment, folded: Folded, asked: As
         return replace(attempt, unreached=attempt.unreached + 1, ask_at=_sooner(attempt, now))
     if _is_early(attempt, now):
         return attempt
-    return replace(
-        attempt, asked=attempt.asked + 1, unreached=0, ask_at=next_ask(attempt, phase, attempt.asked + 1, now)
-    )
+    then = next_ask(attempt, phase, attempt.asked + 1, now)
+    if _proves_before(asked, then, now):
+        return replace(attempt, unreached=0, ask_at=asked.again_at)
+    return replace(attempt, asked=attempt.asked + 1, unreached=0, ask_at=then)
 
 
 def _watch_operation(operation: Operation, folded: Folded, asked: Asked | None, now: datetime) -> Operation:
@@ -146,7 +147,15 @@ def _watch_operation(operation: Operation, folded: Folded, asked: Asked | None, 
         return replace(operation, unreached=operation.unreached + 1, ask_at=_sooner(operation, now))
     if _is_early(operation, now):
         return operation
-    return replace(operation, asked=operation.asked + 1, unreached=0, ask_at=next_step(phase, operation.asked + 1, now))
+    then = next_step(phase, operation.asked + 1, now)
+    if _proves_before(asked, then, now):
+        return replace(operation, unreached=0, ask_at=asked.again_at)
+    return replace(operation, asked=operation.asked + 1, unreached=0, ask_at=then)
+
+
+def _proves_before(asked: Asked, then: datetime | None, now: datetime) -> bool:
+    """Whether an answer proves something before the next question's turn. The question that is put for it takes no turn."""
+    return asked.again_at is not None and then is not None and now < asked.again_at < then
 
 
 def _is_early(of: Attempt | Operation, now: datetime) -> bool:

@@ -62,11 +62,13 @@ class CallOutcome:
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A scheduled question about an attempt or operation that was put; `reached` is whether the PSP answered. `step` is
-    how many had been put before it: of several workers that put the same one, the first moves the schedule on."""
+    how many had been put before it: of several workers that put the same one, the first moves the schedule on. `again_at` is
+    when the same answer would prove something: where that is before the next question's turn, it is put then."""
 
     id: str
     reached: bool = True
     step: int | None = None
+    again_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,8 +63,8 @@ def _put_off(now: datetime, attempt: Attempt, problem: str) -> Change:
     return Change(facts=facts, asked=(_asked(attempt, reached=False),), entries=entries)
 
 
-def _asked(attempt: Attempt, *, reached: bool = True) -> Asked:
-    return Asked(attempt.id, reached, attempt.asked + attempt.unreached)
+def _asked(attempt: Attempt, *, reached: bool = True, again_at: datetime | None = None) -> Asked:
+    return Asked(attempt.id, reached, attempt.asked + attempt.unreached, again_at)
 
 
 class _Question:
@@ -73,6 +73,7 @@ class _Question:
     def __init__(self, ports: Ports, live: LiveConnection, payment: Payment, attempt: Attempt, now: datetime) -> None:
         self._ports, self._live, self._payment, self._attempt, self._now = ports, live, payment, attempt, now
         self._deadline = Deadline(BUDGET_S)
+        self._again_at: datetime | None = None  # when the same answer would prove something
 
     def put(self, *, close: bool) -> Change:
         said = self._read() if self._attempt.psp_reference is not None else self._recovered()
@@ -86,7 +87,7 @@ class _Question:
             return said + _put_off(self._now, self._attempt, error.detail)
         known = (*said.facts, *(fact for one in said.ended for fact in one.facts))
         told = _entry(self._now, self._attempt, f"says when asked: {words_of(known)}")
-        return said + Change(asked=(_asked(self._attempt),), entries=(told,))
+        return said + Change(asked=(_asked(self._attempt, again_at=self._again_at),), entries=(told,))
 
     def _closed(self, facts: Sequence[Fact], close: bool) -> Change:
         if not self._must_close(facts, close):
@@ -112,8 +113,8 @@ class _Question:
             self._live.connector.recover(self._reference()), self._deadline
         )
         if said is None:
-            called_at = attempt.called_at or attempt.started_at
-            if (self._now - called_at).total_seconds() >= ABSENT_AFTER_S:
+            self._again_at = (attempt.called_at or attempt.started_at) + timedelta(seconds=ABSENT_AFTER_S)
+            if self._now >= self._again_at:
                 return Change(facts=(self._absence(),))
             return self._opened_again()
         if isinstance(said, Refusal):
@@ -131,6 +132,7 @@ class _Question:
         if not wanted or not repeatable(self._live, attempt, self._now):
             return Change(facts=(unanswered,))
         again = Change(facts=(unanswered,), found=(Found(attempt.id, called_at=self._now),))
+        self._again_at = self._now + timedelta(seconds=ABSENT_AFTER_S)
         order = reference_of(attempt, self._payment.order).checkout
         try:
             said = self._ports.driver.converse(self._live.connector.open_checkout(order), self._deadline)
@@ -168,8 +170,10 @@ class _Question:
     def _lapsed(self) -> Change:
         """The PSP can not be asked. When the page's time is over the attempt counts as expired; an operator is shown it."""
         unanswered = Fact(self._attempt.id, Kind.OPEN, self._attempt.id, State.UNANSWERED)
-        over = self._now >= ends_at(self._attempt) + timedelta(seconds=AFTER_END_S)
-        if not over or self._attempt.closed is not None:
+        if self._attempt.closed is not None:
+            return Change(facts=(unanswered,))
+        self._again_at = ends_at(self._attempt) + timedelta(seconds=AFTER_END_S)
+        if self._now < self._again_at:
             return Change(facts=(unanswered,))
         return Change(facts=(unanswered,), closings=(Closing(self._attempt.id, Closure.LAPSED),))
 

@@ -77,8 +77,8 @@ def put_off(now: datetime, operation: Operation, attempt: Attempt, problem: str,
     return Change(outcomes=outcomes, asked=(asked_of(operation, reached=False),), entries=entries)
 
 
-def asked_of(operation: Operation, *, reached: bool = True) -> Asked:
-    return Asked(operation.id, reached, operation.asked + operation.unreached)
+def asked_of(operation: Operation, *, reached: bool = True, again_at: datetime | None = None) -> Asked:
+    return Asked(operation.id, reached, operation.asked + operation.unreached, again_at)
 
 
 def entry_of(now: datetime, operation: Operation, attempt: Attempt, text: str) -> Entry:
@@ -111,11 +111,13 @@ class _Call:
             return read + self._outcome(Called.ANSWERED)
         if self._repeatable():
             return read + self._called(first=False)
-        proven = (self._now - self._last_called_at()).total_seconds() >= ABSENT_AFTER_S
-        if self._live.connector.capabilities.names_operations and proven:
-            text = f"{self._attempt.connection_id} knows nothing of the {self._operation.kind}: it never happened."
-            return read + self._outcome(Called.ABSENT, text=text)
-        return read + self._outcome(Called.UNANSWERED)  # neither told of nor proven absent
+        if not self._live.connector.capabilities.names_operations:
+            return read + self._outcome(Called.UNANSWERED)  # not told of, which never proves anything here
+        proves_at = self._last_called_at() + timedelta(seconds=ABSENT_AFTER_S)
+        if self._now < proves_at:
+            return read + self._outcome(Called.UNANSWERED, again_at=proves_at)
+        text = f"{self._attempt.connection_id} knows nothing of the {self._operation.kind}: it never happened."
+        return read + self._outcome(Called.ABSENT, text=text)
 
     def _called(self, *, first: bool) -> Change:
         operation = self._operation
@@ -176,11 +178,13 @@ class _Call:
         known = self._operation.called_at or self._operation.created_at
         return max(known, self._repeatable_until())
 
-    def _outcome(self, called: Called, decline: Decline | None = None, text: str = "") -> Change:
+    def _outcome(
+        self, called: Called, decline: Decline | None = None, text: str = "", again_at: datetime | None = None
+    ) -> Change:
         operation = self._operation
         entries = (entry_of(self._now, operation, self._attempt, text),) if text else ()
         outcome = CallOutcome(operation.id, called, decline)
-        return Change(outcomes=(outcome,), asked=(asked_of(operation),), entries=entries)
+        return Change(outcomes=(outcome,), asked=(asked_of(operation, again_at=again_at),), entries=entries)
 
 
 def decline_of(refusal: Refusal) -> Decline:

@@ -124,6 +124,35 @@ def test_questions_that_could_not_be_put_count_as_steps_too(asking: Asking) -> N
     assert asking.told(at + s(120), step=2).schedule == (2, 0, at + s(420))
 
 
+def test_what_an_answer_proves_before_the_next_turn_is_asked_for_then(asking: Asking) -> None:
+    proves_at = NOW + s(900)
+    asking.told(NOW + s(10), again_at=proves_at).told(NOW + s(70), again_at=proves_at)
+    assert asking.schedule == (2, 0, NOW + s(370)), "the next turn comes before"
+    assert asking.told(NOW + s(370), again_at=proves_at).schedule == (2, 0, proves_at)
+    assert asking.told(proves_at, again_at=proves_at).schedule == (3, 0, proves_at + s(1800)), "and costs no turn"
+
+
+def test_who_could_not_be_asked_meanwhile_is_asked_when_it_proves_something(asking: Asking) -> None:
+    asking.told(NOW + s(10)).told(NOW + s(70)).told(NOW + s(370), reached=False)
+    assert asking.told(NOW + s(430), again_at=NOW + s(900)).schedule == (2, 0, NOW + s(900))
+
+
+@pytest.mark.parametrize("again_at", [NOW, NOW + s(370), NOW + s(2170), NOW + s(2171), None])
+def test_what_is_proven_by_now_or_not_before_the_next_turn_changes_no_schedule(
+    asking: Asking, again_at: datetime | None
+) -> None:
+    asking.told(NOW + s(10)).told(NOW + s(70))
+    assert asking.told(NOW + s(370), again_at=again_at).schedule == (3, 0, NOW + s(2170))
+
+
+def test_what_would_be_proven_after_the_last_turn_is_an_operators(asking: Asking) -> None:
+    at = NOW
+    while asking.subject.ask_at is not None:
+        at = asking.subject.ask_at
+        asking.told(at, again_at=at + timedelta(days=2))
+    assert asking.schedule == (12, 0, None)
+
+
 def test_a_question_about_something_else_changes_nothing(asking: Asking) -> None:
     asking.payment = amend(asking.payment, Change(asked=(Asked("somebody else"),)), NOW + s(10))
     assert asking.schedule == (0, 0, NOW + s(10))

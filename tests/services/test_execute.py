@@ -83,12 +83,20 @@ def told(text: str, after_s: float = 0) -> tuple[Entry, ...]:
     return (Entry(NOW + timedelta(seconds=after_s), "psp_call", text, data),)
 
 
-def came_to(called: Called, decline: Decline | None = None, text: str = "", *facts: Fact, after_s: float = 0) -> Change:
-    """The PSP answered, and this is known now."""
+def came_to(
+    called: Called,
+    decline: Decline | None = None,
+    text: str = "",
+    *facts: Fact,
+    after_s: float = 0,
+    proves_after_s: float | None = None,
+) -> Change:
+    """The PSP answered, and this is known now; `proves_after_s` is when the same answer would prove something."""
+    again_at = None if proves_after_s is None else NOW + timedelta(seconds=proves_after_s)
     return Change(
         facts=facts,
         outcomes=(CallOutcome("op_1", called, decline),),
-        asked=(Asked("op_1", True, 3),),
+        asked=(Asked("op_1", True, 3, again_at),),
         entries=told(text, after_s) if text else (),
     )
 
@@ -266,22 +274,30 @@ def test_it_is_repeated_only_while_the_key_surely_lives(
     said = ((), (REFUNDED,)) if repeats else ((),)
     change = executing(*said, first=False, after_s=after_s, key_lives_s=lives_s)
     assert change.outcomes == (CallOutcome("op_1", Called.ANSWERED if repeats else Called.UNANSWERED),)
-    assert change.asked == (Asked("op_1", True, 3),), "the PSP was read"
+    (asked,) = change.asked
+    assert replace(asked, again_at=None) == Asked("op_1", True, 3), "the PSP was read"
 
 
 @pytest.mark.parametrize(
-    ("called_after_s", "after_s", "names", "absent"),
+    ("called_after_s", "after_s", "names", "absent", "proves_after_s"),
     [
-        (None, 899, True, False),
-        (None, 900, True, True),
-        (None, 900, False, False),
-        (100, 999, True, False),
-        (100, 1000, True, True),
+        (None, 899, True, False, 900),
+        (None, 900, True, True, None),
+        (None, 899, False, False, None),
+        (None, 900, False, False, None),
+        (100, 999, True, False, 1000),
+        (100, 1000, True, True, None),
     ],
 )
 def test_what_the_psp_does_not_know_long_after_the_last_call_never_happened(
-    executing: Executing, called_after_s: float | None, after_s: float, names: bool, absent: bool
+    executing: Executing,
+    called_after_s: float | None,
+    after_s: float,
+    names: bool,
+    absent: bool,
+    proves_after_s: float | None,
 ) -> None:
+    """Before, it is known when that will be."""
     called_at = None if called_after_s is None else NOW + timedelta(seconds=called_after_s)
     change = executing(
         (PAID,),
@@ -292,7 +308,8 @@ def test_what_the_psp_does_not_know_long_after_the_last_call_never_happened(
         key_lives_s={},
     )
     text = "psp-1 knows nothing of the refund: it never happened." if absent else ""
-    assert change == came_to(Called.ABSENT if absent else Called.UNANSWERED, None, text, PAID, after_s=after_s)
+    called = Called.ABSENT if absent else Called.UNANSWERED
+    assert change == came_to(called, None, text, PAID, after_s=after_s, proves_after_s=proves_after_s)
 
 
 @pytest.mark.parametrize(("after_s", "absent"), [(60 + 899, False), (60 + 900, True)])

@@ -73,11 +73,15 @@ def quiet(world: World) -> None:
 def test_an_unanswered_call_is_asked_about_ever_more_rarely_and_then_daily_for_a_week(
     world: World, asked_at_s: list[float]
 ) -> None:
-    world.psps["psp-1"].script = lambda order: LOST
-    world.offer("psp-1", key_lives_s={})
-    payment = world.open(route="careful").payment
-    due_times_s(world, payment, 5)
-    assert [round(one) for one in asked_at_s] == [10, 70, 370, 2170]
+    """By whose silence nothing is proven."""
+    payment = sold(world)
+    quiet(world)
+    world.offer("psp-1", names_operations=False, key_lives_s={})
+    world.psps["psp-1"].plan = lambda kind, order: LOST
+    began_s = (world.clock.at - NOW).total_seconds()
+    world.do(REFUND, payment.id, "r1")
+    due_times_s(world, payment, 7)
+    assert [round(one - began_s) for one in asked_at_s] == [10, 70, 370, 2170, 9370, 95_770, 182_170]
 
 
 def test_the_schedule_is_used_up_after_a_week_and_an_operator_is_asked(world: World) -> None:
