@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from chalicelib.connectors.adyen.address import address_of
 from chalicelib.connectors.adyen.amounts import AMOUNTS
@@ -19,6 +18,7 @@ from chalicelib.connectors.adyen.tables import LINK_STATUS
 from chalicelib.contracts.amounts import Unwritable
 from chalicelib.contracts.calls import CheckoutOrder, Opened
 from chalicelib.contracts.email import ordinary
+from chalicelib.contracts.page import page_in
 from chalicelib.domain.facts import Fact, Kind
 from chalicelib.domain.ids import payment_id_in
 from chalicelib.domain.money import Money
@@ -70,9 +70,7 @@ def opened_of(link: Json, order: CheckoutOrder, asked: Json) -> Opened:
     if any(link[name] != asked[name] for name in ("amount", "reference", "merchantAccount")):
         raise ValueError("the link is not the one that was asked for")
     expires_at = datetime.fromisoformat(link.get("expiresAt") or asked["expiresAt"])
-    url = link["url"]
-    if urlsplit(url).scheme != "https" or not urlsplit(url).hostname:
-        raise ValueError("a link leads to a page over https")
+    url = page_in(link["url"])
     action = NextAction(url, expires_at=expires_at.astimezone(UTC)) if link["status"] == "active" else None
     return Opened(link["id"], action, (link_fact(link, order.attempt_id),))
 

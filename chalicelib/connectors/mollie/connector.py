@@ -25,7 +25,7 @@ from chalicelib.connectors.mollie.facts import (
 )
 from chalicelib.connectors.mollie.methods import METHODS
 from chalicelib.connectors.mollie.order import description_of, metadata_of, payment_of
-from chalicelib.connectors.mollie.places import BASE, PAYMENTS, id_in, key_of, page_in, payment_path
+from chalicelib.connectors.mollie.places import BASE, PAYMENTS, id_in, key_of, payment_path
 from chalicelib.connectors.mollie.refusals import refusal_of
 from chalicelib.connectors.mollie.settings import MollieSettings
 from chalicelib.connectors.mollie.signature import HEADER
@@ -34,6 +34,7 @@ from chalicelib.contracts.amounts import Amounts, Unwritable
 from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder, Opened, Refusal, RefusalKind
 from chalicelib.contracts.connector import Capabilities, Connector
 from chalicelib.contracts.conversation import Conversation, HttpRequest, HttpResponse
+from chalicelib.contracts.page import page_in
 from chalicelib.contracts.webhooks import (
     AskPsp,
     Delivery,

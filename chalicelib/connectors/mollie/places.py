@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from urllib.parse import urlsplit
 
 BASE = "https://api.mollie.com"
 PAYMENTS = "/v2/payments"
 _ID = {prefix: re.compile(rf"{prefix}_[A-Za-z0-9]{{1,60}}") for prefix in ("tr", "cpt", "re", "chb")}
 _OF_PAYMENT = re.compile(r"(?:https://api\.mollie\.com)?/v2/payments/(tr_[A-Za-z0-9]{1,60})(?:/.*)?")
-_PAGE = re.compile(r"https://[!-~]{1,2040}")
 
 
 def id_in(text: object, prefix: str) -> str:
@@ -30,16 +28,6 @@ def payment_id_of(href: object) -> str | None:
     """The payment that an address of Mollie's API is of, or is below; None where it is of something else."""
     found = _OF_PAYMENT.fullmatch(href) if isinstance(href, str) else None
     return found[1] if found else None
-
-
-def page_in(href: object) -> str:
-    """Where the shopper pays. Raises ValueError for what is no https address."""
-    if not isinstance(href, str) or not _PAGE.fullmatch(href):
-        raise ValueError("the page has no https address")
-    host = urlsplit(href)
-    if not host.hostname or host.username is not None:
-        raise ValueError("the page's address is odd")
-    return href
 
 
 def key_of(id: str) -> str:

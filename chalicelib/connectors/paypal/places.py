@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from chalicelib.connectors.paypal.tables import Subject
+from chalicelib.contracts.page import page_in
 from chalicelib.domain.ids import payment_id_in
 
 _ID = re.compile(r"[A-Z0-9]{1,36}")
 _DISPUTE_ID = re.compile(r"PP-[A-Za-z0-9-]{1,60}")
 _OPERATION = re.compile(r"op_[a-z2-7]{24}_[a-z2-7]{10}\Z")
-_PAGE = re.compile(r"https://[!-~]{1,2040}")
 
 PATH = {
     Subject.ORDER: "/v2/checkout/orders",
@@ -48,10 +47,7 @@ def page_of(links: object, *relations: str) -> str | None:
     url = next((found[one] for one in relations if one in found), None)
     if url is None:
         return None
-    host = urlsplit(url).netloc
-    if not _PAGE.fullmatch(url) or not re.fullmatch(r"([a-z0-9-]+\.)+paypal\.com", host):
-        raise ValueError("the page is not PayPal's")
-    return url
+    return page_in(url, below="paypal.com")
 
 
 def capture_id_in(refund: Mapping[str, Any]) -> str | None:

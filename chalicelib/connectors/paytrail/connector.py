@@ -17,6 +17,7 @@ from chalicelib.contracts.amounts import Amounts, Unwritable
 from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder, Opened, Refusal, RefusalKind
 from chalicelib.contracts.connector import Capabilities, Connector
 from chalicelib.contracts.conversation import Conversation
+from chalicelib.contracts.page import page_in
 from chalicelib.contracts.query import parameters_of
 from chalicelib.contracts.webhooks import (
     AskPsp,
@@ -74,11 +75,11 @@ class PaytrailConnector(Connector):
         said = self._account.said_in((yield self._account.post("/payments", body, order.attempt_id, "open")))
         if isinstance(said, Refusal):
             return said
-        transaction_id, url = said["transactionId"], said["href"]
-        if not _TRANSACTION.fullmatch(transaction_id) or not url.startswith("https://"):
-            raise ValueError("a page has a transaction and an address")
+        transaction_id = said["transactionId"]
+        if not _TRANSACTION.fullmatch(transaction_id):
+            raise ValueError("a page has a transaction")
         page = Fact(order.attempt_id, Kind.CHECKOUT, transaction_id, State.OPEN)
-        return Opened(transaction_id, NextAction(url), (page,))
+        return Opened(transaction_id, NextAction(page_in(said["href"])), (page,))
 
     def fetch(self, attempt: AttemptRef) -> Conversation[Sequence[Fact]]:
         transaction_id = _transaction_of(attempt)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from pydantic import BaseModel
 
@@ -36,6 +36,7 @@ from chalicelib.contracts.amounts import Amounts, Unwritable
 from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder, Opened, Refusal, RefusalKind
 from chalicelib.contracts.connector import Capabilities, Connector
 from chalicelib.contracts.conversation import Conversation, HttpRequest, HttpResponse
+from chalicelib.contracts.page import page_in
 from chalicelib.contracts.webhooks import AskPsp, Delivery, WebhookMade, WebhookSetup
 from chalicelib.contracts.words import Words
 from chalicelib.domain.facts import Fact, Kind
@@ -244,11 +245,8 @@ class StripeConnector(Connector):
 
 def _opened(session: Mapping[str, Any], attempt_id: str) -> Opened:
     """Raises KeyError, TypeError or ValueError on what is no page that a shopper may be sent to."""
-    url = session.get("url")
-    if url and (urlsplit(url).scheme != "https" or not urlsplit(url).hostname):
-        raise ValueError("a page is reached over https")
     expires_at = datetime.fromtimestamp(session["expires_at"], UTC)
-    action = NextAction(str(url), expires_at=expires_at) if url and session["status"] == "open" else None
+    action = NextAction(page_in(session["url"]), expires_at=expires_at) if session["status"] == "open" else None
     return Opened(checked_id(session["id"]), action, tuple(session_facts(session, attempt_id)))
 
 

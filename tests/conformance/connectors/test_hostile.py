@@ -18,6 +18,10 @@ from tests.conformance.connectors.replay import Answer, Replay, answer_of
 
 NO_IDS = ("..", ".", "../../v1/balance", "a/b", "a?x=1", "a#b", "a b", "a%2fb", "a\r\nX-Other: 1", "ü", "", "\ud800")
 UNSAFE = ("http://", "javascript://", "//", "data://")
+ODD = (  # as JSON has them: a browser is led elsewhere than it seems, or nowhere
+    "https:///", "https://somebody@", "https://somebody:else@", "https://elsewhere.example\\\\@", "https:// ",
+    "https://\\r\\n", "https://\\u0000", "https://\\u00e9", "https://\\ud83d\\ude00", "https://[", "https://a b.example/", "https://:1@",
+)  # fmt: skip
 
 
 def asks_nothing(begin: Callable[[], Conversation[Any]]) -> None:
@@ -37,14 +41,14 @@ def test_what_is_no_id_of_the_psps_is_asked_for_nowhere(psp: str, id: str) -> No
     asks_nothing(lambda: connector.expire(reference))
 
 
-@pytest.mark.parametrize("scheme", UNSAFE)
-def test_a_shopper_is_sent_to_no_page_but_over_https(psp: str, scheme: str, replay: Replay) -> None:
+@pytest.mark.parametrize("beginning", [*UNSAFE, *ODD])
+def test_a_shopper_is_sent_to_no_page_but_over_https(psp: str, beginning: str, replay: Replay) -> None:
     scenario, step = happy_steps(psp)["open_checkout"]
     answers = [answer_of(one) for one in step.exchanges]
     pages = [text for text in _texts(json.loads(answers[-1].body)) if text.startswith("https://")]
     if not pages:
         pytest.skip(f"{psp}'s pages are on this machine")
-    body = answers[-1].body.replace(b"https://", scheme.encode())
+    body = answers[-1].body.replace(b"https://", beginning.encode())
     given: list[Any] = [*answers[:-1], Answer(answers[-1].status, answers[-1].headers, body)]
     told = play(connector_of(psp), scenario, step, replay, answers=given)
     assert told.view == {"raises": "OutcomeUnknown"}

@@ -11,7 +11,7 @@ import pytest
 from chalicelib.connectors.mollie.connector import MollieConnector
 from chalicelib.connectors.mollie.methods import locale_of
 from chalicelib.connectors.mollie.order import is_reachable, metadata_of, payment_of
-from chalicelib.connectors.mollie.places import key_of, page_in, payment_id_of, payment_path
+from chalicelib.connectors.mollie.places import key_of, payment_id_of, payment_path
 from chalicelib.connectors.mollie.settings import MollieSettings
 from chalicelib.contracts.calls import AttemptRef, CheckoutOrder
 from chalicelib.contracts.conversation import HttpResponse
@@ -149,25 +149,6 @@ def test_what_is_no_payments_id_goes_into_no_path(id: str | None) -> None:
 )
 def test_an_address_of_the_api_names_its_payment(href: object, id: str | None) -> None:
     assert payment_id_of(href) == id
-
-
-@pytest.mark.parametrize(
-    "href",
-    [
-        None,
-        1,
-        "",
-        "http://www.mollie.com/x",
-        "https://",
-        "https:///x",
-        "https://a@www.mollie.com/x",
-        "https://w w/x",
-        "//x",
-    ],
-)
-def test_a_page_is_an_https_address(href: object) -> None:
-    with pytest.raises(ValueError, match="page"):
-        page_in(href)
 
 
 def test_a_key_looks_like_the_uuid_that_mollie_asks_for_and_is_always_the_same() -> None:
