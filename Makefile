@@ -130,7 +130,7 @@ new-connector: $(VENV)/.dev
 	@$(BIN)/python -m dev.new_connector "$(NAME)" "$(TITLE)"
 
 record: $(VENV)/.dev
-	@$(BIN)/python -m tests.conformance.connectors.record "$(PSP)" "$(SETTINGS)"
+	@$(BIN)/python -m tests.conformance.connectors.record "$(PSP)" "$(SETTINGS)" $(if $(WEBHOOK_URL),--webhook-url "$(WEBHOOK_URL)")
 
 connectors: $(VENV)/.dev
 	@$(BIN)/python -m tests.conformance.connectors.matrix
