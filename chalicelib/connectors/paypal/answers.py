@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 
 from chalicelib.connectors.paypal.facts import Json, money_in, order_facts, unit_in
 from chalicelib.connectors.paypal.places import page_of, path_of
+from chalicelib.connectors.paypal.refusals import said_in
 from chalicelib.connectors.paypal.tables import Subject
 from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, Opened
 from chalicelib.contracts.conversation import HttpResponse, ReadFailed
@@ -14,6 +15,7 @@ from chalicelib.domain.facts import Fact, Kind, State
 from chalicelib.domain.payment import NextAction
 
 ABSENT_AFTER_S = 900  # "not found" proves nothing about an order that is younger
+_UNKNOWN = frozenset({"RESOURCE_NOT_FOUND", "INVALID_RESOURCE_ID"})  # what is between PayPal and us says 404 too
 _NO_LONGER_PAYABLE = frozenset({"APPROVED", "COMPLETED", "VOIDED"})
 
 
@@ -37,9 +39,11 @@ def the_order(response: HttpResponse, attempt: AttemptRef) -> Json:
 
 def order_in(response: HttpResponse, attempt: AttemptRef) -> tuple[Fact, ...]:
     """The facts of the order that was read, or that PayPal no longer has it: unpaid orders are forgotten after hours. Raises
-    ReadFailed."""
+    ReadFailed; ValueError or KeyError for what is no answer of PayPal's."""
     if response.status != 404:
         return order_facts(the_order(response, attempt), attempt.attempt_id)
+    if said_in(response).code not in _UNKNOWN:
+        raise ReadFailed("the answer 404 is not PayPal's word of the order")
     try:
         now = parsedate_to_datetime(response.headers.get("date", ""))
         age_s = (now - attempt.checkout.started_at).total_seconds()
