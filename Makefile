@@ -40,9 +40,11 @@ $(VENV)/.run: requirements/run.txt | $(BIN)/python
 	@$(INSTALL) -r requirements/run.txt
 	@touch $@
 
-$(VENV)/.dev: requirements/dev.txt | $(BIN)/python
+# With the SDKs that check a connector's signatures, each beside the tests that use it.
+SDKS := $(wildcard tests/connectors/*/requirements.txt)
+$(VENV)/.dev: requirements/dev.txt $(SDKS) | $(BIN)/python
 	@echo "Installing what developing needs (once) ..."
-	@$(INSTALL) -r requirements/dev.txt
+	@$(INSTALL) -r requirements/dev.txt $(SDKS:%=-r %)
 	@touch $@ $(VENV)/.run
 
 run: $(VENV)/.run
