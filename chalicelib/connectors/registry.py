@@ -13,6 +13,7 @@ _NAMES = (
     "adyen",
     "mollie",
     "paypal",
+    "paystack",
     "paytrail",
     "stripe",
 )  # fmt: skip
