@@ -14,13 +14,13 @@ from chalicelib.connectors.paystack.listing import listed
 from chalicelib.connectors.paystack.page import page_of
 from chalicelib.connectors.paystack.reading import (
     asked_of,
-    dispute_fact,
     may_be_paid,
+    movements_of,
     reference_of,
     refund_fact,
     transaction_facts,
     transaction_of,
-    with_movements,
+    unexplained,
 )
 from chalicelib.connectors.paystack.settings import PaystackSettings
 from chalicelib.connectors.paystack.signature import HEADER, check
@@ -108,10 +108,8 @@ class PaystackConnector(Connector):
             return facts
         refunds = yield from listed(f"{BASE}/refund", data["id"], self._headers)
         disputes = yield from listed(f"{BASE}/dispute", data["id"], self._headers)
-        # A dispute that is lost is paid by a refund which names it: one movement, told by the dispute.
-        movements = [refund_fact(attempt.attempt_id, one) for one in refunds if not one.get("dispute")]
-        movements += [dispute_fact(attempt.attempt_id, one) for one in disputes]
-        return with_movements(data, facts, movements)
+        movements = movements_of(attempt.attempt_id, refunds, disputes)
+        return facts + movements if movements else unexplained(data, facts)
 
     def refund(self, order: MoneyOrder) -> Conversation[Sequence[Fact] | Refusal]:
         """Paystack has no keys: our operation's id is the first word of the note that it lists with the refund."""

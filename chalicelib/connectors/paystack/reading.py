@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -64,11 +65,19 @@ def may_be_paid(said: dict[str, Any]) -> bool:
     return TRANSACTION_STATUS.of(said.get("status")) in (*PAID, Progress.UNHEARD_OF)
 
 
-def with_movements(said: dict[str, Any], facts: list[Fact], movements: list[Fact]) -> list[Fact]:
-    """A transaction's facts with its refunds and disputes. One that was reversed and has neither says so on its capture: what
-    came back, and whose it is, is for people to see."""
-    if movements or TRANSACTION_STATUS.of(said.get("status")) is not Progress.REVERSED:
-        return facts + movements
+def movements_of(attempt_id: str, refunds: Sequence[dict[str, Any]], disputes: Sequence[dict[str, Any]]) -> list[Fact]:
+    """What went back. A refund that pays a dispute names it: one movement, told by the dispute while that counts."""
+    contested = [dispute_fact(attempt_id, one) for one in disputes]
+    counted = {fact.id for fact in contested if fact.state is not State.WON}
+    paid_back = [refund_fact(attempt_id, one) for one in refunds if str(one.get("dispute")) not in counted]
+    return paid_back + contested
+
+
+def unexplained(said: dict[str, Any], facts: list[Fact]) -> list[Fact]:
+    """The facts of a transaction of which nothing went back. One that is reversed all the same says so on its capture, for
+    people to see."""
+    if TRANSACTION_STATUS.of(said.get("status")) is not Progress.REVERSED:
+        return facts
     return [replace(fact, reason="reversed") if fact.kind is Kind.CAPTURE else fact for fact in facts]
 
 
