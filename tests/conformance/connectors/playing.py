@@ -26,9 +26,10 @@ from chalicelib.domain.facts import Decline, Fact, Kind, State
 from chalicelib.domain.money import Money
 from chalicelib.domain.order import Address, CaptureMode, Customer, Line, Order
 from chalicelib.outbound.driver import Deadline, Driver
+from tests.conformance.connectors.answering import CLOSED_PORT, Answer, Fault
 from tests.conformance.connectors.profile import connector_class, profile_of
 from tests.conformance.connectors.recordings import ATTEMPT_ID, Scenario, Step, operation_of
-from tests.conformance.connectors.replay import CLOSED_PORT, Answer, Fault, Replay, answer_of, readdressed, signed_by
+from tests.conformance.connectors.replay import Replay, answer_of, readdressed, signed_by
 
 STARTED_AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 WEBHOOK_URL = "https://pay.example/webhooks/default/the-connection"

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from chalicelib.contracts.conversation import Conversation
+from tests.conformance.connectors.answering import Answer
 from tests.conformance.connectors.happy import happy_steps
 from tests.conformance.connectors.playing import play, reference_of
 from tests.conformance.connectors.profile import connector_of
 from tests.conformance.connectors.recordings import scenarios_of
-from tests.conformance.connectors.replay import Answer, Replay, answer_of
+from tests.conformance.connectors.replay import Replay, answer_of
 
 NO_IDS = ("..", ".", "../../v1/balance", "a/b", "a?x=1", "a#b", "a b", "a%2fb", "a\r\nX-Other: 1", "ü", "", "\ud800")
 UNSAFE = ("http://", "javascript://", "//", "data://")

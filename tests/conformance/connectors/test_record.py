@@ -7,12 +7,13 @@ from typing import Any
 
 from chalicelib.contracts.conversation import Conversation, HttpRequest
 from chalicelib.outbound.driver import Deadline, Driver
+from tests.conformance.connectors.answering import Answer
 from tests.conformance.connectors.happy import happy_steps
 from tests.conformance.connectors.playing import expected_of, play
 from tests.conformance.connectors.profile import connector_class, connector_of, profile_of, secrets_of
 from tests.conformance.connectors.record import Recorder, account_of, document_of
 from tests.conformance.connectors.recordings import ATTEMPT_ID, Scenario, operation_of, scenarios_in
-from tests.conformance.connectors.replay import Answer, Replay, answer_of, readdressed, signed_by
+from tests.conformance.connectors.replay import Replay, answer_of, readdressed, signed_by
 from tests.conformance.connectors.test_scenarios import check_requests
 from tests.conformance.connectors.written import scrubbed
 

@@ -14,11 +14,12 @@ from chalicelib.contracts.conversation import CallFailed
 from chalicelib.domain.errors import PaymentServerError
 from chalicelib.outbound.driver import Deadline, Driver
 from chalicelib.services.secrets import concealed
+from tests.conformance.connectors.answering import Answer, Fault
 from tests.conformance.connectors.happy import happy_steps
 from tests.conformance.connectors.playing import conversation_of
 from tests.conformance.connectors.profile import connector_class, connector_of, profile_of, secrets_of
 from tests.conformance.connectors.recordings import Scenario, Step
-from tests.conformance.connectors.replay import Answer, Fault, Replay, answer_of, answers_of, readdressed, signed_by
+from tests.conformance.connectors.replay import Replay, answer_of, answers_of, readdressed, signed_by
 
 WRONG: tuple[Any, ...] = (None, Fault.RESET, Fault.DOWN, "wrong_credentials", "rate_limited", b"<html>")
 

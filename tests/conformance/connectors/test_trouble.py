@@ -13,11 +13,12 @@ import pytest
 
 from chalicelib.contracts.conversation import HttpRequest
 from chalicelib.outbound.driver import Driver
+from tests.conformance.connectors.answering import Answer, Fault
 from tests.conformance.connectors.happy import happy_steps
 from tests.conformance.connectors.playing import Told, expected_of, play
 from tests.conformance.connectors.profile import connector_of, profile_of
 from tests.conformance.connectors.recordings import Scenario, Step
-from tests.conformance.connectors.replay import Answer, Fault, Replay, answer_of, answers_of, signed_by
+from tests.conformance.connectors.replay import Replay, answer_of, answers_of, signed_by
 
 REFUSABLE = {"open_checkout", "recover", "complete", "capture", "cancel", "refund", "test", "create_webhook"}
 NO_ANSWERS = (
