@@ -70,17 +70,14 @@ def order_of(wanted: Mapping[str, Any]) -> Order:
     return Order(**fields)
 
 
+def checkout_of(order: Order, webhook_url: str = "") -> CheckoutOrder:
+    urls = order.return_url, order.cancel_url, webhook_url
+    return CheckoutOrder(ATTEMPT_ID, "the-connection", order, STARTED_AT, *urls)
+
+
 def reference_of(scenario: Scenario) -> AttemptRef:
-    order, address = order_of(scenario.order), connector_class(scenario.psp).capabilities.webhook_address
-    checkout = CheckoutOrder(
-        ATTEMPT_ID,
-        "the-connection",
-        order,
-        STARTED_AT,
-        order.return_url,
-        order.cancel_url,
-        WEBHOOK_URLS[address],
-    )
+    address = connector_class(scenario.psp).capabilities.webhook_address
+    checkout = checkout_of(order_of(scenario.order), WEBHOOK_URLS[address])
     return AttemptRef(checkout, profile_of(scenario.psp).psp_reference)
 
 

@@ -78,6 +78,13 @@ def scenarios_of(psp: str) -> tuple[Scenario, ...]:
     return tuple(found)
 
 
+def exchanges_of(psp: str) -> Iterator[tuple[Scenario, Mapping[str, Any]]]:
+    for scenario in scenarios_of(psp):
+        for step in scenario.steps:
+            for exchange in step.exchanges:
+                yield scenario, exchange
+
+
 @cache
 def objects_of(psp: str) -> Mapping[str, Any]:
     path = CONNECTORS / psp / "objects.json"

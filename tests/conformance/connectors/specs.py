@@ -3,8 +3,10 @@ a line where it is not there. They lie beside the checkout (`../shared/psp-specs
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,3 +19,8 @@ def spec_file(name: str) -> str:
     if not path.exists():
         pytest.skip(f"{name} is not there: PSP_SPECS says where the PSPs' specifications are", allow_module_level=True)
     return path.read_text()
+
+
+def vectors_of(psp: str) -> list[dict[str, Any]]:
+    """The published signatures."""
+    return [one for one in json.loads(spec_file("signature-vectors.json"))["vectors"] if one["psp"] == psp]

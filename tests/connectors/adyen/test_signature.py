@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from chalicelib.connectors.adyen.signature import ITEMS_MAX, check, signature_of
 from chalicelib.domain.errors import SignatureInvalid
+from tests.conformance.connectors.specs import vectors_of
 from tests.connectors.adyen.profile import PREVIOUS, SECRET
 from tests.connectors.adyen.samples import delivery, item
-from tests.connectors.adyen.specification import VECTORS, specification
 
 SCHEME = "adyen-standard-hmac"
 KEYS = st.binary(min_size=32, max_size=32).map(bytes.hex)
@@ -43,7 +43,7 @@ def signed(one: dict[str, Any], signature: str) -> dict[str, Any]:
 
 
 def test_the_published_signatures_are_good() -> None:
-    vectors = [one for one in specification(VECTORS)["vectors"] if one["scheme"] == SCHEME]
+    vectors = [one for one in vectors_of("adyen") if one["scheme"] == SCHEME]
     assert len(vectors) >= 5
     for vector in vectors:
         one = vector["inputs"].get("item") or vector["inputs"]["body"]

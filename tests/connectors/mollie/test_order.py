@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -14,11 +13,11 @@ from chalicelib.connectors.mollie.order import is_reachable, metadata_of, paymen
 from chalicelib.connectors.mollie.places import key_of, payment_id_of, payment_path
 from chalicelib.connectors.mollie.settings import MollieSettings
 from chalicelib.contracts.calls import AttemptRef, CheckoutOrder
-from chalicelib.contracts.conversation import HttpResponse
 from chalicelib.domain.facts import Fact, Kind, State
 from chalicelib.domain.money import Money
 from chalicelib.domain.order import Address, CaptureMode, Customer, Line, Order
-from tests.conformance.connectors.playing import STARTED_AT
+from tests.conformance.connectors.by_hand import held
+from tests.conformance.connectors.playing import checkout_of
 from tests.conformance.connectors.recordings import ATTEMPT_ID, object_of
 
 WHOLE = Address(line1="Keizersgracht 1", city="Amsterdam", postal_code="1015 CJ", country="NL")
@@ -27,8 +26,7 @@ HERS = Customer(email="shopper@example.com", name="Ada de Vries", phone="+31 (20
 
 def ordered(**given: Any) -> CheckoutOrder:
     known = {"amount": Money(1050, "EUR"), "order_reference": "order-1", "return_url": "https://s.example/r"}
-    order = Order(**{**known, "cancel_url": "https://s.example/c", **given})
-    return CheckoutOrder(ATTEMPT_ID, "mollie-nl", order, STARTED_AT, order.return_url, order.cancel_url)
+    return checkout_of(Order(**{**known, "cancel_url": "https://s.example/c", **given}))
 
 
 @pytest.mark.parametrize(
@@ -168,10 +166,6 @@ def test_a_hold_that_is_over_is_released_though_mollie_no_longer_says_that_it_wa
 
 
 def told_of(connector: MollieConnector, attempt: AttemptRef, payment: Any) -> list[Fact]:
-    conversation = connector.fetch(attempt)
-    next(conversation)
-    try:
-        conversation.send(HttpResponse(200, {}, json.dumps(payment).encode()))
-    except StopIteration as stop:
-        return list(stop.value)
-    raise AssertionError("one call reads it all")
+    _, facts = held(connector.fetch(attempt), payment)
+    assert facts is not None, "one call reads it all"
+    return list(facts)

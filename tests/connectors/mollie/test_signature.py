@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from chalicelib.connectors.mollie.signature import check
 from chalicelib.connectors.mollie.webhook import verify
 from chalicelib.contracts.webhooks import Delivery
 from chalicelib.domain.errors import SignatureInvalid
-from tests.conformance.connectors.specs import spec_file
+from tests.conformance.connectors.specs import vectors_of
 from tests.connectors.mollie.profile import sign
 
 ROUNDS = 1_000
@@ -88,7 +87,7 @@ def test_without_a_secret_nothing_fits() -> None:
 
 
 def test_the_vector_of_the_sdk_holds() -> None:
-    vectors = [one for one in json.loads(spec_file("signature-vectors.json"))["vectors"] if one["psp"] == "mollie"]
+    vectors = vectors_of("mollie")
     assert vectors
     for vector in vectors:
         given = vector["inputs"]

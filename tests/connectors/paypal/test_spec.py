@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,25 +10,25 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from openapi_schema_validator import OAS30Validator
 
 from chalicelib.connectors.paypal.connector import PayPalConnector
 from chalicelib.connectors.paypal.issues import ERROR_NAME, ISSUE
 from chalicelib.connectors.paypal.tables import AUTHORIZATION_STATUS, CAPTURE_STATUS, ORDER_STATUS, REFUND_STATUS
 from chalicelib.contracts.amounts import Unwritable
-from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder
-from chalicelib.contracts.conversation import HttpRequest, HttpResponse
+from chalicelib.contracts.calls import AttemptRef, MoneyOrder
+from chalicelib.contracts.conversation import HttpRequest
 from chalicelib.domain.money import Money
 from chalicelib.domain.order import CaptureMode, Order
+from tests.conformance.connectors.by_hand import requests_of
 from tests.conformance.connectors.checkouts import orders
-from tests.conformance.connectors.playing import STARTED_AT, WEBHOOK_URL
+from tests.conformance.connectors.openapi import specification
+from tests.conformance.connectors.playing import STARTED_AT, WEBHOOK_URL, checkout_of
 from tests.conformance.connectors.profile import connector_of
-from tests.conformance.connectors.recordings import ATTEMPT_ID, object_of, operation_of, scenarios_of
-from tests.conformance.connectors.specs import spec_file
+from tests.conformance.connectors.recordings import ATTEMPT_ID, exchanges_of, object_of, operation_of
 from tests.connectors.paypal.signing import signed
 
-SPEC = json.loads(spec_file("paypal.json"))
-SCHEMAS = SPEC["components"]["schemas"]
+SPEC = specification("paypal.json")
+SCHEMAS = SPEC.schemas
 # It contradicts itself: one of the words that it lists, GUEST_CHECKOUT, is longer than it lets them be.
 del SCHEMAS["ord_paypal_wallet_experience_context"]["properties"]["landing_page"]["maxLength"]
 BASE = "https://api-m.sandbox.paypal.com"
@@ -46,85 +45,15 @@ CALLS = {  # what the connector calls, and the names of the specification's erro
 }
 
 
-def resolved(part: Any) -> Any:
-    while "$ref" in part:
-        found: Any = SPEC
-        for name in part["$ref"][2:].split("/"):
-            found = found[name]
-        part = found
-    return part
-
-
-def operation_for(request: HttpRequest) -> dict[str, Any]:
-    path = urlsplit(request.url).path
-    for template in sorted(SPEC["paths"], key=lambda one: one.count("{")):
-        method = SPEC["paths"][template].get(request.method.lower())
-        if method and re.fullmatch(re.sub(r"\{[a-z_]+\}", "[^/]+", template), path):
-            return resolved(method)  # type: ignore[no-any-return]
-    raise AssertionError(f"{request.method} {path} is in no specification")
-
-
-def wrong(schema: Any, body: Any) -> list[str]:
-    validator = OAS30Validator({**schema, "components": SPEC["components"]})
-    return [f"{'/'.join(map(str, one.path))}: {one.message}" for one in validator.iter_errors(body)]
-
-
-def check(request: HttpRequest) -> None:
+def check(request: HttpRequest) -> Any:
+    """The body, where the specification has such a call."""
     assert request.url.startswith(f"{BASE}/v")
     assert not urlsplit(request.url).query
-    if urlsplit(request.url).path.startswith(BESIDES):
-        return
-    operation = operation_for(request)
-    for parameter in map(resolved, operation.get("parameters", ())):
-        if parameter["in"] == "header" and parameter["name"] in request.headers:
-            assert not wrong(parameter["schema"], request.headers[parameter["name"]]), parameter["name"]
-    if request.method == "POST" and "requestBody" in operation:
-        body = json.loads(request.body or b"")
-        schema = resolved(operation["requestBody"])["content"]["application/json"]["schema"]
-        assert not wrong(schema, body), wrong(schema, body)[0]
-        assert not list(unknown(schema, body, "")), "PayPal's specification has no such member"
-
-
-def members(schema: Any) -> dict[str, Any]:
-    """All that an object may hold, whatever parts it is put together from."""
-    schema = resolved(schema)
-    found = dict(schema.get("properties", {}))
-    for part in (*schema.get("allOf", ()), *schema.get("anyOf", ()), *schema.get("oneOf", ())):
-        found |= members(part)
-    return found
-
-
-def unknown(schema: Any, value: Any, at: str) -> Iterator[str]:
-    """Members that the specification does not know: PayPal would leave them unread, or refuse them."""
-    if isinstance(value, dict):
-        known = members(schema)
-        for name, part in value.items():
-            if known and name not in known:
-                yield f"{at}/{name}"
-            elif name in known:
-                yield from unknown(known[name], part, f"{at}/{name}")
-    elif isinstance(value, list):
-        for part in value:
-            yield from unknown(resolved(schema).get("items", {}), part, at)
-
-
-def requests_of(conversation: Any, answers: list[Any]) -> list[HttpRequest]:
-    asked: list[HttpRequest] = []
-    try:
-        asked.append(next(conversation))
-        for body in answers:
-            asked.append(conversation.send(HttpResponse(200, {}, json.dumps(body).encode())))
-    except StopIteration:
-        pass
-    return asked
-
-
-def checkout(order: Order) -> CheckoutOrder:
-    return CheckoutOrder(ATTEMPT_ID, "paypal-eu", order, STARTED_AT, order.return_url, order.cancel_url)
+    return None if urlsplit(request.url).path.startswith(BESIDES) else SPEC.check(request)[1]
 
 
 def hold_to_the_specification(order: Order, **changes: Any) -> None:
-    requests = requests_of(connector_of("paypal", **changes).open_checkout(checkout(order)), [])
+    requests = requests_of(connector_of("paypal", **changes).open_checkout(checkout_of(order)))
     if not requests:
         with pytest.raises(Unwritable):
             PayPalConnector.amounts.written(order.amount)
@@ -163,7 +92,7 @@ def test_five_thousand_orders_are_ones_that_paypal_takes(order: Order) -> None:
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(order=orders(PayPalConnector.capabilities), value=st.integers(1, 10**6), final=st.booleans())
 def test_every_operation_is_one_that_paypal_takes(order: Order, value: int, final: bool) -> None:
-    connector, ref = connector_of("paypal"), AttemptRef(checkout(order), "5O190127TN364715T")
+    connector, ref = connector_of("paypal"), AttemptRef(checkout_of(order), "5O190127TN364715T")
     some = MoneyOrder(ref, operation_of("a"), Money(value, order.amount.currency), "a reason", final)
     all_of_it = MoneyOrder(ref, operation_of("b"), None)
     approved, held, paid = (object_of("paypal", f"order_{name}") for name in ("approved", "held", "paid"))
@@ -185,12 +114,12 @@ def test_every_operation_is_one_that_paypal_takes(order: Order, value: int, fina
     ]
     whole = _is_writable(some.amount)
     for conversation, answers in conversations:
-        requests = requests_of(conversation, answers)
+        requests = requests_of(conversation, *answers)
         for request in requests:
             check(request)
         assert requests or not whole
     if order.capture is CaptureMode.MANUAL:
-        assert requests_of(connector.complete(ref), [approved])[-1].url.endswith("/authorize")
+        assert requests_of(connector.complete(ref), approved)[-1].url.endswith("/authorize")
 
 
 def _is_writable(amount: Money | None) -> bool:
@@ -217,15 +146,15 @@ def errors_of(operation: Any) -> Iterator[Any]:
     """The schemas of what can go wrong, looked up as deep as they refer."""
     for status, answer in operation["responses"].items():
         if status.startswith(("4", "5")):
-            for content in resolved(answer).get("content", {}).values():
+            for content in SPEC.resolved(answer).get("content", {}).values():
                 for part in content["schema"].get("allOf", [content["schema"]]):
-                    yield resolved(part)
+                    yield SPEC.resolved(part)
 
 
 @pytest.mark.parametrize("path", CALLS)
 def test_every_error_that_a_call_documents_is_in_the_tables(path: str) -> None:
     for method in CALLS[path]:
-        errors = list(errors_of(SPEC["paths"][path][method]))
+        errors = list(errors_of(SPEC.document["paths"][path][method]))
         issues = {word for error in errors for word in words_in(error, "issue")}
         assert issues - ISSUE.meanings.keys() == set()
         names = {word for error in errors for word in words_in(error, "name")} - {"INTERNAL_SERVER_ERROR"}
@@ -251,29 +180,23 @@ def test_every_object_of_the_recordings_is_one_of_the_specification() -> None:
         ("capture_part", "pay_capture-2"), ("hold", "pay_authorization-2"), ("refund", "pay_refund"), ("event", "wh_event"),
     ):  # fmt: skip
         found = object_of("paypal", name)
-        assert not wrong(SCHEMAS[schema], found), f"{name}: {wrong(SCHEMAS[schema], found)[0]}"
-        assert not list(unknown(SCHEMAS[schema], found, name))
+        assert not SPEC.wrong(SCHEMAS[schema], found), name
+        assert not list(SPEC.unknown(SCHEMAS[schema], found, name))
+
+
+ODD = ("nobody has heard of", "not PayPal's", "elsewhere", "somebody else", "TELEPORTED")  # what PayPal does not give
 
 
 def test_every_answer_of_the_scenarios_has_the_form_that_the_specification_gives_it() -> None:
     """But those that are about words, ids and links that PayPal does not give."""
     checked = 0
-    for scenario in scenarios_of("paypal"):
-        if any(
-            one in scenario.name
-            for one in ("nobody has heard of", "not PayPal's", "elsewhere", "somebody else", "TELEPORTED")
-        ):
+    for scenario, exchange in exchanges_of("paypal"):
+        request, answer = exchange["request"], exchange["answer"]
+        status = answer.get("status", 200)
+        beside = urlsplit(request["url"]).path.startswith(BESIDES)
+        if beside or not 200 <= status < 300 or any(one in scenario.name for one in ODD):
             continue
-        for step in scenario.steps:
-            for exchange in step.exchanges:
-                path = urlsplit(exchange["request"]["url"]).path
-                status = str(exchange["answer"].get("status", 200))
-                if path.startswith(BESIDES) or not status.startswith("2"):
-                    continue
-                operation = operation_for(HttpRequest(exchange["request"]["method"], BASE + path))
-                content = resolved(operation["responses"].get(status, {"content": {}})).get("content", {})
-                if "application/json" in content:
-                    checked += 1
-                    errors = wrong(content["application/json"]["schema"], exchange["answer"]["body"])
-                    assert not errors, f"{scenario.name}: {errors[0]}"
+        wrong = SPEC.wrong_in_answer(request["method"], request["url"], status, answer.get("body"))
+        assert not wrong, f"{scenario.name}: {wrong[0]}"
+        checked += wrong is not None
     assert checked > 50

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,7 +19,7 @@ from chalicelib.contracts.conversation import HttpRequest, HttpResponse
 from chalicelib.contracts.webhooks import Delivery
 from chalicelib.domain.errors import SignatureInvalid, Unreadable
 from tests.conformance.connectors.profile import connector_of
-from tests.conformance.connectors.specs import spec_file
+from tests.conformance.connectors.specs import vectors_of
 from tests.connectors.paytrail.profile import MERCHANT, PREVIOUS, SECRET, mac, sign_answer
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -31,8 +30,7 @@ ALGORITHMS = st.sampled_from(["sha256", "sha512"])
 
 
 def vectors() -> dict[str, Mapping[str, Any]]:
-    known = json.loads(spec_file("signature-vectors.json"))["vectors"]
-    return {one["id"]: one for one in known if one["psp"] == "paytrail"}
+    return {one["id"]: one for one in vectors_of("paytrail")}
 
 
 def delivered(connector: PaytrailConnector, delivery: Delivery) -> None:

@@ -8,30 +8,25 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.calls import AttemptRef, CheckoutOrder
-from chalicelib.contracts.conversation import HttpRequest, HttpResponse
+from chalicelib.contracts.calls import AttemptRef
+from chalicelib.contracts.conversation import HttpRequest
 from chalicelib.contracts.webhooks import Delivery
 from chalicelib.domain.errors import Unreadable
 from chalicelib.domain.facts import Fact, Kind, State, join
 from chalicelib.domain.money import Money
-from tests.conformance.connectors.playing import STARTED_AT, order_of
+from tests.conformance.connectors.by_hand import held
+from tests.conformance.connectors.playing import STARTED_AT, checkout_of, order_of
 from tests.conformance.connectors.profile import connector_of
 from tests.conformance.connectors.recordings import ATTEMPT_ID, object_of
 
-ORDER = order_of({})
-CHECKOUT = CheckoutOrder(ATTEMPT_ID, "the-connection", ORDER, STARTED_AT, ORDER.return_url, ORDER.cancel_url)
+CHECKOUT = checkout_of(order_of({}))
 REFUNDED = Fact(ATTEMPT_ID, Kind.REFUND, "re_kit1", State.SUCCEEDED, Money(400, "EUR"))
 
 
 def read(attempt: AttemptRef, *answers: Any) -> tuple[list[HttpRequest], list[Fact]]:
-    conversation, asked = connector_of("stripe").fetch(attempt), []
-    try:
-        asked.append(next(conversation))
-        for answer in answers:
-            asked.append(conversation.send(HttpResponse(200, {}, json.dumps(answer).encode())))
-    except StopIteration as stop:
-        return asked, list(stop.value)
-    raise AssertionError(f"more was asked: {asked[-1].url}")
+    asked, facts = held(connector_of("stripe").fetch(attempt), *answers)
+    assert facts is not None, f"more was asked: {asked[-1].url}"
+    return asked, list(facts)
 
 
 def test_a_known_refund_is_read_although_the_charge_no_longer_counts_it() -> None:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
 from chalicelib.connectors.stripe.session import session_of
 from chalicelib.contracts.calls import CheckoutOrder
-from chalicelib.contracts.conversation import HttpResponse
-from tests.conformance.connectors.playing import STARTED_AT, order_of
+from tests.conformance.connectors.by_hand import answer
+from tests.conformance.connectors.playing import checkout_of, order_of
 from tests.conformance.connectors.profile import connector_of
-from tests.conformance.connectors.recordings import ATTEMPT_ID, object_of
+from tests.conformance.connectors.recordings import object_of
 
 
 def checkout(**wanted: Any) -> CheckoutOrder:
-    order = order_of(wanted)
-    return CheckoutOrder(ATTEMPT_ID, "the-connection", order, STARTED_AT, order.return_url, order.cancel_url)
+    return checkout_of(order_of(wanted))
 
 
 def test_our_names_in_metadata_are_ours_alone() -> None:
@@ -53,4 +51,4 @@ def test_a_shopper_is_sent_nowhere_but_to_a_page_over_https(url: str) -> None:
     conversation = connector_of("stripe").open_checkout(checkout())
     next(conversation)
     with pytest.raises(ValueError):
-        conversation.send(HttpResponse(200, {}, json.dumps({**object_of("stripe", "session"), "url": url}).encode()))
+        conversation.send(answer({**object_of("stripe", "session"), "url": url}))

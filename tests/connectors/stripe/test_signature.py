@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from datetime import UTC, datetime
 
@@ -11,7 +10,7 @@ from stripe import SignatureVerificationError, WebhookSignature
 
 from chalicelib.connectors.stripe.signature import HEADER_CHARACTERS_MAX, check
 from chalicelib.domain.errors import SignatureInvalid
-from tests.conformance.connectors.specs import spec_file
+from tests.conformance.connectors.specs import vectors_of
 from tests.connectors.stripe.profile import sign
 
 ROUNDS = 1_000
@@ -61,7 +60,7 @@ def test_what_the_sdk_refuses_is_invalid() -> None:
 
 
 def test_the_published_vectors_hold() -> None:
-    vectors = [one for one in json.loads(spec_file("signature-vectors.json"))["vectors"] if one["psp"] == "stripe"]
+    vectors = vectors_of("stripe")
     assert len(vectors) >= 4
     for vector in vectors:
         given = vector["inputs"]
