@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from chalicelib.contracts.conversation import HttpRequest
 
@@ -39,6 +39,10 @@ class Call:
     def line(self) -> str:
         """Such as ``GET /v1/things``, without the query."""
         return f"{self.method} {self.target.partition('?')[0]}"
+
+    @property
+    def query(self) -> dict[str, str]:
+        return dict(parse_qsl(self.target.partition("?")[2]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,99 +1,97 @@
-"""Adyen as its specification has it, over HTTP: links, modifications, idempotency keys, and the webhooks that tell of them.
-
-It keeps what it was asked for, so that a test can hold every request against the specification, and can take a call in without
-answering it.
-"""
+"""Adyen as its specification has it: links, modifications, idempotency keys, and the webhooks that tell of them."""
 
 from __future__ import annotations
 
 import copy
-import itertools
 import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
-Json = dict[str, Any]
+from chalicelib.connectors.adyen.connector import TEST_BASE
+from chalicelib.domain.view import text_of
+from tests.conformance.connectors.answering import Call
+from tests.connectors.adyen.profile import SECRET
+from tests.connectors.peer import Json, No, Peer, Said
+
+HOST, VERSION = TEST_BASE.removeprefix("https://").split("/")
 KINDS = {"captures": "CAPTURE", "cancels": "CANCELLATION", "refunds": "REFUND"}
+MESSAGES = {
+    "000": "HTTP Status Response",
+    "901": "Invalid Merchant Account",
+    "167": "Original pspReference required for this operation",
+    "111": "The link is no longer active",
+}
 
 
 @dataclass
-class Asked:
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: Json | None
+class Adyen(Peer):
+    """One merchant account. `told` are the items that no delivery has brought yet. `revoked`: whether its key is taken no
+    more."""
 
-
-@dataclass
-class Peer:
-    """One merchant account. `time` is what its events are dated with. `silent`: how many calls are carried out and never
-    answered. `told` are the items that no delivery has brought yet."""
+    hosts = (HOST,)
 
     account: str
     api_key: str
-    time: Callable[[], str]
-    url: str = ""
-    silent: int = 0
+    revoked: bool = False
     links: dict[str, Json] = field(default_factory=dict)
     payments: dict[str, Json] = field(default_factory=dict)
     modifications: list[Json] = field(default_factory=list)
-    asked: list[Asked] = field(default_factory=list)
     told: list[Json] = field(default_factory=list)
-    keys: dict[str, tuple[int, Json]] = field(default_factory=dict)
-    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    keys: dict[str, Said] = field(default_factory=dict)
 
-    def answer(self, asked: Asked) -> tuple[int, Json]:
-        with self.lock:
-            self.asked.append(asked)
-            if asked.headers.get("x-api-key") != self.api_key:
-                return _error(401, "000", "HTTP Status Response - Unauthorized", "security")
-            if asked.body is not None and asked.body.get("merchantAccount", self.account) != self.account:
-                return _error(403, "901", "Invalid Merchant Account", "security")
-            key = asked.headers.get("idempotency-key")
-            if key in self.keys:
-                return self.keys[key]
-            said = self._carried_out(asked)
-            if key is not None and said[0] < 300:
-                self.keys[key] = said
-            return said
+    @property
+    def settings(self) -> Json:
+        return {"merchant_account": self.account, "api_key": self.api_key, "hmac_key": SECRET}
 
-    def _carried_out(self, asked: Asked) -> tuple[int, Json]:
-        _, noun, *rest = asked.path.split("/")
-        body = asked.body or {}
-        if noun == "paymentMethods":
-            return 200, {"paymentMethods": [{"name": "Cards", "type": "scheme"}]}
-        if noun == "paymentLinks" and asked.method == "POST":
-            id = self._name("PL")
-            self.links[id] = {**body, "id": id, "status": "active", "url": f"https://test.adyen.link/{id}"}
-            return 201, copy.deepcopy(self.links[id])
-        if noun == "paymentLinks":
-            return self._link(asked.method, self.links.get(rest[0]))
-        payment = self.payments.get(rest[0])
-        if payment is None:
-            return _error(422, "167", "Original pspReference required for this operation", "validation")
-        return 201, self._modified(payment, rest[1], body)
+    def serves(self, headers: Mapping[str, str]) -> bool:
+        return headers.get("x-api-key") == self.api_key
 
-    def _link(self, method: str, link: Json | None) -> tuple[int, Json]:
-        if link is None:
-            return _error(404, "000", "Not Found", "validation")
-        if method == "PATCH" and link["status"] != "active":
-            return _error(422, "111", "The link is no longer active", "validation")
-        if method == "PATCH":
-            link["status"] = "expired"
-        return 200, copy.deepcopy(link)
+    def answer(self, call: Call) -> Said:
+        if self.revoked:
+            raise No(401, "000")
+        body: Json = json.loads(call.body or b"{}")
+        if body.get("merchantAccount", self.account) != self.account:
+            raise No(403, "901")
+        key = call.headers.get("idempotency-key")
+        if key in self.keys:
+            return self.keys[key]
+        said: Said = self.carry_out(call.line, body)
+        if key is not None:
+            self.keys[key] = said
+        return said
 
-    def _modified(self, payment: Json, what: str, body: Json) -> Json:
-        made = {**body, "pspReference": self._name("MOD"), "paymentPspReference": payment["pspReference"]}
+    def error_of(self, no: No) -> Json:
+        kind = "security" if no.status in (401, 403) else "validation"
+        return {"status": no.status, "errorCode": no.word, "message": MESSAGES.get(no.word, no.word), "errorType": kind}
+
+    def _methods(self, body: Json) -> Said:
+        return 200, {"paymentMethods": [{"name": "Cards", "type": "scheme"}]}
+
+    def _open(self, body: Json) -> Said:
+        id = self._name("PL")
+        self.links[id] = {**body, "id": id, "status": "active", "url": f"https://test.adyen.link/{id}"}
+        return 201, copy.deepcopy(self.links[id])
+
+    def _link(self, id: str, body: Json) -> Said:
+        if id not in self.links:
+            raise No(404, "000")
+        return 200, copy.deepcopy(self.links[id])
+
+    def _expire(self, id: str, body: Json) -> Said:
+        self._link(id, body)
+        if self.links[id]["status"] != "active":
+            raise No(422, "111")
+        self.links[id]["status"] = "expired"
+        return self._link(id, body)
+
+    def _modify(self, id: str, what: str, body: Json) -> Said:
+        if id not in self.payments:
+            raise No(422, "167")
+        payment, name = self.payments[id], self._name("MOD")
+        made = {**body, "pspReference": name, "paymentPspReference": payment["pspReference"]}
         self.modifications.append({**made, "event": KINDS[what]})
-        self._tell(
-            KINDS[what], made["pspReference"], body["reference"], body.get("amount") or payment["amount"], payment
-        )
-        return {**made, "status": "received"}
+        self._tell(KINDS[what], name, body["reference"], body.get("amount") or payment["amount"], payment)
+        return 201, {**made, "status": "received"}
 
     def pay(self, link_id: str) -> None:
         """The shopper pays on the page."""
@@ -107,9 +105,8 @@ class Peer:
         """The shopper's card is refused; the page stays."""
         link = self.links[link_id]
         assert link["status"] == "active"
-        self._tell(
-            "AUTHORISATION", self._name("PAY"), link["reference"], link["amount"], success="false", reason=reason
-        )
+        name = self._name("PAY")
+        self._tell("AUTHORISATION", name, link["reference"], link["amount"], success="false", reason=reason)
 
     def _tell(
         self, event: str, name: str, reference: str, amount: Json, payment: Json | None = None, **more: str
@@ -120,7 +117,7 @@ class Peer:
             "merchantAccountCode": self.account,
             "merchantReference": reference,
             "amount": amount,
-            "eventDate": self.time(),
+            "eventDate": text_of(self.now()),
             "success": "true",
             "reason": "",
             **({"originalReference": payment["pspReference"]} if payment else {}),
@@ -137,44 +134,10 @@ class Peer:
     def _name(self, prefix: str) -> str:
         return f"{prefix}{next(self.numbers):013d}"
 
-
-def _error(status: int, code: str, message: str, kind: str) -> tuple[int, Json]:
-    return status, {"status": status, "errorCode": code, "message": message, "errorType": kind}
-
-
-@contextmanager
-def serving(peer: Peer) -> Iterator[Peer]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _any(self) -> None:
-            raw = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            status, document = peer.answer(Asked(self.command, self.path, headers, json.loads(raw) if raw else None))
-            if peer.silent:
-                peer.silent -= 1
-                self.close_connection = True
-                return
-            body = json.dumps(document).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_GET = do_POST = do_PATCH = _any
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    peer.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
-        yield peer
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    calls = {
+        f"POST /{VERSION}/paymentMethods": _methods,
+        f"POST /{VERSION}/paymentLinks": _open,
+        f"GET /{VERSION}/paymentLinks/(\\w+)": _link,
+        f"PATCH /{VERSION}/paymentLinks/(\\w+)": _expire,
+        f"POST /{VERSION}/payments/(\\w+)/(captures|cancels|refunds)": _modify,
+    }

@@ -3,226 +3,158 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from chalicelib.connectors.adyen import connector as adyen
-from chalicelib.contracts.store import NEW
-from chalicelib.domain.configuration import Route, Subscription
+from chalicelib.connectors.adyen.connector import AdyenConnector
 from chalicelib.domain.errors import SignatureInvalid
-from chalicelib.domain.operation import OperationKind, OperationStatus
+from chalicelib.domain.operation import OperationKind
 from chalicelib.domain.order import CaptureMode
 from chalicelib.domain.payment import Payment, Status
-from chalicelib.domain.view import text_of
-from chalicelib.outbound.driver import Driver
-from chalicelib.services.audit import Actor
-from chalicelib.services.configure_connections import ConnectionBody, check_connection, create_connection
-from chalicelib.services.kinds import INBOX, ROUTE, SUBSCRIPTION
-from tests.builders import NOW
-from tests.connectors.adyen.peer import Peer, serving
+from tests.connectors.adyen.peer import Adyen
 from tests.connectors.adyen.profile import SECRET, sign
-from tests.connectors.adyen.specification import CHECKOUT, body_schema_of, specification
-from tests.world import World
+from tests.connectors.adyen.specification import check
+from tests.connectors.peer import serving
+from tests.connectors.shop import Shop
+from tests.world import HandClock
 
-KEYS = {"adyen-1": "AQEfirstSecretApiKeyOfNobody", "adyen-2": "AQEsecondSecretApiKeyOfNobody"}
+ACCOUNTS = {
+    "adyen-1": ("FirstECOM", "AQEfirstSecretApiKeyOfNobody"),
+    "adyen-2": ("SecondECOM", "AQEsecondSecretApiKeyOfNobody"),
+}
 REFUND, CAPTURE, CANCELLATION = OperationKind.REFUND, OperationKind.CAPTURE, OperationKind.CANCELLATION
 
 
-class Adyen:
-    """A PaymentServer with two merchant accounts at one Adyen, behind the route `default`."""
+class AdyenShop(Shop[Adyen]):
+    connector = AdyenConnector
 
-    def __init__(self, folder: Path) -> None:
-        self.world = World(
-            folder,
-            psps={},
-            configure=False,
-            driver=Driver(call_timeout_s=2),
-            connectors={"adyen": adyen.AdyenConnector},
-        )
-        self.peers: dict[str, Peer] = {}
-
-    def configure(self, peer: Peer, name: str) -> None:
-        self.peers[name] = peer
-        settings = {"merchant_account": peer.account, "api_key": KEYS[name], "hmac_key": SECRET}
-        body = ConnectionBody(id=name, connector="adyen", settings=settings)
-        create_connection(self.world.ports, Actor("an-operator", "api"), "default", body)
-
-    def route(self, *names: str) -> None:
-        document = {"name": "default", "otherwise": {"use": list(names)}, "unanswered": "next", "late": "accept"}
-        self.world.store.put(ROUTE, Route("default", "default", document, 1, NOW, NOW), expect=NEW)
-        subscription = Subscription("default", "sub_1", "one", "recorder", {}, {}, ("*",), True, 1, NOW, NOW)
-        self.world.store.put(SUBSCRIPTION, subscription, expect=NEW)
-
-    def open(self, **order: Any) -> Payment:
-        answer = self.world.open(**order)
-        assert answer.rendered.status == 201, answer.rendered.body
-        return self.payment(answer.payment.id)
-
-    def payment(self, id: str) -> Payment:
-        return self.world.payment(id)
-
-    def page(self, payment: Payment) -> tuple[Peer, str]:
-        """Where the shopper of the newest attempt is."""
-        attempt = payment.attempts[-1]
-        assert attempt.psp_reference is not None
-        return self.peers[attempt.connection_id], attempt.psp_reference
-
-    def deliver(self, name: str = "adyen-1") -> None:
+    def hears(self, name: str = "adyen-1") -> None:
         """What the account has to tell, in one signed delivery."""
-        body = sign(self.peers[name].delivery(), SECRET, self.world.clock.now()).body
-        answer = self.world.intake.take("default", name, {}, body)
+        answer = self.take(sign(self.accounts[name].delivery(), SECRET, self.world.clock.now()), name)
         assert (answer.status, answer.body) == (200, "[accepted]")
         self.world.settle()
 
-    def status(self, payment: Payment) -> Status:
-        return self.payment(payment.id).status
+    def pays(self, payment: Payment) -> None:
+        adyen, page = self.page(payment)
+        adyen.pay(page)
+        self.hears()
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Adyen]:
-    made = Adyen(tmp_path)
-    time = lambda: text_of(made.world.clock.now())  # noqa: E731
-    with (
-        serving(Peer("FirstECOM", KEYS["adyen-1"], time)) as one,
-        serving(Peer("SecondECOM", KEYS["adyen-2"], time)) as two,
-    ):
-        addresses = {KEYS["adyen-1"]: one.url, KEYS["adyen-2"]: two.url}
-        built = adyen.AdyenConnector.__init__
-
-        def here(self: Any, settings: Any) -> None:
-            built(self, settings)
-            self._base = addresses.get(settings.api_key.get_secret_value(), one.url)
-
-        monkeypatch.setattr(adyen.AdyenConnector, "__init__", here)
-        made.configure(one, "adyen-1")
-        made.configure(two, "adyen-2")
-        made.route("adyen-1", "adyen-2")
-        yield made
+def shop(tmp_path: Path) -> Iterator[AdyenShop]:
+    clock = HandClock()
+    accounts = {name: Adyen(clock.now, *account) for name, account in ACCOUNTS.items()}
+    with serving(*accounts.values()) as driver:
+        yield AdyenShop(tmp_path, driver, clock, accounts)
 
 
-def test_a_checkout_is_paid_and_refunded_in_two_parts(shop: Adyen) -> None:
+def test_a_checkout_is_paid_and_refunded_in_two_parts(shop: AdyenShop) -> None:
     payment = shop.open()
     peer, page = shop.page(payment)
-    assert payment.attempts[0].action is not None
-    assert payment.attempts[0].action.url == f"https://test.adyen.link/{page}"
+    assert shop.url(payment) == f"https://test.adyen.link/{page}"
     peer.pay(page)
-    shop.deliver()
+    shop.hears()
     assert shop.status(payment) is Status.CAPTURED
     shop.world.do(REFUND, payment.id, "some", 400)
-    assert [one.status for one in shop.payment(payment.id).operations] == [OperationStatus.PENDING]
+    assert shop.operations(payment) == [(REFUND, "pending")]
     assert shop.status(payment) is Status.CAPTURED, "taken in is not yet refunded"
-    shop.deliver()
+    shop.hears()
     assert shop.status(payment) is Status.PARTIALLY_REFUNDED
     shop.world.do(REFUND, payment.id, "rest")
-    shop.deliver()
+    shop.hears()
     assert shop.status(payment) is Status.REFUNDED
     assert [one["amount"]["value"] for one in peer.modifications] == [400, 600]
 
 
-def test_an_authorization_is_captured_later_and_its_rest_goes_back(shop: Adyen) -> None:
-    payment = shop.open(capture=CaptureMode.MANUAL)
-    peer, page = shop.page(payment)
-    peer.pay(page)
-    shop.deliver()
+def test_an_authorization_is_captured_later_and_its_rest_goes_back(shop: AdyenShop) -> None:
+    payment = shop.paid(capture=CaptureMode.MANUAL)
     assert shop.status(payment) is Status.AUTHORIZED
     shop.world.do(CAPTURE, payment.id, "a-capture", 700)
-    shop.deliver()
-    found = shop.payment(payment.id)
-    assert (found.status, found.journal[-1].amounts[:2]) == (Status.CAPTURED, (1000, 700))
+    shop.hears()
+    assert (shop.status(payment), shop.amounts(payment)[:2]) == (Status.CAPTURED, (1000, 700))
 
 
-def test_an_authorization_is_cancelled(shop: Adyen) -> None:
-    payment = shop.open(capture=CaptureMode.MANUAL)
-    peer, page = shop.page(payment)
-    peer.pay(page)
-    shop.deliver()
+def test_an_authorization_is_cancelled(shop: AdyenShop) -> None:
+    payment = shop.paid(capture=CaptureMode.MANUAL)
     shop.world.do(CANCELLATION, payment.id, "a-cancellation")
-    shop.deliver()
+    shop.hears()
     assert shop.status(payment) is Status.CANCELLED
 
 
-def test_a_batch_of_everything_in_reverse_order_ends_the_same(shop: Adyen) -> None:
+def test_a_batch_of_everything_in_reverse_order_ends_the_same(shop: AdyenShop) -> None:
     payment = shop.open()
     peer, page = shop.page(payment)
     peer.decline(page, "Not enough balance")
     peer.pay(page)
-    shop.deliver()
+    shop.hears()
     shop.world.do(REFUND, payment.id, "some", 400)
-    known, before = list(peer.told), shop.payment(payment.id)
+    known, before = list(peer.told), shop.now(payment)
     peer.told = [*reversed(known), *known]
-    shop.deliver()
+    shop.hears()
     assert shop.status(payment) is Status.PARTIALLY_REFUNDED
     assert before.status is Status.CAPTURED
 
 
-def test_one_forged_item_keeps_the_whole_delivery_out(shop: Adyen) -> None:
+def test_one_forged_item_keeps_the_whole_delivery_out(shop: AdyenShop) -> None:
     payment = shop.open()
     peer, page = shop.page(payment)
     peer.pay(page)
-    genuine = sign(peer.delivery(), SECRET, NOW).body
-    forged = genuine.replace(b'"value": 1000', b'"value": 9000')
+    genuine = sign(peer.delivery(), SECRET, shop.world.clock.now())
+    forged = replace(genuine, body=genuine.body.replace(b'"value": 1000', b'"value": 9000'))
     with pytest.raises(SignatureInvalid):
-        shop.world.intake.take("default", "adyen-1", {}, forged)
+        shop.take(forged)
     shop.world.settle()
     assert shop.status(payment) is Status.PENDING
-    assert [one.value.status for one in shop.world.store.find(INBOX, "by_time", "default").items] == ["rejected"]
+    assert [status for status, _ in shop.inbox()] == ["rejected"]
 
 
-def test_a_declined_shopper_is_sent_to_the_next_psp_and_the_first_page_is_ended(shop: Adyen) -> None:
+def test_a_declined_shopper_is_sent_to_the_next_psp_and_the_first_page_is_ended(shop: AdyenShop) -> None:
     payment = shop.open()
     first, page = shop.page(payment)
     first.decline(page, "Not enough balance")
-    shop.deliver()
+    shop.hears()
     assert shop.status(payment) is Status.PENDING, "she may try again on the page"
     shop.world.retry(payment.id, "another-way", "adyen-2", supersede=True)
     shop.world.settle()
     assert first.links[page]["status"] == "expired"
-    second, other_page = shop.page(shop.payment(payment.id))
+    second, other_page = shop.page(payment)
     second.pay(other_page)
-    shop.deliver("adyen-2")
-    found = shop.payment(payment.id)
-    assert (found.status, [one.connection_id for one in found.attempts]) == (Status.CAPTURED, ["adyen-1", "adyen-2"])
+    shop.hears("adyen-2")
+    assert (shop.status(payment), shop.tried(payment)) == (Status.CAPTURED, list(ACCOUNTS))
 
 
-def test_an_account_that_may_not_open_a_page_makes_room_for_the_next(shop: Adyen) -> None:
-    shop.peers["adyen-1"].account = "RenamedECOM"
+def test_an_account_that_may_not_open_a_page_makes_room_for_the_next(shop: AdyenShop) -> None:
+    shop.psp.account = "RenamedECOM"
     payment = shop.open()
-    assert [one.connection_id for one in payment.attempts] == ["adyen-1", "adyen-2"]
-    assert not shop.peers["adyen-1"].links
+    assert shop.tried(payment) == list(ACCOUNTS)
+    assert not shop.psp.links
 
 
-def test_a_page_whose_opening_was_not_answered_is_the_same_page_when_asked_again(shop: Adyen) -> None:
-    shop.peers["adyen-1"].silent = 1
-    payment = shop.open()
+def test_a_page_whose_opening_was_not_answered_is_the_same_page_when_asked_again(shop: AdyenShop) -> None:
+    with shop.psp.silent("/paymentLinks", times=1):
+        payment = shop.open()
     peer, page = shop.page(payment)
-    assert (len(peer.links), [one.connection_id for one in payment.attempts]) == (1, ["adyen-1"])
+    assert (len(peer.links), shop.tried(payment)) == (1, ["adyen-1"])
     peer.pay(page)
-    shop.deliver()
+    shop.hears()
     assert shop.status(payment) is Status.CAPTURED
 
 
-def test_a_refund_that_was_not_answered_is_made_once(shop: Adyen) -> None:
-    payment = shop.open()
-    peer, page = shop.page(payment)
-    peer.pay(page)
-    shop.deliver()
-    peer.silent = 1
-    shop.world.do(REFUND, payment.id, "a-refund", 400)
-    assert [one.status for one in shop.payment(payment.id).operations] == [OperationStatus.UNKNOWN]
+def test_a_refund_that_was_not_answered_is_made_once(shop: AdyenShop) -> None:
+    payment, peer = shop.paid(), shop.psp
+    with peer.silent("/refunds"):
+        shop.world.do(REFUND, payment.id, "a-refund", 400)
+    assert shop.operations(payment) == [(REFUND, "unknown")]
     shop.world.settle(20)
-    assert [one.status for one in shop.payment(payment.id).operations] == [OperationStatus.PENDING]
+    assert shop.operations(payment) == [(REFUND, "pending")]
     assert len(peer.modifications) == 1
-    shop.deliver()
-    found = shop.payment(payment.id)
-    assert (found.status, [one.status for one in found.operations]) == (
-        Status.PARTIALLY_REFUNDED,
-        [OperationStatus.SUCCEEDED],
-    )
+    shop.hears()
+    assert (shop.status(payment), shop.operations(payment)) == (Status.PARTIALLY_REFUNDED, [(REFUND, "succeeded")])
 
 
-def test_a_page_is_never_taken_for_paid_because_it_was_completed(shop: Adyen) -> None:
+def test_a_page_is_never_taken_for_paid_because_it_was_completed(shop: AdyenShop) -> None:
     """Its status says that somebody paid; how much, and by which payment, only the webhook."""
     payment = shop.open()
     peer, page = shop.page(payment)
@@ -231,11 +163,11 @@ def test_a_page_is_never_taken_for_paid_because_it_was_completed(shop: Adyen) ->
     assert shop.status(payment) is Status.PENDING
     shop.world.settle(2 * 3600)
     assert peer.links[page]["status"] == "completed", "a page on which somebody paid is not ended"
-    shop.deliver()
+    shop.hears()
     assert shop.status(payment) is Status.CAPTURED
 
 
-def test_an_abandoned_page_is_ended_at_adyen_when_its_time_is_over(shop: Adyen) -> None:
+def test_an_abandoned_page_is_ended_at_adyen_when_its_time_is_over(shop: AdyenShop) -> None:
     payment = shop.open()
     peer, page = shop.page(payment)
     shop.world.settle(16 * 60)
@@ -244,37 +176,26 @@ def test_an_abandoned_page_is_ended_at_adyen_when_its_time_is_over(shop: Adyen) 
     assert (shop.status(payment), peer.links[page]["status"]) == (Status.EXPIRED, "expired")
 
 
-def test_a_test_of_the_connection_tells_wrong_credentials_from_an_outage(shop: Adyen) -> None:
-    check = lambda: check_connection(shop.world.ports, "default", "adyen-1")  # noqa: E731
-    assert check().ok
-    peer = shop.peers["adyen-1"]
-    peer.api_key = "another"
-    assert check().problem == "credentials"
-    peer.api_key, peer.silent = KEYS["adyen-1"], 1
-    assert check().problem == "outage"
+def test_a_test_of_the_connection_tells_wrong_credentials_from_an_outage(shop: AdyenShop) -> None:
+    assert shop.check().ok
+    with shop.psp.silent("/paymentMethods"):
+        assert shop.check().problem == "outage"
+    shop.psp.revoked = True
+    assert shop.check().problem == "credentials"
 
 
-def test_every_request_of_a_whole_story_is_one_that_the_specification_takes(shop: Adyen) -> None:
+def test_every_request_of_a_whole_story_is_one_that_the_specification_takes(shop: AdyenShop) -> None:
     for number, (capture, kind) in enumerate(
         ((CaptureMode.AUTOMATIC, REFUND), (CaptureMode.MANUAL, CAPTURE), (CaptureMode.MANUAL, CANCELLATION))
     ):
-        payment = shop.open(key=f"key-{number}", capture=capture)
-        peer, page = shop.page(payment)
-        peer.pay(page)
-        shop.deliver()
+        payment = shop.paid(key=f"key-{number}", capture=capture)
         shop.world.do(kind, payment.id, f"operation-{number}")
-        shop.deliver()
+        shop.hears()
     shop.open(key="abandoned")
     shop.world.settle(16 * 60)
     shop.world.settle(46 * 60)
-    check_connection(shop.world.ports, "default", "adyen-1")
-    assert {asked.method for asked in peer.asked} == {"GET", "POST", "PATCH"}
-    for asked in peer.asked:
-        path = asked.path
-        for known in peer.links:
-            path = path.replace(f"/{known}", "/{linkId}")
-        for known in peer.payments:
-            path = path.replace(f"/{known}/", "/{paymentPspReference}/")
-        operation = specification(CHECKOUT)["paths"][path][asked.method.lower()]
-        if asked.body is not None:
-            body_schema_of(CHECKOUT, operation["requestBody"]).validate(asked.body)
+    shop.check()
+    assert {f"{one.method} {check(one)[0]}" for one in shop.driver.requests} == {
+        "GET /paymentLinks/{linkId}", "PATCH /paymentLinks/{linkId}", "POST /paymentLinks", "POST /paymentMethods",
+        *(f"POST /payments/{{paymentPspReference}}/{what}" for what in ("captures", "cancels", "refunds")),
+    }  # fmt: skip

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.connectors.mollie.shop import Shop, shop_of
+from tests.connectors.mollie.shop import MollieShop, shop_of
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
+def shop(tmp_path: Path) -> Iterator[MollieShop]:
     with shop_of(tmp_path) as one:
         yield one

@@ -1,23 +1,22 @@
-"""Mollie's books in one process, as its specification has them: payments, captures, refunds and chargebacks. It remembers
-Idempotency-Keys for an hour, and goes wrong when a test says so."""
+"""Mollie's books, as its specification has them: payments, captures, refunds and chargebacks. It remembers Idempotency-Keys
+for an hour."""
 
 from __future__ import annotations
 
 import json
-import re
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from urllib.parse import parse_qsl
 
-Json = dict[str, Any]
+from tests.conformance.connectors.answering import Call
+from tests.connectors.peer import Json, No, Peer, Said
+
 HOST = "api.mollie.com"
-API_KEY = "test_APeerKeyOfNobody"
+API_KEY, EVENT_SECRET = "test_APeerKeyOfNobody", "APeerSigningSecret"
 KEY_LIVES = timedelta(hours=1)
 LIFE = timedelta(minutes=15)
+_ONE = "/v2/payments/(tr_[A-Za-z0-9]+)"
 DOCUMENTATION = {"href": "https://docs.mollie.com", "type": "text/html"}
 LIST_LINKS = {
     "self": {"href": "https://api.mollie.com/v2", "type": "application/hal+json"},
@@ -27,91 +26,51 @@ LIST_LINKS = {
 }
 
 
-class No(Exception):
-    """An error of Mollie's."""
-
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.status, self.detail = status, detail
-
-
 @dataclass
-class Mollie:
-    """`refuses`: the status that a call to a path's end is answered with. `silent`: calls to paths that end so are done, and
-    not answered. `embeds`: whether it embeds what it is asked to."""
+class Mollie(Peer):
+    """`refuses` are statuses. `embeds`: whether it embeds what it is asked to."""
 
-    now: Callable[[], datetime]
+    hosts = (HOST,)
+    settings = {"api_key": API_KEY, "webhook_secret": EVENT_SECRET}
+
     payments: dict[str, Json] = field(default_factory=dict)
     parts: dict[str, dict[str, list[Json]]] = field(default_factory=dict)
-    answers: dict[str, tuple[datetime, tuple[str, bytes], tuple[int, Any]]] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-    refuses: dict[str, int] = field(default_factory=dict)
-    silent: set[str] = field(default_factory=set)
+    keys: dict[str, tuple[datetime, tuple[str, bytes], Said]] = field(default_factory=dict)
     embeds: bool = True
-    lock: threading.RLock = field(default_factory=threading.RLock)
-    made: int = 0
 
     def id(self, prefix: str) -> str:
-        self.made += 1
-        return f"{prefix}_peer{self.made}"
+        return f"{prefix}_peer{next(self.numbers)}"
 
     def stamp(self, after: timedelta = timedelta()) -> str:
         return (self.now() + after).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S+00:00")
 
-    def answer(self, method: str, target: str, headers: Json, body: bytes) -> tuple[int, Any]:
-        path, _, query = target.partition("?")
-        self.asked.append(f"{method} {path}")
-        try:
-            if headers.get("authorization") != f"Bearer {API_KEY}":
-                raise No(401, "Missing authentication, or failed to authenticate")
-            for end, status in self.refuses.items():
-                if path.endswith(end) and method != "GET":
-                    raise No(status, "As was asked for")
-            return self._once(headers.get("idempotency-key"), method, path, dict(parse_qsl(query)), body)
-        except No as no:
-            links = {"documentation": DOCUMENTATION}
-            return no.status, {"status": no.status, "title": "No", "detail": no.detail, "_links": links}
-
-    def _once(self, key: str | None, method: str, path: str, query: Json, body: bytes) -> tuple[int, Any]:
+    def answer(self, call: Call) -> Said:
         """A key is good for the same call alone, for an hour."""
-        call = (f"{method} {path}", body)
-        known = self.answers.get(key or "")
+        if call.headers.get("authorization") != f"Bearer {API_KEY}":
+            raise No(401, "Missing authentication, or failed to authenticate")
+        if status := self.refusal(call):
+            raise No(status, "As was asked for")
+        key, same = call.headers.get("idempotency-key"), (call.line, call.body)
+        known = self.keys.get(key or "")
         if known is not None and self.now() - known[0] < KEY_LIVES:
-            if known[1] != call:
+            if known[1] != same:
                 raise No(400, "The idempotency key was used for another request")
             return known[2]
-        said = self._done(method, path, query, json.loads(body or b"{}"))
+        said: Said = self.carry_out(call.line, {**call.query, **json.loads(call.body or b"{}")})
         if key:
-            self.answers[key] = (self.now(), call, said)
+            self.keys[key] = (self.now(), same, said)
         return said
 
-    def _done(self, method: str, path: str, query: Json, body: Json) -> tuple[int, Any]:
-        for wanted, pattern, do in self._routes(query):
-            found = re.fullmatch(pattern, path)
-            if found and method == wanted:
-                return do(*found.groups(), body)
-        raise No(404, "No such resource")
-
-    def _routes(self, query: Json) -> list[tuple[str, str, Callable[..., tuple[int, Any]]]]:
-        one = "/v2/payments/(tr_[A-Za-z0-9]+)"
-        return [
-            ("GET", "/v2/methods", lambda _: (200, {"count": 0, "_embedded": {"methods": []}, "_links": {}})),
-            ("POST", "/v2/payments", self._create),
-            ("GET", one, lambda id, _: (200, self._shown(id, query.get("embed", "")))),
-            ("PATCH", one, self._update),
-            ("DELETE", one, self._cancel),
-            ("POST", f"{one}/release-authorization", self._release),
-            ("POST", f"{one}/captures", self._capture),
-            ("POST", f"{one}/refunds", self._refund),
-            ("GET", f"{one}/(captures|refunds|chargebacks)", self._list),
-        ]
+    def error_of(self, no: No) -> Json:
+        links = {"documentation": DOCUMENTATION}
+        return {"status": no.status, "title": "No", "detail": no.word, "_links": links}
 
     def payment(self, id: str) -> Json:
         if id not in self.payments:
             raise No(404, "No payment exists with this id")
         return self.payments[id]
 
-    def _create(self, body: Json) -> tuple[int, Any]:
+    def _create(self, body: Json) -> Said:
         total = sum(Decimal(one["totalAmount"]["value"]) for one in body.get("lines") or ())
         if body.get("lines") and total != Decimal(body["amount"]["value"]):
             raise No(422, "The lines do not add up")
@@ -142,16 +101,16 @@ class Mollie:
         assert isinstance(payment, dict)
         return payment
 
-    def _list(self, id: str, name: str, body: Json) -> tuple[int, Any]:
+    def _list(self, id: str, name: str, body: Json) -> Said:
         self.payment(id)
         found = self.parts[id][name]
         return 200, {"count": len(found), "_embedded": {name: found}, "_links": LIST_LINKS}
 
-    def _update(self, id: str, body: Json) -> tuple[int, Any]:
+    def _update(self, id: str, body: Json) -> Said:
         self.payment(id).update(body)
         return 200, self._shown(id, "")
 
-    def _cancel(self, id: str, body: Json) -> tuple[int, Any]:
+    def _cancel(self, id: str, body: Json) -> Said:
         if not self.payment(id)["isCancelable"]:
             raise No(422, "The payment can not be canceled")
         return 200, self.becomes(id, "canceled")
@@ -175,7 +134,7 @@ class Mollie:
         taken = [one for one in self.parts[id]["captures"] if one["status"] != "failed"]
         return value_of(self.payment(id)) - sum(map(value_of, taken))
 
-    def _capture(self, id: str, body: Json) -> tuple[int, Any]:
+    def _capture(self, id: str, body: Json) -> Said:
         payment = self.payment(id)
         amount = body.get("amount") or {**payment["amount"], "value": str(self._left(id))}
         if payment["status"] != "authorized" or Decimal(amount["value"]) > self._left(id):
@@ -195,13 +154,13 @@ class Mollie:
         if payment["status"] == "authorized" and (released or self._left(id) == 0):
             self.becomes(id, "paid" if parts["captures"] else "canceled")
 
-    def _release(self, id: str, body: Json) -> tuple[int, Any]:
+    def _release(self, id: str, body: Json) -> Said:
         if self.payment(id)["status"] != "authorized":
             raise No(422, "The payment is not in an authorized state")
         self.payment(id)["releasing"] = True
         return 202, None
 
-    def _refund(self, id: str, body: Json) -> tuple[int, Any]:
+    def refund(self, id: str, body: Json) -> Said:
         payment, refunds = self.payment(id), self.parts[id]["refunds"]
         taken = self.parts[id]["captures"] or [payment]
         left = sum(map(value_of, taken)) - sum(value_of(one) for one in refunds if one["status"] != "failed")
@@ -231,6 +190,18 @@ class Mollie:
 
     def reads_of(self, id: str) -> int:
         return self.asked.count(f"GET /v2/payments/{id}")
+
+    calls = {
+        "GET /v2/methods": lambda mollie, _: (200, {"count": 0, "_embedded": {"methods": []}, "_links": {}}),
+        "POST /v2/payments": _create,
+        f"GET {_ONE}": lambda mollie, id, given: (200, mollie._shown(id, given.get("embed", ""))),
+        f"PATCH {_ONE}": _update,
+        f"DELETE {_ONE}": _cancel,
+        f"POST {_ONE}/release-authorization": _release,
+        f"POST {_ONE}/captures": _capture,
+        f"POST {_ONE}/refunds": refund,
+        f"GET {_ONE}/(captures|refunds|chargebacks)": _list,
+    }
 
 
 def value_of(thing: Json) -> Decimal:

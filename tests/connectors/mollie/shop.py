@@ -1,4 +1,4 @@
-"""A shop that is paid by Mollie: the real services and the real driver against the peer."""
+"""A shop that is paid by Mollie."""
 
 from __future__ import annotations
 
@@ -9,51 +9,22 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chalicelib.connectors.mollie import MollieConnector
-from chalicelib.domain.configuration import Connection, Route
+from chalicelib.domain.order import CaptureMode
 from chalicelib.domain.payment import Payment
-from chalicelib.services.intake import Intake
-from chalicelib.services.kinds import CONNECTION, INBOX, ROUTE
 from chalicelib.services.looks import LOOK_EVERY_S
-from tests.builders import NOW
-from tests.connectors.mollie.peer import API_KEY, Mollie
-from tests.connectors.mollie.served import PeerDriver, serving
-from tests.psp import SimulatedConnector, SimulatedPsp
-from tests.world import HandClock, World
-
-EVENT_SECRET = "APeerSigningSecret"
+from tests.connectors.mollie.peer import Mollie
+from tests.connectors.peer import serving
+from tests.connectors.shop import Shop
+from tests.world import HandClock
 
 
-class Shop:
-    """A world in which `mollie-nl` is Mollie's, and `psp-2` comes after it."""
-
-    def __init__(self, folder: Path, url: str, mollie: Mollie, clock: HandClock, **settings: Any) -> None:
-        self.mollie = mollie
-        connectors: dict[str, Any] = {"mollie": MollieConnector, "simulated": SimulatedConnector}
-        driver = PeerDriver(url, call_timeout_s=settings.pop("call_timeout_s", 5.0))
-        psps = {"psp-2": SimulatedPsp("psp-2")}
-        self.world = World(folder, psps=psps, clock=clock, connectors=connectors, driver=driver)
-        self.world.intake = Intake(self.world.ports, self.world.configuration, lambda: clock.at.timestamp())
-        key = settings.pop("api_key", API_KEY)
-        secrets = {
-            "api_key": f"default/mollie-nl/api_key|{key}",
-            "webhook_secret": f"default/mollie-nl/webhook_secret|{EVENT_SECRET}",
-        }
-        self.world._put(CONNECTION, Connection("default", "mollie-nl", "mollie", True, {}, secrets, 1, NOW, NOW))
-        document = {"name": "nl", "otherwise": {"use": ["mollie-nl", "psp-2"]}, "unanswered": "next", "late": "accept"}
-        self.world._put(ROUTE, Route("default", "nl", document, 1, NOW, NOW))
-
-    def open(self, **order: Any) -> Payment:
-        return self.world.open(route="nl", **order).payment  # type: ignore[no-any-return]
-
-    def id_of(self, payment: Payment) -> str:
-        reference = payment.attempts[0].psp_reference
-        assert reference is not None
-        return reference
+class MollieShop(Shop[Mollie]):
+    connector = MollieConnector
 
     def calls(self, payment: Payment, times: int = 1) -> None:
         """Mollie calls the address that the payment gave it."""
-        id = self.id_of(payment)
-        url = urlsplit(self.mollie.payments[id]["webhookUrl"])
+        mollie, id = self.page(payment)
+        url = urlsplit(mollie.payments[id]["webhookUrl"])
         assert (url.scheme, url.netloc) == ("https", "hooks.pay.example")
         merchant, connection = url.path.removeprefix("/webhooks/").split("/")
         headers = {"content-type": "application/x-www-form-urlencoded"}
@@ -64,32 +35,26 @@ class Shop:
         self.calls(payment)
         self.world.settle(LOOK_EVERY_S)
 
-    def paid(self, method: str = "ideal", **order: Any) -> Payment:
-        payment = self.open(**order)
-        self.mollie.pays(self.id_of(payment), method)
+    def pays(self, payment: Payment, method: str = "ideal") -> None:
+        self.psp.pays(self.reference(payment), method)
         self.hears(payment)
+
+    def held(self) -> Payment:
+        """By a card, of which the money is taken later."""
+        payment = self.open(capture=CaptureMode.MANUAL)
+        self.pays(payment, "creditcard")
         return self.now(payment)
 
     def settled(self, payment: Payment) -> Payment:
         """Banks are done, and Mollie says so."""
-        self.mollie.settles(self.id_of(payment))
+        self.psp.settles(self.reference(payment))
         self.hears(payment)
         return self.now(payment)
 
-    def now(self, payment: Payment) -> Payment:
-        return self.world.payment(payment.id)
-
-    def inbox(self) -> list[tuple[str, str]]:
-        items = self.world.store.find(INBOX, "by_time", "default").items
-        return [(one.value.status, one.value.detail) for one in items]
-
-    def operations(self, payment: Payment) -> list[tuple[str, str]]:
-        return [(str(one.kind), str(one.status)) for one in self.now(payment).operations]
-
 
 @contextmanager
-def shop_of(folder: Path, **settings: Any) -> Iterator[Shop]:
+def shop_of(folder: Path, **settings: Any) -> Iterator[MollieShop]:
     clock = HandClock()
     mollie = Mollie(clock.now)
-    with serving(mollie) as url:
-        yield Shop(folder, url, mollie, clock, **settings)
+    with serving(mollie) as driver:
+        yield MollieShop(folder, driver, clock, {"mollie-nl": mollie}, **settings)

@@ -14,33 +14,34 @@ from chalicelib.domain.errors import SignatureInvalid
 from chalicelib.domain.payment import Status
 from chalicelib.services.apply import UNMATCHED_RETRY_AFTER_S
 from chalicelib.services.looks import LOOK_EVERY_S
-from tests.connectors.mollie.shop import EVENT_SECRET, Shop
+from tests.connectors.mollie.peer import EVENT_SECRET
+from tests.connectors.mollie.shop import MollieShop
 
 
-def test_a_signed_event_tells_of_the_same(shop: Shop) -> None:
+def test_a_signed_event_tells_of_the_same(shop: MollieShop) -> None:
     payment = shop.open()
-    shop.mollie.pays(shop.id_of(payment))
-    event = {"resource": "event", "id": "event_1", "type": "payment.paid", "entityId": shop.id_of(payment)}
+    shop.psp.pays(shop.reference(payment))
+    event = {"resource": "event", "id": "event_1", "type": "payment.paid", "entityId": shop.reference(payment)}
     body = json.dumps(event).encode()
     signature = hmac.new(EVENT_SECRET.encode(), body, hashlib.sha256).hexdigest()
     shop.world.intake.take("default", "mollie-nl", {"x-mollie-signature": signature}, body)
     shop.world.settle()
-    assert shop.now(payment).status is Status.CAPTURED
+    assert shop.status(payment) is Status.CAPTURED
 
 
-def test_what_a_call_claims_is_never_believed(shop: Shop) -> None:
+def test_what_a_call_claims_is_never_believed(shop: MollieShop) -> None:
     """Another payment's id in the body, at the address of one that is not paid: the address says which is read."""
     paid, other = shop.paid(key="one"), shop.open(key="two")
-    url = urlsplit(shop.mollie.payments[shop.id_of(other)]["webhookUrl"])
-    body = f"id={shop.id_of(paid)}&status=paid".encode()
+    url = urlsplit(shop.psp.payments[shop.reference(other)]["webhookUrl"])
+    body = f"id={shop.reference(paid)}&status=paid".encode()
     shop.world.intake.take("default", "mollie-nl", {}, body, query=url.query)
     shop.world.settle()
-    assert shop.now(other).status is Status.PENDING
+    assert shop.status(other) is Status.PENDING
 
 
-def test_ten_thousand_forged_ids_ask_mollie_nothing_and_queue_a_sample(shop: Shop) -> None:
+def test_ten_thousand_forged_ids_ask_mollie_nothing_and_queue_a_sample(shop: MollieShop) -> None:
     payment = shop.open()
-    asked = len(shop.mollie.asked)
+    asked = len(shop.psp.asked)
     attempt_id = payment.attempts[0].id
     queries = ("", "attempt=", f"attempt={attempt_id}", f"attempt={attempt_id}.{'0' * 32}")
     for number in range(10_000):
@@ -51,53 +52,51 @@ def test_ten_thousand_forged_ids_ask_mollie_nothing_and_queue_a_sample(shop: Sho
     assert shop.world.queue.depth(Topic.INBOUND)[0] <= 1
     shop.world.settle()
     shop.world.settle(3_600)
-    known = {f"GET /v2/payments/{shop.id_of(payment)}"}
-    assert set(shop.mollie.asked[asked:]) <= known, "nobody asks about an id that a stranger made up"
-    assert len(shop.mollie.asked) - asked <= 3, "the page's own schedule, and no more"
+    known = {f"GET /v2/payments/{shop.reference(payment)}"}
+    assert set(shop.psp.asked[asked:]) <= known, "nobody asks about an id that a stranger made up"
+    assert len(shop.psp.asked) - asked <= 3, "the page's own schedule, and no more"
     assert [status for status, _ in shop.inbox()] == ["rejected"]
 
 
-def test_ten_thousand_calls_of_one_genuine_address_are_a_few_looks(shop: Shop) -> None:
+def test_ten_thousand_calls_of_one_genuine_address_are_a_few_looks(shop: MollieShop) -> None:
     payment = shop.paid()
-    before = shop.mollie.reads_of(shop.id_of(payment))
+    before = shop.psp.reads_of(shop.reference(payment))
     for _ in range(10):
         shop.calls(payment, 1_000)
         shop.world.clock.forward(2)
     assert shop.world.queue.depth(Topic.INBOUND)[0] <= 4
     shop.world.settle()
     shop.world.settle(LOOK_EVERY_S)
-    assert shop.mollie.reads_of(shop.id_of(payment)) - before <= 4, "20 s of them: one each 10 s, and one at each end"
+    assert shop.psp.reads_of(shop.reference(payment)) - before <= 4, "20 s of them: one each 10 s, and one at each end"
     assert shop.inbox() == []
 
 
 @pytest.mark.parametrize("body", [b"", b"nonsense", b"{}", b"id=re_1"])
-def test_what_is_no_form_hides_no_call_that_is_one(shop: Shop, body: bytes) -> None:
+def test_what_is_no_form_hides_no_call_that_is_one(shop: MollieShop, body: bytes) -> None:
     """The second call within ten seconds is the look that stands for those after it, whoever made it."""
     payment = shop.open()
-    query = urlsplit(shop.mollie.payments[shop.id_of(payment)]["webhookUrl"]).query
+    query = urlsplit(shop.psp.payments[shop.reference(payment)]["webhookUrl"]).query
     for _ in range(2):
         shop.world.intake.take("default", "mollie-nl", {}, body, query=query)
-    shop.mollie.pays(shop.id_of(payment))
-    shop.world.intake.take("default", "mollie-nl", {}, f"id={shop.id_of(payment)}".encode(), query=query)
+    shop.psp.pays(shop.reference(payment))
+    shop.world.intake.take("default", "mollie-nl", {}, f"id={shop.reference(payment)}".encode(), query=query)
     shop.world.settle(LOOK_EVERY_S)
-    assert shop.now(payment).status is Status.CAPTURED
+    assert shop.status(payment) is Status.CAPTURED
 
 
-def test_a_call_that_could_not_be_looked_into_waits_anew_though_the_same_was_given_up(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_call_that_could_not_be_looked_into_waits_anew_though_the_same_was_given_up(shop: MollieShop) -> None:
     """All calls about one payment have the same bytes, months apart."""
     payment = shop.settled(shop.paid())
-    with monkeypatch.context() as down:
-        down.setattr(shop.mollie, "answer", lambda *_: (503, {}))
-        shop.calls(payment)
-        for wait_s in (LOOK_EVERY_S, *UNMATCHED_RETRY_AFTER_S):
-            shop.world.settle(wait_s)
-        assert [status for status, _ in shop.inbox()] == ["failed"]
-        shop.world.settle(86_400)
-        shop.calls(payment)
-        shop.world.settle()
-    shop.mollie.charges_back(shop.id_of(payment))
+    shop.psp.down = ("GET ",)
+    shop.calls(payment)
+    for wait_s in (LOOK_EVERY_S, *UNMATCHED_RETRY_AFTER_S):
+        shop.world.settle(wait_s)
+    assert [status for status, _ in shop.inbox()] == ["failed"]
+    shop.world.settle(86_400)
+    shop.calls(payment)
+    shop.world.settle()
+    shop.psp.down = ()
+    shop.psp.charges_back(shop.reference(payment))
     for wait_s in UNMATCHED_RETRY_AFTER_S[:2]:
         shop.world.settle(wait_s)
     assert shop.inbox() == []

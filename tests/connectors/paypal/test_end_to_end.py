@@ -14,7 +14,7 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.operation import OperationKind
 from chalicelib.domain.order import CaptureMode
 from chalicelib.domain.payment import Status
-from tests.connectors.paypal.shop import Shop, shop_of
+from tests.connectors.paypal.shop import PayPalShop, shop_of
 from tests.connectors.paypal.signing import signed, trusted
 
 CAPTURE, CANCEL, REFUND = OperationKind.CAPTURE, OperationKind.CANCELLATION, OperationKind.REFUND
@@ -27,168 +27,158 @@ def our_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
+def shop(tmp_path: Path) -> Iterator[PayPalShop]:
     with shop_of(tmp_path) as one:
         yield one
 
 
-def test_a_checkout_is_paid_after_the_return_and_refunded_in_two_parts(shop: Shop) -> None:
+def test_a_checkout_is_paid_after_the_return_and_refunded_in_two_parts(shop: PayPalShop) -> None:
     payment = shop.open()
-    order_id = shop.order_id(payment)
-    action = payment.attempts[0].action
-    assert action is not None
-    assert action.url == f"https://www.sandbox.paypal.com/checkoutnow?token={order_id}"
+    order_id = shop.reference(payment)
+    assert shop.url(payment) == f"https://www.sandbox.paypal.com/checkoutnow?token={order_id}"
     shop.returns(payment)
-    assert shop.now(payment).status is Status.PENDING, "coming back without approving pays nothing"
-    shop.paypal.approve(order_id)
+    assert shop.status(payment) is Status.PENDING, "coming back without approving pays nothing"
+    shop.psp.approve(order_id)
     shop.returns(payment)
-    assert shop.now(payment).status is Status.CAPTURED
+    assert shop.status(payment) is Status.CAPTURED
     shop.world.do(REFUND, payment.id, "one", 400)
-    assert shop.now(payment).status is Status.PARTIALLY_REFUNDED
+    assert shop.status(payment) is Status.PARTIALLY_REFUNDED
     shop.world.do(REFUND, payment.id, "two")
-    assert shop.now(payment).status is Status.REFUNDED
-    refunds = shop.paypal.orders[order_id]["purchase_units"][0]["payments"]["refunds"]
-    assert [one["amount"]["value"] for one in refunds] == ["4.00", "6.00"]
-    assert len(shop.paypal.tokens) == 1, "one token serves all calls"
+    assert shop.status(payment) is Status.REFUNDED
+    assert [one["amount"]["value"] for one in shop.movements(payment, "refunds")] == ["4.00", "6.00"]
+    assert len(shop.psp.tokens) == 1, "one token serves all calls"
 
 
-def test_the_shopper_returns_through_our_link(shop: Shop) -> None:
+def test_the_shopper_returns_through_our_link(shop: PayPalShop) -> None:
     payment = shop.open()
     assert (payment.attempts[0].return_url or "").startswith("https://hooks.pay.example/returns/")
 
 
-def test_a_webhook_alone_captures_for_a_shopper_who_never_returns(shop: Shop) -> None:
+def test_a_webhook_alone_captures_for_a_shopper_who_never_returns(shop: PayPalShop) -> None:
     payment = shop.open()
-    order = shop.paypal.orders[shop.order_id(payment)]
-    shop.paypal.approve(order["id"])
+    order = shop.order_of(payment)
+    shop.psp.approve(order["id"])
     shop.hears("CHECKOUT.ORDER.APPROVED", "checkout-order", order)
-    assert shop.now(payment).status is Status.CAPTURED
+    assert shop.status(payment) is Status.CAPTURED
     assert shop.inbox() == []
 
 
-def test_many_tellings_capture_once(shop: Shop) -> None:
+def test_many_tellings_capture_once(shop: PayPalShop) -> None:
     payment = shop.open()
-    order = shop.paypal.orders[shop.order_id(payment)]
-    shop.paypal.approve(order["id"])
+    order = shop.order_of(payment)
+    shop.psp.approve(order["id"])
     for _ in range(3):
         shop.hears("CHECKOUT.ORDER.APPROVED", "checkout-order", order)
         shop.returns(payment)
         shop.world.attend.sync(payment.id)
-    assert shop.paypal.asked.count(f"POST /v2/checkout/orders/{order['id']}/capture") == 1
-    assert shop.now(payment).status is Status.CAPTURED
+    assert shop.psp.asked.count(f"POST /v2/checkout/orders/{order['id']}/capture") == 1
+    assert shop.status(payment) is Status.CAPTURED
 
 
-def test_an_authorization_is_captured_in_parts_and_the_rest_voided(shop: Shop) -> None:
+def test_an_authorization_is_captured_in_parts_and_the_rest_voided(shop: PayPalShop) -> None:
     payment = shop.paid(capture=CaptureMode.MANUAL)
     assert payment.status is Status.AUTHORIZED
     shop.world.do(CAPTURE, payment.id, "one", 300)
     shop.world.do(CAPTURE, payment.id, "two", 200)
-    assert shop.now(payment).status is Status.PARTIALLY_CAPTURED
+    assert shop.status(payment) is Status.PARTIALLY_CAPTURED
     shop.world.do(CANCEL, payment.id, "rest")
-    assert shop.now(payment).status is Status.CAPTURED
+    assert shop.status(payment) is Status.CAPTURED
     shop.world.do(REFUND, payment.id, "back", 200)
-    assert shop.now(payment).status is Status.PARTIALLY_REFUNDED
+    assert shop.status(payment) is Status.PARTIALLY_REFUNDED
 
 
-def test_a_last_capture_gives_the_rest_back(shop: Shop) -> None:
+def test_a_last_capture_gives_the_rest_back(shop: PayPalShop) -> None:
     payment = shop.paid(capture=CaptureMode.MANUAL)
     shop.world.do(CAPTURE, payment.id, "last", 300, final=True)
-    assert shop.now(payment).status is Status.CAPTURED
+    assert shop.status(payment) is Status.CAPTURED
     assert [one.kind for one in shop.now(payment).operations] == [CAPTURE]
 
 
-def test_a_decline_leads_to_the_next_psp(shop: Shop) -> None:
-    shop.paypal.refuses["/v2/checkout/orders"] = "PAYER_CANNOT_PAY"
-    shop.world.route("eu", fallback={"declined_hard": "next"})
+def test_a_decline_leads_to_the_next_psp(shop: PayPalShop) -> None:
+    shop.psp.refuses["/v2/checkout/orders"] = "PAYER_CANNOT_PAY"
+    shop.world.route(fallback={"declined_hard": "next"})
     payment = shop.open()
-    assert [one.connection_id for one in payment.attempts] == ["paypal-eu", "psp-2"]
+    assert shop.tried(payment) == ["paypal-eu", "psp-2"]
     assert payment.status is Status.PENDING
 
 
 def test_wrong_credentials_lead_to_the_next_psp(tmp_path: Path) -> None:
     with shop_of(tmp_path, client_id="AnotherClientId") as shop:
         payment = shop.open()
-    assert [one.connection_id for one in payment.attempts] == ["paypal-eu", "psp-2"]
+    assert shop.tried(payment) == ["paypal-eu", "psp-2"]
 
 
-def test_an_instrument_that_is_declined_leaves_the_page_open_and_another_can_be_approved(shop: Shop) -> None:
+def test_an_instrument_that_is_declined_leaves_the_page_open_and_another_can_be_approved(shop: PayPalShop) -> None:
     payment = shop.open()
-    order = shop.paypal.orders[shop.order_id(payment)]
-    shop.paypal.approve(order["id"])
-    shop.paypal.refuses["/capture"] = "INSTRUMENT_DECLINED"
+    order = shop.order_of(payment)
+    shop.psp.approve(order["id"])
+    shop.psp.refuses["/capture"] = "INSTRUMENT_DECLINED"
     shop.returns(payment)
-    assert shop.now(payment).status is Status.PENDING
+    assert shop.status(payment) is Status.PENDING
     order["status"] = "PAYER_ACTION_REQUIRED"
-    del shop.paypal.refuses["/capture"]
+    del shop.psp.refuses["/capture"]
     shop.world.clock.forward(30)
-    shop.paypal.approve(order["id"])
+    shop.psp.approve(order["id"])
     shop.returns(payment)
-    assert shop.now(payment).status is Status.CAPTURED
+    assert shop.status(payment) is Status.CAPTURED
 
 
-def test_a_capture_whose_answer_was_lost_is_read_and_not_made_again(tmp_path: Path) -> None:
-    with shop_of(tmp_path, call_timeout_s=0.4) as shop:
-        payment = shop.open()
-        order_id = shop.order_id(payment)
-        shop.paypal.approve(order_id)
-        shop.paypal.silent.add("/capture")
+def test_a_capture_whose_answer_was_lost_is_read_and_not_made_again(shop: PayPalShop) -> None:
+    payment = shop.open()
+    order_id = shop.reference(payment)
+    shop.psp.approve(order_id)
+    with shop.psp.silent("/capture"):
         shop.returns(payment)
-        assert shop.now(payment).status is Status.PENDING
-        shop.paypal.silent.clear()
-        shop.world.settle(61)
-        assert shop.now(payment).status is Status.CAPTURED
-        assert shop.paypal.asked.count(f"POST /v2/checkout/orders/{order_id}/capture") == 1
+        assert shop.status(payment) is Status.PENDING
+    shop.world.settle(61)
+    assert shop.status(payment) is Status.CAPTURED
+    assert shop.psp.asked.count(f"POST /v2/checkout/orders/{order_id}/capture") == 1
 
 
-def test_a_refund_whose_answer_was_lost_is_known_by_its_invoice(tmp_path: Path) -> None:
-    with shop_of(tmp_path, call_timeout_s=0.4) as shop:
-        payment = shop.paid()
-        shop.paypal.silent.add("/refund")
-        shop.world.do(REFUND, payment.id, "one", 400)
-        assert [str(one.status) for one in shop.now(payment).operations] == ["unknown"]
-        shop.paypal.silent.clear()
-        shop.world.settle(3600)
-        assert [str(one.status) for one in shop.now(payment).operations] == ["succeeded"]
-        refunds = shop.paypal.orders[shop.order_id(payment)]["purchase_units"][0]["payments"]["refunds"]
-        assert len(refunds) == 1
-
-
-def test_an_order_whose_creation_was_not_answered_is_the_same_order_when_it_is_asked_for_again(tmp_path: Path) -> None:
-    with shop_of(tmp_path, call_timeout_s=0.4) as shop:
-        shop.world.route("eu", unanswered="hold")
-        shop.paypal.silent.add("/v2/checkout/orders")
-        payment = shop.open()
-        shop.paypal.silent.clear()
-        shop.world.settle(11)
-        found = shop.now(payment)
-        assert found.status is Status.PENDING
-        assert list(shop.paypal.orders) == [found.attempts[0].psp_reference]
-
-
-def test_a_token_that_paypal_forgets_is_renewed_and_the_money_moves_once(shop: Shop) -> None:
+def test_a_refund_whose_answer_was_lost_is_known_by_its_invoice(shop: PayPalShop) -> None:
     payment = shop.paid()
-    shop.paypal.tokens.clear()
+    with shop.psp.silent("/refund"):
+        shop.world.do(REFUND, payment.id, "one", 400)
+    assert shop.operations(payment) == [("refund", "unknown")]
+    shop.world.settle(3600)
+    assert shop.operations(payment) == [("refund", "succeeded")]
+    assert len(shop.movements(payment, "refunds")) == 1
+
+
+def test_an_order_whose_creation_was_not_answered_is_the_same_order_when_it_is_asked_for_again(
+    shop: PayPalShop,
+) -> None:
+    with shop.psp.silent("/v2/checkout/orders"):
+        payment = shop.open(route="careful")
+    shop.world.settle(11)
+    found = shop.now(payment)
+    assert found.status is Status.PENDING
+    assert list(shop.psp.orders) == [found.attempts[0].psp_reference]
+
+
+def test_a_token_that_paypal_forgets_is_renewed_and_the_money_moves_once(shop: PayPalShop) -> None:
+    payment = shop.paid()
+    shop.psp.tokens.clear()
     shop.world.do(REFUND, payment.id, "one", 400)
-    assert [str(one.status) for one in shop.now(payment).operations] == ["succeeded"]
+    assert shop.operations(payment) == [("refund", "succeeded")]
 
 
-def test_an_order_that_nobody_approved_ends_and_is_never_captured(shop: Shop) -> None:
+def test_an_order_that_nobody_approved_ends_and_is_never_captured(shop: PayPalShop) -> None:
     payment = shop.open()
     shop.world.settle(901)
     shop.world.settle(10_000)
-    assert shop.now(payment).status is Status.EXPIRED
-    shop.paypal.approve(shop.order_id(payment))
+    assert shop.status(payment) is Status.EXPIRED
+    shop.psp.approve(shop.reference(payment))
     shop.returns(payment)
-    assert shop.now(payment).status is Status.EXPIRED
-    assert not [one for one in shop.paypal.asked if one.endswith("/capture")]
+    assert shop.status(payment) is Status.EXPIRED
+    assert not [one for one in shop.psp.asked if one.endswith("/capture")]
 
 
-def test_a_refund_made_in_paypals_pages_is_found_by_its_capture(shop: Shop) -> None:
+def test_a_refund_made_in_paypals_pages_is_found_by_its_capture(shop: PayPalShop) -> None:
     payment = shop.paid()
-    unit = shop.paypal.orders[shop.order_id(payment)]["purchase_units"][0]
-    capture_id = unit["payments"]["captures"][0]["id"]
-    shop.paypal._refund(capture_id, {"amount": {"currency_code": "EUR", "value": "2.50"}})
-    refund = unit["payments"]["refunds"][0]
+    (capture,) = shop.movements(payment, "captures")
+    shop.psp.refund(capture["id"], {"amount": {"currency_code": "EUR", "value": "2.50"}})
+    (refund,) = shop.movements(payment, "refunds")
     refund["invoice_id"] = ""
     told = {name: value for name, value in refund.items() if name not in ("custom_id", "invoice_id")}
     shop.hears("PAYMENT.CAPTURE.REFUNDED", "refund", told)
@@ -197,51 +187,49 @@ def test_a_refund_made_in_paypals_pages_is_found_by_its_capture(shop: Shop) -> N
     assert [(str(one.origin), one.amount) for one in found.operations] == [("psp", Money(250, "EUR"))]
 
 
-def test_a_dispute_is_asked_about_and_found_by_its_capture(shop: Shop) -> None:
+def test_a_dispute_is_asked_about_and_found_by_its_capture(shop: PayPalShop) -> None:
     payment = shop.paid()
-    capture = shop.paypal.orders[shop.order_id(payment)]["purchase_units"][0]["payments"]["captures"][0]
-    dispute = shop.paypal.dispute(capture["id"])
+    (capture,) = shop.movements(payment, "captures")
+    dispute = shop.psp.dispute(capture["id"])
     shop.hears("CUSTOMER.DISPUTE.CREATED", "dispute", dispute)
-    assert shop.world.operate is not None
     facts = {(str(one.kind), str(one.state)) for one in shop.now(payment).facts}
     assert ("dispute", "opened") in facts
     shop.world.clock.forward(60)
     lost = {"status": "RESOLVED", "dispute_outcome": {"outcome_code": "RESOLVED_BUYER_FAVOUR"}}
-    dispute |= {**lost, "update_time": shop.paypal.stamp()}
+    dispute |= {**lost, "update_time": shop.psp.stamp()}
     shop.hears("CUSTOMER.DISPUTE.RESOLVED", "dispute", {"dispute_id": dispute["dispute_id"]})
     assert ("dispute", "lost") in {(str(one.kind), str(one.state)) for one in shop.now(payment).facts}
 
 
-def test_what_a_webhook_claims_is_never_believed_but_asked_for(shop: Shop) -> None:
+def test_what_a_webhook_claims_is_never_believed_but_asked_for(shop: PayPalShop) -> None:
     """Even one that is signed: a body with the same CRC-32 is easily made."""
     payment = shop.open()
     claimed = {"id": "3C679366HH908993F", "status": "COMPLETED", "custom_id": payment.attempts[0].id,
                "amount": {"currency_code": "EUR", "value": "10.00"}}  # fmt: skip
     shop.hears("PAYMENT.CAPTURE.COMPLETED", "capture", claimed)
-    assert shop.now(payment).status is Status.PENDING
+    assert shop.status(payment) is Status.PENDING
 
 
 @pytest.mark.parametrize("way", ["certificate", "postback"])
 def test_both_ways_of_verifying_take_the_genuine_and_reject_the_forged(tmp_path: Path, way: str) -> None:
     with shop_of(tmp_path, webhook_verification=way) as shop:
         payment = shop.open()
-        order = shop.paypal.orders[shop.order_id(payment)]
-        shop.paypal.approve(order["id"])
+        order = shop.order_of(payment)
+        shop.psp.approve(order["id"])
         body = json.dumps({"event_type": "CHECKOUT.ORDER.APPROVED", "resource": order}).encode()
-        forged = signed(body, "1JE4291016473214C", shop.world.clock.now())
-        shop.world.intake.take("default", "paypal-eu", forged.headers, forged.body)
+        shop.take(signed(body, "1JE4291016473214C", shop.world.clock.now()))
         shop.world.settle()
         assert [status for status, _ in shop.inbox()] == ["rejected"]
-        assert shop.now(payment).status is Status.PENDING
+        assert shop.status(payment) is Status.PENDING
         shop.hears("CHECKOUT.ORDER.APPROVED", "checkout-order", order)
-        assert shop.now(payment).status is Status.CAPTURED
+        assert shop.status(payment) is Status.CAPTURED
 
 
-def test_once_the_certificate_is_known_a_forgery_is_turned_away_at_the_door(shop: Shop) -> None:
+def test_once_the_certificate_is_known_a_forgery_is_turned_away_at_the_door(shop: PayPalShop) -> None:
     payment = shop.open()
-    order = shop.paypal.orders[shop.order_id(payment)]
+    order = shop.order_of(payment)
     shop.hears("CHECKOUT.ORDER.APPROVED", "checkout-order", order)
     forged = signed(b"{}", "1JE4291016473214C", shop.world.clock.now())
     with pytest.raises(SignatureInvalid):
-        shop.world.intake.take("default", "paypal-eu", forged.headers, forged.body)
-    assert shop.paypal.asked.count("GET /v1/notifications/certs/CERT-360caa42-fca2a594-a5cafa77") == 1
+        shop.take(forged)
+    assert shop.psp.asked.count("GET /v1/notifications/certs/CERT-360caa42-fca2a594-a5cafa77") == 1

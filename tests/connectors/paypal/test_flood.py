@@ -21,7 +21,7 @@ from chalicelib.services.configuration import Configuration
 from chalicelib.services.intake import ASKED_EVERY_S, ASKED_MAX, UNKNOWN_EVERY_S, UNKNOWN_MAX, Intake
 from chalicelib.services.public_documents import SILENT_FOR_S
 from tests.connectors.paypal.peer import WEBHOOK_ID
-from tests.connectors.paypal.shop import Shop, shop_of
+from tests.connectors.paypal.shop import PayPalShop, shop_of
 from tests.connectors.paypal.signing import signed, trusted
 
 FORGED = "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-forged-"
@@ -36,7 +36,7 @@ def our_root(monkeypatch: pytest.MonkeyPatch) -> None:
 class Door:
     """A process that takes webhooks in, and shares no memory with the one that asks PayPal."""
 
-    def __init__(self, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, shop: PayPalShop, monkeypatch: pytest.MonkeyPatch) -> None:
         self.shop, ports = shop, shop.world.ports
         configuration = Configuration(ports)
         self.intake = Intake(ports, configuration, lambda: shop.world.clock.at.timestamp())
@@ -61,33 +61,33 @@ class Door:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PayPalShop]:
     monkeypatch.setattr(certificate, "SHARED", certificate.Kept())
     with shop_of(tmp_path) as one:
         yield one
 
 
 @pytest.fixture
-def asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+def asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PayPalShop]:
     """PayPal is asked about each webhook."""
     with shop_of(tmp_path, webhook_verification="postback") as one:
         yield one
 
 
-def certificates_asked_for(shop: Shop) -> int:
-    return sum(one.startswith("GET /v1/notifications/certs/") for one in shop.paypal.asked)
+def certificates_asked_for(shop: PayPalShop) -> int:
+    return sum(one.startswith("GET /v1/notifications/certs/") for one in shop.psp.asked)
 
 
-def approved(shop: Shop) -> tuple[Payment, Delivery]:
+def approved(shop: PayPalShop) -> tuple[Payment, Delivery]:
     """A payment that the shopper approved, and the webhook that PayPal sends of it."""
     payment = shop.open()
-    order = shop.paypal.orders[shop.order_id(payment)]
-    shop.paypal.approve(order["id"])
-    return payment, shop.paypal.event("CHECKOUT.ORDER.APPROVED", "checkout-order", order)
+    order = shop.psp.orders[shop.reference(payment)]
+    shop.psp.approve(order["id"])
+    return payment, shop.psp.event("CHECKOUT.ORDER.APPROVED", "checkout-order", order)
 
 
 def test_forgeries_with_unknown_certificates_are_taken_in_only_so_many(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: PayPalShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     door = Door(shop, monkeypatch)
     assert door.flooded(300) == {"taken": UNKNOWN_MAX, "too-many-requests": 300 - UNKNOWN_MAX}
@@ -96,7 +96,7 @@ def test_forgeries_with_unknown_certificates_are_taken_in_only_so_many(
 
 
 def test_each_that_was_taken_in_is_decided_and_none_fills_the_inbox(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: PayPalShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     door = Door(shop, monkeypatch)
     door.flooded(300)
@@ -113,7 +113,7 @@ def test_each_that_was_taken_in_is_decided_and_none_fills_the_inbox(
 
 
 def test_a_genuine_webhook_is_put_back_by_a_flood_and_taken_when_paypal_repeats_it(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: PayPalShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     door = Door(shop, monkeypatch)
     payment, delivery = approved(shop)
@@ -128,7 +128,7 @@ def test_a_genuine_webhook_is_put_back_by_a_flood_and_taken_when_paypal_repeats_
 
 
 def test_a_payment_whose_webhooks_never_come_through_is_asked_about_all_the_same(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: PayPalShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     door = Door(shop, monkeypatch)
     payment, _ = approved(shop)
@@ -137,7 +137,9 @@ def test_a_payment_whose_webhooks_never_come_through_is_asked_about_all_the_same
     assert shop.now(payment).status is Status.CAPTURED
 
 
-def test_a_certificate_that_proved_good_is_known_at_every_door(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_certificate_that_proved_good_is_known_at_every_door(
+    shop: PayPalShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second = Door(shop, monkeypatch), Door(shop, monkeypatch)
     _, delivery = approved(shop)
     assert first.takes(delivery) == "taken"
@@ -150,7 +152,7 @@ def test_a_certificate_that_proved_good_is_known_at_every_door(shop: Shop, monke
 
 
 def test_a_flood_keeps_no_genuine_webhook_out_once_its_certificate_is_known(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: PayPalShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     door = Door(shop, monkeypatch)
     _, delivery = approved(shop)
@@ -162,7 +164,7 @@ def test_a_flood_keeps_no_genuine_webhook_out_once_its_certificate_is_known(
 
 
 def test_one_that_was_forged_with_paypals_own_certificate_is_no_proof_of_it(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: PayPalShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     door = Door(shop, monkeypatch)
     door.takes(signed(b"{}", "ANOTHER", shop.world.clock.now()))
@@ -174,22 +176,22 @@ def test_a_certificate_that_did_not_come_is_let_alone_for_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(certificate, "SHARED", certificate.Kept())
-    with shop_of(tmp_path, call_timeout_s=0.3) as shop:
+    with shop_of(tmp_path) as shop:
         door = Door(shop, monkeypatch)
         payment, delivery = approved(shop)
-        shop.paypal.silent.add("CERT-360caa42-fca2a594-a5cafa77")
+        shop.psp.down = ("GET /v1/notifications/certs/",)
         for number in range(3):
             door.takes(replace(delivery, body=delivery.body + b" " * number))
         shop.world.settle()
         assert certificates_asked_for(shop) == 1
-        shop.paypal.silent.clear()
+        shop.psp.down = ()
         for _ in range(3):
             shop.world.settle(SILENT_FOR_S)
         assert shop.now(payment).status is Status.CAPTURED
 
 
 def test_in_both_ways_what_is_plainly_not_paypals_is_turned_away_at_the_door(
-    shop: Shop, asking: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: PayPalShop, asking: PayPalShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for one in (shop, asking):
         door, at = Door(one, monkeypatch), one.world.clock.now()
@@ -209,24 +211,24 @@ def test_in_both_ways_what_is_plainly_not_paypals_is_turned_away_at_the_door(
             assert door.takes(delivery) == "signature-invalid", what
         one.world.settle()
         assert [status for status, _ in one.inbox()] == ["rejected"], "one a minute is kept"
-        assert not [one for one in one.paypal.asked if "notifications" in one]
+        assert not [one for one in one.psp.asked if "notifications" in one]
 
 
 def test_what_could_be_read_as_two_events_is_turned_away_where_paypal_would_be_asked(
-    asking: Shop, monkeypatch: pytest.MonkeyPatch
+    asking: PayPalShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     door, at = Door(asking, monkeypatch), asking.world.clock.now()
     for body in (b"rubbish", b"[]", b'{"a": 1, "a": 2}', b"{" * 5_000):
         assert door.takes(signed(body, WEBHOOK_ID, at)) == "signature-invalid"
 
 
-def test_so_many_webhooks_are_asked_about_and_no_more(asking: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_so_many_webhooks_are_asked_about_and_no_more(asking: PayPalShop, monkeypatch: pytest.MonkeyPatch) -> None:
     door, at = Door(asking, monkeypatch), asking.world.clock.now()
     payment, delivery = approved(asking)
     found = Counter(door.takes(signed(b'{"n": %d}' % number, WEBHOOK_ID, at)) for number in range(300))
     assert found == {"taken": ASKED_MAX, "too-many-requests": 300 - ASKED_MAX}
     asking.world.settle()
-    assert asking.paypal.asked.count(VERIFY) == ASKED_MAX
+    assert asking.psp.asked.count(VERIFY) == ASKED_MAX
     assert door.takes(delivery) == "too-many-requests"
     asking.world.clock.forward(ASKED_EVERY_S)
     assert door.takes(delivery) == "taken"
@@ -235,7 +237,7 @@ def test_so_many_webhooks_are_asked_about_and_no_more(asking: Shop, monkeypatch:
 
 
 def test_what_waits_to_be_asked_about_holds_no_secret_and_all_that_is_asked(
-    asking: Shop, monkeypatch: pytest.MonkeyPatch
+    asking: PayPalShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     door = Door(asking, monkeypatch)
     _, delivery = approved(asking)

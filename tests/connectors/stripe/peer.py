@@ -1,5 +1,5 @@
-"""A Stripe account with books of its own, over HTTP, as its API reference has it: pages, payments, refunds, disputes, keys, and
-the events that tell of them.
+"""A Stripe account with books of its own, as its API reference has it: pages, payments, refunds, disputes, keys, and the
+events that tell of them.
 
 Its objects are those of `objects.json`, which are held to the specification, with what happened put over them.
 """
@@ -7,73 +7,71 @@ Its objects are those of `objects.json`, which are held to the specification, wi
 from __future__ import annotations
 
 import copy
-import itertools
-import re
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
+from tests.conformance.connectors.answering import Call
 from tests.conformance.connectors.recordings import merged, object_of
+from tests.connectors.peer import Json, No, Peer, Said
 from tests.connectors.stripe.form import nested
+from tests.connectors.stripe.profile import SECRET
 
-Json = dict[str, Any]
-Said = tuple[int, Json]
 DAY_S = 86_400
+_S, _I = r"/v1/checkout/sessions", r"/v1/payment_intents"
 
 
 @dataclass
-class Stripe:
-    """`told` are the events that no delivery has brought yet. `lost`: how many calls are carried out and never answered.
-    `down`: calls that are answered 503 and not carried out, as the beginnings of their first lines."""
+class Stripe(Peer):
+    """`told` are the events that no delivery has brought yet. `revoked`: whether its key is taken no more."""
+
+    hosts = ("api.stripe.com",)
 
     api_key: str
-    now: Callable[[], datetime]
-    lost: int = 0
-    down: tuple[str, ...] = ()
+    revoked: bool = False
     sessions: dict[str, Json] = field(default_factory=dict)
     intents: dict[str, Json] = field(default_factory=dict)
     charges: dict[str, Json] = field(default_factory=dict)
     refunds: dict[str, Json] = field(default_factory=dict)
     disputes: dict[str, Json] = field(default_factory=dict)
     told: list[Json] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
     keys: dict[str, tuple[tuple[str, bytes], Said]] = field(default_factory=dict)
-    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Said:
-        line = f"{method} {target}"
-        self.asked.append(line)
-        if line.startswith(self.down or ("nothing",)):
-            return 503, {"error": {"type": "api_error", "message": "down"}}
-        if headers.get("authorization") != f"Bearer {self.api_key}":
-            return _error(401, "invalid_request_error", message="Invalid API Key provided")
-        key = headers.get("idempotency-key")
+    @property
+    def settings(self) -> Json:
+        return {"api_key": self.api_key, "webhook_secret": SECRET}
+
+    def serves(self, headers: Mapping[str, str]) -> bool:
+        return headers.get("authorization") == f"Bearer {self.api_key}"
+
+    def answer(self, call: Call) -> Said:
+        """A key is good for the same call alone."""
+        if self.revoked:
+            raise No(401, "api_key_expired")
+        key, same = call.headers.get("idempotency-key"), (call.line, call.body)
         if key in self.keys:
             before, said = self.keys[key]
-            return said if before == (line, body) else _error(400, "idempotency_error")
-        said = self._carried_out(method, target, body)
+            if before != same:
+                raise No(400, "idempotency_error")
+            return said
+        said = self._carried_out(call)
         if key is not None:
-            self.keys[key] = (line, body), copy.deepcopy(said)
+            self.keys[key] = same, copy.deepcopy(said)
         return said
 
-    def _carried_out(self, method: str, target: str, body: bytes) -> Said:
-        parts = urlsplit(target)
-        query = dict(parse_qsl(parts.query))
-        fields: Json = nested(parse_qsl(body.decode(), keep_blank_values=True))
-        for pattern, do in _CALLS.items():
-            found = re.fullmatch(pattern, f"{method} {parts.path}")
-            if found:
-                try:
-                    return 200, copy.deepcopy(do(self, *found.groups(), {**query, **fields}))
-                except KeyError:
-                    return _error(404, "invalid_request_error", "resource_missing")
-                except NotPossible as why:
-                    return _error(400, "invalid_request_error", str(why))
-        return _error(404, "invalid_request_error", "unknown_path")
+    def _carried_out(self, call: Call) -> Said:
+        fields: Json = nested(parse_qsl(call.body.decode(), keep_blank_values=True))
+        try:
+            return 200, copy.deepcopy(self.carry_out(call.line, {**call.query, **fields}))
+        except No as no:
+            return no.status, self.error_of(no)
+        except KeyError:
+            return 404, self.error_of(No(404, "resource_missing"))
+
+    def error_of(self, no: No) -> Json:
+        kind = no.word if no.word == "idempotency_error" else "invalid_request_error"
+        return {"error": {"type": kind, "message": "No.", "code": no.word}}
 
     def _list(self, things: dict[str, Json], given: Json) -> Json:
         wanted = given.get("payment_intent")
@@ -109,7 +107,7 @@ class Stripe:
     def expire(self, id: str, given: Json) -> Json:
         session = self.sessions[id]
         if session["status"] != "open":
-            raise NotPossible("resource_invalid_state")
+            raise No(400, "resource_invalid_state")
         session.update(status="expired", url=None)
         self.tell("checkout.session.expired", session)
         return session
@@ -163,7 +161,7 @@ class Stripe:
         intent = self.intents[id]
         amount = int(given.get("amount_to_capture", intent["amount_capturable"]))
         if intent["status"] != "requires_capture" or amount > intent["amount_capturable"]:
-            raise NotPossible("payment_intent_unexpected_state")
+            raise No(400, "payment_intent_unexpected_state")
         intent.update(status="succeeded", amount_capturable=0, amount_received=amount)
         intent["metadata"] |= given["metadata"]
         charge = self.charges[intent["latest_charge"]]
@@ -175,7 +173,7 @@ class Stripe:
     def cancel(self, id: str, given: Json) -> Json:
         intent = self.intents[id]
         if intent["status"] not in ("requires_capture", "requires_payment_method"):
-            raise NotPossible("payment_intent_unexpected_state")
+            raise No(400, "payment_intent_unexpected_state")
         reason = given.get("cancellation_reason")
         intent.update(status="canceled", amount_capturable=0, cancellation_reason=reason)
         self.tell("payment_intent.canceled", intent)
@@ -187,7 +185,7 @@ class Stripe:
         left = charge["amount_captured"] - charge["amount_refunded"]
         amount = int(given.get("amount", left))
         if not 0 < amount <= left:
-            raise NotPossible("charge_already_refunded")
+            raise No(400, "charge_already_refunded")
         charge["amount_refunded"] += amount
         charge["refunded"] = charge["amount_refunded"] == charge["amount_captured"]
         refund = self._made(
@@ -219,26 +217,16 @@ class Stripe:
         event = {"id": f"evt_{next(self.numbers)}", "type": type, "created": at, "data": {"object": shown}}
         self.told.append(copy.deepcopy({**object_of("stripe", "event"), **event}))
 
-
-class NotPossible(Exception):
-    """Its text is the error's code."""
-
-
-_S, _I = r"/v1/checkout/sessions", r"/v1/payment_intents"
-_CALLS: dict[str, Callable[..., Json]] = {
-    f"GET {_S}": lambda stripe, given: stripe._list(stripe.sessions, given),
-    f"POST {_S}": Stripe.open,
-    f"GET {_S}/(\\w+)": Stripe.read,
-    f"POST {_S}/(\\w+)/expire": Stripe.expire,
-    f"GET {_I}/(\\w+)": lambda stripe, id, given: stripe.intents[id],
-    f"POST {_I}/(\\w+)": Stripe.name,
-    f"POST {_I}/(\\w+)/capture": Stripe.capture,
-    f"POST {_I}/(\\w+)/cancel": Stripe.cancel,
-    "POST /v1/refunds": Stripe.refund,
-    "GET /v1/refunds": lambda stripe, given: stripe._list(stripe.refunds, given),
-    "GET /v1/disputes": lambda stripe, given: stripe._list(stripe.disputes, given),
-}
-
-
-def _error(status: int, kind: str, code: str | None = None, message: str = "No.") -> Said:
-    return status, {"error": {"type": kind, "message": message, **({"code": code} if code else {})}}
+    calls = {
+        f"GET {_S}": lambda stripe, given: stripe._list(stripe.sessions, given),
+        f"POST {_S}": open,
+        f"GET {_S}/(\\w+)": read,
+        f"POST {_S}/(\\w+)/expire": expire,
+        f"GET {_I}/(\\w+)": lambda stripe, id, given: stripe.intents[id],
+        f"POST {_I}/(\\w+)": name,
+        f"POST {_I}/(\\w+)/capture": capture,
+        f"POST {_I}/(\\w+)/cancel": cancel,
+        "POST /v1/refunds": refund,
+        "GET /v1/refunds": lambda stripe, given: stripe._list(stripe.refunds, given),
+        "GET /v1/disputes": lambda stripe, given: stripe._list(stripe.disputes, given),
+    }
