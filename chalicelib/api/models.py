@@ -87,7 +87,7 @@ class DeclineModel(Shown):
     cls: DeclineClass = Field(alias="class")
     """`hard`: this card or account will never do. `soft`: later, or another way, may do. `fraud`: not tried elsewhere."""
     code: str
-    """PaymentServer's own word, the same for every PSP."""
+    """PaymentServer's own word, the same for every PSP; docs/connectors.md lists them."""
     psp_code: str
     message: str
     """For the merchant's eyes."""

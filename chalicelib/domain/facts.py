@@ -24,7 +24,7 @@ class Kind(StrEnum):
     RELEASE = "release"  # a void, an expiry, or what a final capture gives back; no amount means the uncaptured rest
     CAPTURE = "capture"
     REFUND = "refund"
-    DISPUTE = "dispute"
+    DISPUTE = "dispute"  # no amount means all that was captured
 
 
 class State(StrEnum):
@@ -68,7 +68,8 @@ class DeclineClass(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decline:
-    """Why a PSP said no. `code` is PaymentServer's own word, `psp_code` the PSP's, `message` for a merchant's eyes."""
+    """Why a PSP said no. `code` is PaymentServer's own word (`contracts.decline_codes`), `psp_code` the PSP's, `message` for a
+    merchant's eyes."""
 
     cls: DeclineClass
     code: str

@@ -127,7 +127,7 @@ REFUSAL = Words(
         "Refused": (SOFT, "declined"),  # 2
         "Referral": (SOFT, "declined"),  # 3
         "Acquirer Error": (SOFT, "processing_error"),  # 4
-        "Blocked Card": (HARD, "blocked_card"),  # 5
+        "Blocked Card": (HARD, "restricted_card"),  # 5
         "Expired Card": (HARD, "expired_card"),  # 6
         "Invalid Amount": (SOFT, "invalid_amount"),  # 7
         "Invalid Card Number": (HARD, "incorrect_number"),  # 8

@@ -82,7 +82,7 @@ DECLINE: Words[tuple[DeclineClass, str]] = Words(
     {
         "insufficient funds": (SOFT, "insufficient_funds"),
         "expired card": (HARD, "expired_card"),
-        "account closed": (HARD, "account_closed"),
+        "account closed": (HARD, "invalid_account"),
         "denied by fraud system": (FRAUD, "fraud"),
         "blocked by fraud system": (FRAUD, "fraud"),
         "customer is blacklisted": (FRAUD, "fraud"),

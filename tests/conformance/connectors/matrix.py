@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.api.catalogue import connector_view
+from chalicelib.contracts.decline_codes import DECLINE_CODES
 from tests.conformance.connectors.profile import NAMES, connector_class, connector_of
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "connectors.md"
@@ -23,6 +24,16 @@ One for each PSP. `make connectors` renders this page from the connectors themse
 [CONTRIBUTING.md](../CONTRIBUTING.md) says how to add one.
 
 ## What each can do
+"""
+
+METHODS = """## Payment methods
+
+The names that checkouts and routing rules use, the same for every PSP.
+"""
+CODES = """## Why a PSP said no
+
+`decline.code` is one of these, whichever PSP said it; `decline.psp_code` is the PSP's own word. `decline.class` says what may
+help: `hard` that card or account never, `soft` later or another way, `fraud` no other PSP is asked.
 """
 
 
@@ -80,6 +91,21 @@ def matrix_of(views: Iterable[Json]) -> str:
     return table(["", *(view["title"] for view in shown)], ([name, *map(tell, shown)] for name, tell in ROWS))
 
 
+def methods_of(views: Iterable[Json]) -> str:
+    """Which PSP takes which payment method, by PaymentServer's own names."""
+    shown = list(views)
+    known = sorted({method for view in shown for method in view["payment_methods"]})
+    rows = (
+        [f"`{method}`", ", ".join(view["title"] for view in shown if method in view["payment_methods"])]
+        for method in known
+    )
+    return table(["payment method", "at"], rows)
+
+
+def codes() -> str:
+    return table(["code", "what it says"], ([f"`{code}`", said] for code, said in DECLINE_CODES.items()))
+
+
 def section_of(name: str) -> str:
     view, connector = connector_view(connector_class(name)), connector_of(name)
     notes = (import_module(f"chalicelib.connectors.{name}").__doc__ or "").strip()
@@ -97,13 +123,11 @@ def section_of(name: str) -> str:
         webhook.append(f"Its secret: {setup.secret}, for the setting `{setup.secret_field}`.")
     if setup.creates:
         webhook.append("`POST /v1/connections/{id}/webhook` makes it through the PSP's API.")
-    methods = ", ".join(f"`{method}`" for method in view["payment_methods"])
     parts = (
         f"## {view['title']}",
         notes,
         table(["setting", "", ""], settings).rstrip(),
         "\n".join(webhook),
-        f"Payment methods: {methods}.",
         f"Currencies: {', '.join(view['currencies'])}.",
     )
     return "\n\n".join(parts) + "\n"
@@ -112,7 +136,8 @@ def section_of(name: str) -> str:
 def document(names: Iterable[str] = NAMES) -> str:
     known = tuple(names)
     views = [connector_view(connector_class(name)) for name in known]
-    return "\n".join([INTRODUCTION, matrix_of(views), *(section_of(name) for name in known)])
+    parts = [INTRODUCTION, matrix_of(views), METHODS, methods_of(views), CODES, codes()]
+    return "\n".join([*parts, *(section_of(name) for name in known)])
 
 
 if __name__ == "__main__":
