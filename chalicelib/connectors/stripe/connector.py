@@ -98,14 +98,13 @@ class StripeConnector(Connector):
     def fetch(self, attempt: AttemptRef) -> Conversation[Sequence[Fact]]:
         expand = ["payment_intent.latest_charge"]
         response = yield self._get(_session_path(attempt), "fetch", expand=expand)
-        session = _read(response)
+        session = _the_session(response, attempt)
         facts = list(session_facts(session, attempt.attempt_id))
         intent = session.get("payment_intent")
         charge = intent.get("latest_charge") if isinstance(intent, Mapping) else None
-        known = any(
-            fact.kind is Kind.REFUND for fact in attempt.facts
-        )  # one that failed is no longer in `amount_refunded`
-        if isinstance(charge, Mapping) and (known or charge.get("amount_refunded") or charge.get("refunded")):
+        # Not by `amount_refunded`: one that failed is no longer in it, and one that waits perhaps not yet. What a read does not
+        # show may be taken for what never happened.
+        if isinstance(charge, Mapping) and charge.get("captured"):
             for refund in (yield from self._all("/v1/refunds", intent["id"])):
                 facts.append(refund_fact(refund, attempt.attempt_id))
         if isinstance(charge, Mapping) and charge.get("disputed"):
@@ -122,7 +121,7 @@ class StripeConnector(Connector):
         response = yield self._post(f"{_session_path(attempt)}/expire", {}, "expire", moves_money=False)
         if response.status == 400:
             return (yield from self.fetch(attempt))
-        return (session_fact(_read(response), attempt.attempt_id),)
+        return (session_fact(_the_session(response, attempt), attempt.attempt_id),)
 
     def capture(self, order: MoneyOrder) -> Conversation[Sequence[Fact] | Refusal]:
         try:
@@ -135,7 +134,7 @@ class StripeConnector(Connector):
             return NOTHING_PAID
         path = f"/v1/payment_intents/{intent_id}/capture"
         response = yield self._post(path, fields, "capture", key=order.operation_id)
-        return self._intent_or_refusal(response, order)
+        return _intent_or_refusal(response, order, intent_id)
 
     def cancel(self, order: MoneyOrder) -> Conversation[Sequence[Fact] | Refusal]:
         """Cancelling takes no metadata: the operation is named on the Payment Intent before."""
@@ -149,7 +148,7 @@ class StripeConnector(Connector):
             return refusal_of(response)
         fields = {"cancellation_reason": order.reason} if order.reason in REASONS else {}
         response = yield self._post(f"{path}/cancel", fields, "cancel", key=order.operation_id)
-        return self._intent_or_refusal(response, order)
+        return _intent_or_refusal(response, order, intent_id)
 
     def refund(self, order: MoneyOrder) -> Conversation[Sequence[Fact] | Refusal]:
         try:
@@ -166,7 +165,10 @@ class StripeConnector(Connector):
         response = yield self._post("/v1/refunds", fields, "refund", key=order.operation_id)
         if response.status != 200:
             return refusal_of(response)
-        return (refund_fact(response.json(), order.attempt.attempt_id),)
+        refund = refund_fact(response.json(), order.attempt.attempt_id)
+        if refund.operation_id != order.operation_id:
+            raise ValueError("the answer is another refund")
+        return (refund,)
 
     def verify(self, delivery: Delivery) -> Conversation[None]:
         both = (self._settings.webhook_secret, self._settings.webhook_secret_previous)
@@ -203,15 +205,10 @@ class StripeConnector(Connector):
         endpoint = response.json()
         return WebhookMade(str(endpoint["id"]), {"webhook_secret": str(endpoint["secret"])})
 
-    def _intent_or_refusal(self, response: HttpResponse, order: MoneyOrder) -> Sequence[Fact] | Refusal:
-        if response.status != 200:
-            return refusal_of(response)
-        return tuple(intent_facts(response.json(), order.attempt.attempt_id))
-
     def _intent_id(self, order: MoneyOrder) -> Conversation[str | None]:
         """The session alone knows its Payment Intent, which there is once the shopper has paid."""
         response = yield self._get(_session_path(order.attempt), "fetch")
-        return intent_id_in(_read(response))
+        return intent_id_in(_the_session(response, order.attempt))
 
     def _all(self, path: str, intent_id: str) -> Conversation[list[Mapping[str, Any]]]:
         """All refunds or disputes of a Payment Intent."""
@@ -243,6 +240,15 @@ class StripeConnector(Connector):
         return HttpRequest("POST", BASE + path, headers, encoded(fields), moves_money, operation)
 
 
+def _intent_or_refusal(response: HttpResponse, order: MoneyOrder, intent_id: str) -> Sequence[Fact] | Refusal:
+    if response.status != 200:
+        return refusal_of(response)
+    intent = response.json()
+    if intent["id"] != intent_id:
+        raise ValueError("the answer is another Payment Intent")
+    return tuple(intent_facts(intent, order.attempt.attempt_id))
+
+
 def _opened(session: Mapping[str, Any], attempt_id: str) -> Opened:
     """Raises KeyError, TypeError or ValueError on what is no page that a shopper may be sent to."""
     expires_at = datetime.fromtimestamp(session["expires_at"], UTC)
@@ -260,6 +266,14 @@ def _read(response: HttpResponse) -> Any:
     if response.status != 200:
         raise ValueError(f"Stripe answered {response.status}")
     return response.json()
+
+
+def _the_session(response: HttpResponse, attempt: AttemptRef) -> Any:
+    """Raises KeyError, TypeError or ValueError for what is not the attempt's session."""
+    session = _read(response)
+    if (session["id"], attempt_in(session)) != (attempt.psp_reference, attempt.attempt_id):
+        raise ValueError("the answer is another attempt's session")
+    return session
 
 
 def _session_path(attempt: AttemptRef) -> str:

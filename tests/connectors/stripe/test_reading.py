@@ -38,9 +38,28 @@ def test_a_known_refund_is_read_although_the_charge_no_longer_counts_it() -> Non
     assert replace(REFUNDED, state=State.FAILED) in [replace(one, operation_id=None) for one in facts]
 
 
-def test_refunds_are_not_asked_for_where_there_are_none() -> None:
-    asked, _ = read(AttemptRef(CHECKOUT, "cs_test_kit1"), object_of("stripe", "session_paid"))
-    assert len(asked) == 1
+def test_a_refund_that_waits_is_read_although_the_charge_does_not_count_it() -> None:
+    """What the read does not show may be taken for what never happened, and be refunded once more."""
+    waiting = {**object_of("stripe", "refund"), "status": "requires_action"}
+    listed = {"object": "list", "has_more": False, "data": [waiting]}
+    _, facts = read(AttemptRef(CHECKOUT, "cs_test_kit1"), object_of("stripe", "session_paid"), listed)
+    assert [one.state for one in facts if one.kind is Kind.REFUND] == [State.PENDING]
+
+
+def test_refunds_are_asked_for_only_where_money_was_taken() -> None:
+    held = {**object_of("stripe", "session_paid"), "payment_status": "unpaid"}
+    charge = {**object_of("stripe", "charge"), "captured": False, "amount_captured": 0}
+    held["payment_intent"] = {**object_of("stripe", "intent_held"), "latest_charge": charge}
+    for session in (object_of("stripe", "session"), held):
+        asked, _ = read(AttemptRef(CHECKOUT, "cs_test_kit1"), session)
+        assert len(asked) == 1
+
+
+def test_what_is_another_attempts_is_no_answer() -> None:
+    """Whoever mixes answers up, between Stripe and us: the money would be another shopper's."""
+    for odd in ({"id": "cs_test_kit2"}, {"metadata": {"paymentserver_attempt": "att_another"}}, {"metadata": {}}):
+        with pytest.raises(ValueError, match="another"):
+            read(AttemptRef(CHECKOUT, "cs_test_kit1"), {**object_of("stripe", "session_paid"), **odd})
 
 
 @pytest.mark.parametrize("reference", ["..", "../refunds", "a/b", "pi_1?x=y", "pi 1", "", "pi_ü"])
@@ -57,7 +76,8 @@ def test_a_dispute_that_was_lost_and_won_after_all_is_won() -> None:
     for status, moved in (("needs_response", 1), ("lost", 1), ("won", 2)):
         dispute = {**object_of("stripe", "dispute"), "status": status, "balance_transactions": [{}] * moved}
         listed = {"object": "list", "has_more": False, "data": [dispute]}
-        facts += read(attempt, object_of("stripe", "session_disputed"), listed)[1]
+        none = {"object": "list", "has_more": False, "data": []}
+        facts += read(attempt, object_of("stripe", "session_disputed"), none, listed)[1]
     for told in (facts, facts[::-1]):
         disputes = [one for one in join((), told) if one.kind is Kind.DISPUTE]
         assert [one.state for one in disputes] == [State.WON]
