@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping
 
 ALGORITHM = "sha256"  # of our requests; Paytrail takes either, and answers in the same
 _HASHES = {"sha256": hashlib.sha256, "sha512": hashlib.sha512}
-_NAME = re.compile(r"checkout-[a-z-]{1,60}")  # no colon: where a name ends is in no doubt
+# Those that there are, and those that may be added (docs.paytrail.com). No colon: where a name ends is in no doubt.
+_NAME = re.compile(r"checkout-[a-z0-9_-]{1,60}")
 _SIGNATURE = re.compile(r"[0-9a-f]{64}(?:[0-9a-f]{64})?")
 _VALUE_CHARACTERS_MAX = 2_000
 

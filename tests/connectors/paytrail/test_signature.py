@@ -23,7 +23,7 @@ from tests.conformance.connectors.specs import vectors_of
 from tests.connectors.paytrail.profile import MERCHANT, PREVIOUS, SECRET, mac, sign_answer
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-NAMES = st.from_regex(r"checkout-[a-z]{1,12}(-[a-z]{1,12})?", fullmatch=True)
+NAMES = st.from_regex(r"checkout-[a-z0-9_]{1,12}(-[a-z0-9_]{1,12})?", fullmatch=True)
 VALUES = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=40)
 SAID = st.dictionaries(NAMES, VALUES, max_size=8)
 ALGORITHMS = st.sampled_from(["sha256", "sha512"])
