@@ -75,6 +75,8 @@ class Verifying(Protocol):
 
     def verify(self, delivery: Delivery) -> Conversation[None]: ...
 
+    def read(self, delivery: Delivery) -> Sequence[Fact | AskPsp | LookUp]: ...
+
 
 class Connector(ABC):
     """Constructed with its validated settings. `settings` is a pydantic model; its secrets are SecretStr fields. Its class

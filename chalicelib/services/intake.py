@@ -22,7 +22,7 @@ from chalicelib.contracts.connector import Verifying
 from chalicelib.contracts.conversation import CallFailed
 from chalicelib.contracts.query import check_query
 from chalicelib.contracts.queue import Topic
-from chalicelib.contracts.webhooks import Acknowledgement, Delivery
+from chalicelib.contracts.webhooks import Acknowledgement, AskPsp, Delivery
 from chalicelib.domain.errors import (
     Fault,
     MethodNotAllowed,
@@ -98,8 +98,11 @@ class Intake:
         telemetry.note(merchant_id=merchant_id, connection_id=connection_id)
         check_method(delivery, live.connector)
         verified = self._verified(live, delivery)
-        whole = replace(verified, headers=kept(headers)) if verified else self._to_verify(delivery, live.connector)
-        result = self._queue_look(merchant_id, connection_id, whole, verified=verified is not None)
+        if verified is None:
+            self._queue(merchant_id, connection_id, self._to_verify(delivery, live.connector), verified=False)
+            result = "queued"
+        else:
+            result = self._queue_verified(live, replace(verified, headers=kept(headers)))
         telemetry.count("webhooks_received_total", connector=live.connection.connector, result=result)
         return live.connector.acknowledgement
 
@@ -149,14 +152,18 @@ class Intake:
             telemetry.count("webhooks_received_total", connector=connection.connector, result="too_many")
             raise TooManyRequests("More unknown webhooks came than can be looked into; send it again later.", wait_s)
 
-    def _queue_look(self, merchant_id: str, connection_id: str, delivery: Delivery, *, verified: bool) -> str:
+    def _queue_verified(self, live: ReceivingConnection, delivery: Delivery) -> str:
         """What became of it: queued, or covered by a look at the same attempt that is queued already."""
-        delay_s = self._looks.delay_s(delivery.attempt_id) if delivery.attempt_id else 0.0
+        merchant_id, connection_id = live.connection.merchant_id, live.connection.id
+        attempt_id = _looked_at(live.connector, delivery)
+        # Another account may name the attempt too, by its own genuine webhooks, and must cover none of these.
+        whose = f"{connection_key(merchant_id, connection_id)}/{attempt_id}"
+        delay_s = self._looks.delay_s(whose) if attempt_id else 0.0
         if delay_s is None:
             return "covered"
-        self._queue(merchant_id, connection_id, delivery, verified=verified, delay_s=delay_s)
-        if delivery.attempt_id:
-            self._looks.queued(delivery.attempt_id, delay_s)
+        self._queue(merchant_id, connection_id, delivery, verified=True, delay_s=delay_s)
+        if attempt_id:
+            self._looks.queued(whose, delay_s)
         return "queued"
 
     def _to_verify(self, delivery: Delivery, connector: Verifying | None = None) -> Delivery:
@@ -191,6 +198,18 @@ class Intake:
             except QueueFault:
                 pass  # a forgery's sample is not worth an error; it was counted
         raise error
+
+
+def _looked_at(connector: Verifying, delivery: Delivery) -> str | None:
+    """The attempt that a verified delivery says "look" about, where it says nothing else."""
+    if delivery.attempt_id is not None:
+        return delivery.attempt_id
+    try:
+        said = connector.read(delivery)
+    except Exception:  # `apply` tells of it, and keeps the delivery
+        return None
+    attempts = {one.attempt_id if isinstance(one, AskPsp) else None for one in said}
+    return attempts.pop() if len(attempts) == 1 else None
 
 
 def check_method(delivery: Delivery, *connectors: Verifying | type[Verifying]) -> None:

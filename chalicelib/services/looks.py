@@ -1,4 +1,5 @@
-"""How often what only says "look" is queued, an unsigned webhook or a return: whoever knows its address can call without end.
+"""How often what only says "look" is queued, a webhook or a return: whoever knows an unsigned one's address, or has a signed
+one such as a redirect with the same parameters, can call without end.
 
 A delivery is queued at once, and those that come soon after it are one look a little later, which sees whatever they were
 about. So nothing is missed, and one attempt makes one message each LOOK_EVERY_S at most (for each process that takes webhooks

@@ -39,7 +39,7 @@ from chalicelib.contracts.conversation import Conversation, HttpRequest, HttpRes
 from chalicelib.contracts.page import page_in
 from chalicelib.contracts.webhooks import AskPsp, Delivery, WebhookMade, WebhookSetup
 from chalicelib.contracts.words import Words
-from chalicelib.domain.facts import Fact, Kind
+from chalicelib.domain.facts import Fact
 from chalicelib.domain.order import CaptureMode
 from chalicelib.domain.payment import NextAction
 
