@@ -30,6 +30,7 @@ from chalicelib.contracts.amounts import Amounts, Unwritable
 from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder, Opened, Refusal, RefusalKind
 from chalicelib.contracts.connector import Capabilities, Connector
 from chalicelib.contracts.conversation import Conversation, HttpRequest
+from chalicelib.contracts.page import page_in
 from chalicelib.contracts.webhooks import AskPsp, Delivery, LookUp, WebhookSetup
 from chalicelib.contracts.words import Words
 from chalicelib.domain.facts import Fact, Kind, State
@@ -80,11 +81,10 @@ class PaystackConnector(Connector):
         if refusal is not None:
             return refusal
         data, reference = object_of(response), reference_of(order.attempt_id)
-        url = data.get("authorization_url")
-        if data.get("reference") != reference or not isinstance(url, str) or not url.startswith("https://"):
+        if data.get("reference") != reference:
             raise ValueError("the answer is not the page that was asked for")
-        fact = Fact(order.attempt_id, Kind.CHECKOUT, reference, State.OPEN)
-        return Opened(reference, NextAction(url), (fact,))
+        page = NextAction(page_in(data.get("authorization_url")))
+        return Opened(reference, page, (Fact(order.attempt_id, Kind.CHECKOUT, reference, State.OPEN),))
 
     def recover(self, attempt: AttemptRef) -> Conversation[Opened | Refusal | None]:
         """The page's address is in no answer but the first, so one that is found has none: nobody was ever shown it."""

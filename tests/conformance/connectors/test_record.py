@@ -29,6 +29,9 @@ def talking(psp: str, replay: Replay, recorder: list[Recorder], asked: list[str]
         hidden = recorder[0]._hidden
         names = {ATTEMPT_ID: "${attempt_id}", operation_of("a"): "${operation_id}"}
         fresh = {text: next(one for one, name in hidden.items() if name == names[text]) for text in names}
+        fresh |= {
+            text.replace("_", "-"): other.replace("_", "-") for text, other in fresh.items()
+        }  # for who takes no "_"
         answers = [answer_of(one) for one in step.exchanges]
         for text, other in fresh.items():
             answers = [
