@@ -10,6 +10,7 @@ from chalicelib.contracts.connector import Connector
 from chalicelib.contracts.webhooks import Acknowledgement, Delivery
 from chalicelib.domain.fold import Amounts, fold
 from chalicelib.domain.payment import Payment, Status
+from chalicelib.services.apply import Apply
 from chalicelib.services.audit import Actor
 from chalicelib.services.configure_connections import (
     ConnectionBody,
@@ -40,7 +41,8 @@ class Shop(Generic[P]):
         connectors = {self.connector.name: self.connector, "simulated": SimulatedConnector}
         psps = {"psp-2": SimulatedPsp("psp-2")}
         self.world = World(folder, psps=psps, clock=clock, connectors=connectors, driver=driver)
-        self.world.intake = Intake(self.world.ports, self.world.configuration, lambda: clock.at.timestamp())
+        passing = (self.world.ports, self.world.configuration, lambda: clock.at.timestamp())
+        self.world.intake, self.world.apply = Intake(*passing), Apply(*passing)
         for name, peer in accounts.items():
             body = ConnectionBody(id=name, connector=self.connector.name, settings={**peer.settings, **settings})
             create_connection(self.world.ports, Actor("an-operator", "api"), "default", body)

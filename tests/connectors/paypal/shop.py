@@ -10,7 +10,6 @@ from typing import Any
 
 from chalicelib.connectors.paypal import PayPalConnector
 from chalicelib.domain.payment import Payment
-from chalicelib.services.apply import Apply
 from chalicelib.services.returns import Returns
 from tests.connectors.paypal.peer import PayPal
 from tests.connectors.peer import Json, serving
@@ -49,6 +48,4 @@ def shop_of(folder: Path, **settings: Any) -> Iterator[PayPalShop]:
     clock = HandClock(datetime.now(UTC).replace(microsecond=0))  # its certificate is valid now
     paypal = PayPal(clock.now)
     with serving(paypal) as driver:
-        shop = PayPalShop(folder, driver, clock, {"paypal-eu": paypal}, **settings)
-        shop.world.apply = Apply(shop.world.ports, shop.world.configuration, lambda: clock.at.timestamp())
-        yield shop
+        yield PayPalShop(folder, driver, clock, {"paypal-eu": paypal}, **settings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -13,38 +12,23 @@ from hypothesis import strategies as st
 from chalicelib.connectors.paystack.connector import NOTE_CHARACTERS_MAX, PaystackConnector
 from chalicelib.connectors.paystack.page import RESERVED
 from chalicelib.connectors.paystack.tables import CURRENCIES, ERROR_CODE, ERROR_TYPE, METHODS
-from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder
-from chalicelib.contracts.conversation import HttpRequest, HttpResponse
+from chalicelib.contracts.calls import AttemptRef, MoneyOrder
 from chalicelib.domain.money import Money
 from chalicelib.domain.order import Order
+from tests.conformance.connectors.by_hand import requests_of
 from tests.conformance.connectors.checkouts import orders
-from tests.conformance.connectors.playing import STARTED_AT
+from tests.conformance.connectors.playing import checkout_of
 from tests.conformance.connectors.profile import connector_of, profile_of
 from tests.conformance.connectors.recordings import ATTEMPT_ID, object_of, operation_of
-from tests.connectors.paystack.specification import SCHEMAS, UNLISTED, check, data_schema, errors_of
+from tests.connectors.paystack.specification import SCHEMAS, SPEC, UNLISTED, check, data_schema
 
 REFERENCE = profile_of("paystack").psp_reference
-
-
-def requests_of(conversation: Any, answers: list[Any]) -> list[HttpRequest]:
-    asked: list[HttpRequest] = []
-    try:
-        asked.append(next(conversation))
-        for body in answers:
-            asked.append(conversation.send(HttpResponse(200, {}, json.dumps(body).encode())))
-    except StopIteration:
-        pass
-    return asked
-
-
-def checkout(order: Order) -> CheckoutOrder:
-    return CheckoutOrder(ATTEMPT_ID, "paystack-ng", order, STARTED_AT, order.return_url, order.cancel_url)
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(order=orders(PaystackConnector.capabilities))
 def test_every_page_that_can_be_asked_for_is_one_that_paystack_takes(order: Order) -> None:
-    (request,) = requests_of(connector_of("paystack").open_checkout(checkout(order)), [])
+    (request,) = requests_of(connector_of("paystack").open_checkout(checkout_of(order)))
     body = check(request)
     assert PaystackConnector.amounts.read(body["amount"], body["currency"]) == order.amount
     assert re.fullmatch(r"[A-Za-z0-9.=-]+", body["reference"])  # the form that its description gives
@@ -53,7 +37,7 @@ def test_every_page_that_can_be_asked_for_is_one_that_paystack_takes(order: Orde
     assert body["metadata"]["cancel_action"] == order.cancel_url
     merchants = {name: text for name, text in (order.metadata or {}).items() if name not in RESERVED}
     assert merchants.items() <= {**body["metadata"], **merchants}.items()
-    assert not errors_of(
+    assert not SPEC.wrong(
         {"type": "array", "items": SCHEMAS["MetadataCustomFieldsArray"]}, body["metadata"]["custom_fields"]
     )
 
@@ -62,7 +46,7 @@ def test_every_page_that_can_be_asked_for_is_one_that_paystack_takes(order: Orde
 @settings(max_examples=2_000, suppress_health_check=list(HealthCheck))
 @given(order=orders(PaystackConnector.capabilities))
 def test_two_thousand_pages_are_ones_that_paystack_takes(order: Order) -> None:
-    for request in requests_of(connector_of("paystack").open_checkout(checkout(order)), []):
+    for request in requests_of(connector_of("paystack").open_checkout(checkout_of(order))):
         check(request)
 
 
@@ -72,19 +56,19 @@ def test_two_thousand_pages_are_ones_that_paystack_takes(order: Order) -> None:
     reason=st.none() | st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=500),
 )
 def test_every_other_call_is_one_that_paystack_takes(order: Order, value: int, reason: str | None) -> None:
-    connector, ref = connector_of("paystack"), AttemptRef(checkout(order), REFERENCE)
+    connector, ref = connector_of("paystack"), AttemptRef(checkout_of(order), REFERENCE)
     some = MoneyOrder(ref, operation_of("a"), Money(value, order.amount.currency), reason)
     paid, none = object_of("paystack", "verified"), object_of("paystack", "none")
-    (refunding,) = requests_of(connector.refund(some), [])
+    (refunding,) = requests_of(connector.refund(some))
     note = check(refunding)["merchant_note"]
     assert len(note) <= NOTE_CHARACTERS_MAX
     assert note.split()[0] == operation_of("a")
     for conversation, answers in (
         (connector.fetch(ref), [paid, none, none]),
-        (connector.recover(AttemptRef(checkout(order), None)), []),
+        (connector.recover(AttemptRef(checkout_of(order), None)), []),
         (connector.test(), []),
     ):
-        for request in requests_of(conversation, answers):
+        for request in requests_of(conversation, *answers):
             check(request)
 
 
@@ -113,5 +97,5 @@ def test_every_object_of_the_recordings_is_one_of_the_specification(name: str, s
     """What was written by hand has the fields that Paystack's answers have."""
     found = object_of("paystack", name)
     assert set(found) <= set(schema["properties"]), name
-    wrong = errors_of(schema, found)
+    wrong = SPEC.wrong(schema, found)
     assert not wrong, f"{name}: {wrong[0]}"
