@@ -13,6 +13,7 @@ from chalicelib.contracts.page import CHARACTERS_MAX, page_in
         "https://pay.example/",
         "https://pay.example",
         "https://pay.example:8443/a",
+        "https://X/",
         "https://Pay.Example?token=a%20b&c=[1]",
         "https://checkout.example/c/pay/cs_1#fidkdWxOYHwnPyd1blpxYHZxWjA0~{|}^`!$&'()*+,;=:@-._",
         "https://pay.example/" + "x" * (CHARACTERS_MAX - 20),
@@ -63,7 +64,7 @@ NONE = [
 
 @pytest.mark.parametrize("url", NONE, ids=range(len(NONE)))
 def test_anything_else_is_none(url: object) -> None:
-    with pytest.raises(ValueError, match="https address"):
+    with pytest.raises(ValueError, match=r"^the page is at no https address$"):
         page_in(url)
 
 
@@ -86,5 +87,5 @@ def test_where_all_pages_are_in_one_domain_a_page_is_there(host: str) -> None:
     ],
 )
 def test_and_nowhere_else(host: str) -> None:
-    with pytest.raises(ValueError, match="not the PSP's"):
+    with pytest.raises(ValueError, match=r"^the page is not the PSP's$"):
         page_in(f"https://{host}/a", below="psp.example")

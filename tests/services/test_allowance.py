@@ -50,12 +50,13 @@ def test_each_has_turns_of_its_own() -> None:
 def test_of_many_only_who_took_turns_lately_is_remembered() -> None:
     clock = Clock()
     allowance = Allowance(2, 10.0, clock)
-    for number in range(REMEMBERED_MAX - 1):
+    for number in range(REMEMBERED_MAX - 2):
         allowance.wait_s(str(number))
     clock.now_s += 10
+    taken(allowance, 2, "another flood")
     taken(allowance, 2, "a flood")
-    assert len(allowance._full_at) == 1
-    assert taken(allowance, 1, "a flood") == [10]
+    assert len(allowance._full_at) == 2
+    assert [allowance.wait_s(whose) for whose in ("a flood", "another flood")] == [10, 10]
 
 
 def test_more_than_can_be_remembered_are_forgotten() -> None:

@@ -72,6 +72,7 @@ def test_one_that_verified_something_is_known_to_every_process(world: World, ask
     other = Asking(world)
     assert other.had(asks()) == b"a document"
     assert finished(asks(), other.documents.kept) == b"a document"
+    assert other.documents.kept(HttpRequest("GET", URL, keeps_s=KEEPS_S)) == PAGE
     assert (asking.asked, other.asked) == ([URL], [])
 
 
@@ -117,7 +118,7 @@ def test_what_is_no_public_document_is_asked_each_time_and_never_kept(world: Wor
 def test_only_so_many_are_asked_for(world: World, asking: Asking) -> None:
     for number in range(ASKED_MAX):
         asking.had(asks(f"{URL}{number}"), HttpResponse(404, {}, b""))
-    with pytest.raises(ReadFailed):
+    with pytest.raises(ReadFailed, match=r"^too many documents were asked for$"):
         asking.had(asks(f"{URL}more"))
     assert asking.had(asks(f"{URL}more"), whose="b") == b"a document", "another connection has its own"
     assert asking.had(asks(f"{URL}more")) == b"a document", "and what is kept need not be asked for"
@@ -128,7 +129,7 @@ def test_only_so_many_are_asked_for(world: World, asking: Asking) -> None:
 def test_one_that_did_not_come_is_not_asked_for_again_at_once(world: World, asking: Asking) -> None:
     with pytest.raises(ReadFailed):
         asking.had(asks(), ReadFailed("the PSP was silent"))
-    with pytest.raises(ReadFailed):
+    with pytest.raises(ReadFailed, match=r"^the PSP did not give the document a moment ago$"):
         asking.had(asks())
     assert asking.asked == [URL]
     assert asking.had(asks(f"{URL}2")) == b"a document", "another one is"
@@ -155,12 +156,22 @@ def test_a_database_that_is_down_keeps_nothing_from_being_verified(
         finished(asks(), asking.documents.kept)
 
 
-def test_who_keeps_one_first_does_no_harm(world: World, asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_a_process_that_has_just_begun_all_may_be_asked_for(world: World, asking: Asking) -> None:
+    asking.documents = PublicDocuments(world.ports, lambda: 0.5)
+    assert asking.had(asks()) == b"a document"
+
+
+def test_who_keeps_one_first_does_no_harm(
+    world: World, asking: Asking, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def stale(*arguments: Any, **named: Any) -> Any:
         raise StaleVersion("another was faster")
 
     monkeypatch.setattr(world.store, "put", stale)
-    assert asking.had(asks()) == b"a document"
+    with caplog.at_level("INFO", "paymentserver.documents"):
+        assert asking.had(asks()) == b"a document"
+    (told,) = caplog.records
+    assert (told.message, told.fields) == ("a public document was not kept", {"detail": "another was faster"})  # type: ignore[attr-defined]
 
 
 def test_a_document_is_known_by_its_whole_address(world: World, asking: Asking) -> None:

@@ -126,7 +126,8 @@ class Certificates:
 
     def _check_refused(self, url: str) -> None:
         """Raises SignatureInvalid where nobody vouched for it a moment ago."""
-        if 0 <= self._now_s() - self._refused.get(url, -REFUSED_S) < REFUSED_S:
+        refused_s = self._refused.get(url)
+        if refused_s is not None and 0 <= self._now_s() - refused_s < REFUSED_S:
             raise SignatureInvalid("Nobody vouched for the webhook's certificate a moment ago.")
 
     def _believed(self, pem: bytes, at: datetime) -> Certificate:

@@ -10,7 +10,7 @@ from Adyen.util import generate_notification_sig, is_valid_hmac_notification
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.connectors.adyen.signature import ITEMS_MAX, check, signature_of
+from chalicelib.connectors.adyen.signature import ITEMS_MAX, check, signature_of, signed_text
 from chalicelib.domain.errors import SignatureInvalid
 from tests.conformance.connectors.specs import vectors_of
 from tests.connectors.adyen.profile import PREVIOUS, SECRET
@@ -141,3 +141,27 @@ def test_hostile_bytes_are_only_ever_invalid(body: bytes) -> None:
 def test_a_hostile_signature_is_only_ever_invalid(signature: object) -> None:
     with pytest.raises(SignatureInvalid):
         check(body_of({**item("AUTHORISATION"), "additionalData": {"hmacSignature": signature}}), [SECRET])
+
+
+def told_of(body: bytes) -> str:
+    """What an operator reads in the inbox."""
+    try:
+        check(body, [SECRET])
+    except SignatureInvalid as error:
+        return error.detail
+    return "genuine"
+
+
+def test_an_operator_reads_why_a_delivery_was_rejected() -> None:
+    one = item("AUTHORISATION")
+    assert told_of(delivery(one).body) == "genuine"
+    assert told_of(b"[]") == told_of(body_of()) == "The webhook is no list of signed items."
+    assert told_of(body_of({**one, "eventCode": 1})) == "The webhook is no list of signed items."
+    forged = body_of(signed(one, "AAAA"))
+    assert told_of(forged) == "An item of the webhook has no signature that fits the account's HMAC key."
+
+
+def test_what_an_item_does_not_have_is_signed_as_nothing() -> None:
+    bare = {"pspReference": "A", "eventCode": "REPORT_AVAILABLE"}
+    assert signed_text(bare) == b"A::::::REPORT_AVAILABLE:"
+    assert signed_text({**bare, "amount": {"value": 5}}) == b"A::::5::REPORT_AVAILABLE:"

@@ -92,3 +92,20 @@ def test_the_vector_of_the_sdk_holds() -> None:
     for vector in vectors:
         given = vector["inputs"]
         check(given["header_prefix"] + vector["expected"], given["raw_body"].encode(), [given["secret"]])
+
+
+def told_of(header: str) -> str:
+    """What an operator reads in the inbox."""
+    try:
+        check(header, b"{}", ["a-secret"])
+    except SignatureInvalid as error:
+        return error.detail
+    return "genuine"
+
+
+def test_an_operator_reads_why_a_webhook_was_rejected() -> None:
+    good = SignatureValidator.create_signature("{}", "a-secret")
+    assert told_of(good) == told_of(good.ljust(1_024, ",")) == "genuine"
+    for odd in ("é", good.ljust(1_025, ",")):
+        assert told_of(odd) == "The webhook has no usable X-Mollie-Signature header."
+    assert told_of("00") == "No signature of the webhook fits its body and the webhook's secret."

@@ -19,6 +19,7 @@ from tests.conformance.connectors.profile import connector_of
 from tests.connectors.paypal.signing import NAME, chain, intermediate, issued, paypal, root, trusted
 
 PUBLIC_ROOTS = certificate.public_roots
+SECOND = timedelta(seconds=1)
 URL = "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-1"
 
 
@@ -55,9 +56,7 @@ def test_a_certificate_is_fetched_once_and_kept() -> None:
     certificates = Certificates(None, Kept())
     key, request = asked(certificates, chain())
     assert key == paypal().certificate.public_key()
-    assert (request.method, request.url, request.moves_money) == ("GET", URL, False)
-    assert request.keeps_s == KEPT_S, "any process may keep it, as this one does"
-    assert "Authorization" not in request.headers
+    assert request == HttpRequest("GET", URL, {"Accept": "*/*"}, operation="certificate", keeps_s=KEPT_S)
     assert asked(certificates, b"", now()) == (key, None)
 
 
@@ -67,7 +66,7 @@ def test_it_is_fetched_anew_after_a_day() -> None:
     asked(certificates, chain())
     clock.seconds += KEPT_S - 1
     assert asked(certificates, chain())[1] is None
-    clock.seconds += 2
+    clock.seconds += 1
     assert asked(certificates, chain())[1] is not None
 
 
@@ -79,6 +78,16 @@ def test_it_is_good_for_its_time_alone_also_when_it_is_kept(days: int) -> None:
         asked(certificates, chain(), now() + timedelta(days=days))
     with pytest.raises(SignatureInvalid):
         asked(Certificates(None, Kept()), chain(), now() + timedelta(days=days))
+
+
+def test_it_is_good_from_its_first_moment_to_its_last() -> None:
+    certificates, found = Certificates(None, Kept()), paypal().certificate
+    for at in (found.not_valid_before_utc, found.not_valid_after_utc):
+        asked(certificates, chain())
+        assert asked(certificates, b"", at)[0] == found.public_key()
+    for at in (found.not_valid_before_utc - SECOND, found.not_valid_after_utc + SECOND):
+        with pytest.raises(SignatureInvalid, match=r"^The webhook's certificate was not valid then\.$"):
+            asked(certificates, b"", at)
 
 
 def test_the_order_of_paypals_file_does_not_matter() -> None:
@@ -126,18 +135,26 @@ UNFIT: dict[str, Callable[[], bytes]] = {
 }
 
 
+VOUCHES = r"^Nobody vouches for the webhook's certificate \((ValueError|StopIteration|VerificationError)\)\.$"
+TOLD = {
+    "with a short key": r"^(The webhook's certificate has no RSA key of a safe size\.|Nobody vouches .*)$",
+    "with an elliptic key": r"^The webhook's certificate has no RSA key of a safe size\.$",
+    "too large": r"^The webhook's certificate is too large\.$",
+}
+
+
 @pytest.mark.parametrize("what", UNFIT)
 def test_a_certificate_that_nobody_vouches_for_is_invalid_and_not_kept(what: str) -> None:
     clock = Clock()
     certificates = Certificates(None, Kept(), clock)
-    with pytest.raises(SignatureInvalid):
+    with pytest.raises(SignatureInvalid, match=TOLD.get(what, VOUCHES)):
         asked(certificates, UNFIT[what]())
     clock.seconds += REFUSED_S
     assert asked(certificates, chain())[1] is not None
 
 
 def refused_unasked(certificates: Certificates, url: str = URL) -> None:
-    with pytest.raises(SignatureInvalid):
+    with pytest.raises(SignatureInvalid, match=r"^Nobody vouched for the webhook's certificate a moment ago\.$"):
         next(certificates.key(url, now()))
 
 
@@ -180,14 +197,19 @@ def test_what_was_refused_takes_no_more_than_its_room() -> None:
 
 @pytest.mark.parametrize("status", [400, 404, 410])
 def test_a_certificate_that_paypal_does_not_have_is_a_forgers(status: int) -> None:
-    with pytest.raises(SignatureInvalid):
+    with pytest.raises(SignatureInvalid, match=r"^PayPal has no such certificate\.$"):
         asked(Certificates(None, Kept()), b"", status=status)
 
 
 @pytest.mark.parametrize("status", [201, 204, 301, 302, 401, 403, 429])
 def test_where_paypal_does_not_say_it_is_tried_again_later(status: int) -> None:
-    with pytest.raises(ReadFailed):
+    with pytest.raises(ReadFailed, match=rf"^the certificate could not be read \({status}\)$"):
         asked(Certificates(None, Kept()), chain(), status=status)
+
+
+def test_the_largest_file_is_read() -> None:
+    largest = chain().ljust(certificate.PEM_BYTES_MAX, b"#")
+    assert asked(Certificates(None, Kept()), largest)[0] == paypal().certificate.public_key()
 
 
 def test_forgers_can_not_push_a_good_one_out() -> None:
@@ -206,6 +228,18 @@ def test_only_so_many_are_kept() -> None:
         asked(certificates, chain(), url=f"{URL}{number}")
     assert len(certificates._kept._found) == KEPT_MAX
     assert asked(certificates, b"", url=f"{URL}{KEPT_MAX + 2}")[1] is None
+
+
+def test_one_that_is_fetched_anew_pushes_no_other_out() -> None:
+    clock = Clock()
+    certificates = Certificates(None, Kept(), clock)
+    asked(certificates, chain(), url=f"{URL}0")
+    clock.seconds += KEPT_S - 10
+    for number in range(1, KEPT_MAX):
+        asked(certificates, chain(), url=f"{URL}{number}")
+    clock.seconds += 20
+    assert asked(certificates, chain(), url=f"{URL}0")[1] is not None
+    assert [asked(certificates, b"", url=f"{URL}{number}")[1] for number in range(KEPT_MAX)] == [None] * KEPT_MAX
 
 
 def test_a_process_shares_what_is_kept() -> None:

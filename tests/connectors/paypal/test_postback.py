@@ -72,7 +72,7 @@ def test_the_event_stands_in_the_question_as_it_came(event: dict[str, Any], inde
     ],
 )
 def test_a_body_that_is_no_event_or_might_be_read_as_two_is_invalid(body: bytes) -> None:
-    with pytest.raises(SignatureInvalid):
+    with pytest.raises(SignatureInvalid, match=r"^The webhook is no JSON object\.$"):
         question_of(SENT, body, WEBHOOK_ID)
 
 

@@ -240,3 +240,33 @@ def test_a_time_that_there_is_not_is_invalid(time: str) -> None:
 def test_paypals_ways_of_writing_a_time_are_read(time: str) -> None:
     headers = {**signed(b"{}", "8PT597110X687430L", AT).headers, "paypal-transmission-time": time}
     assert transmission_in(headers, "sandbox", AT).time == time
+
+
+def told_of(**changes: str | None) -> str:
+    """What an operator reads in the inbox of a webhook with other headers; None takes one away."""
+    headers = dict(signed(b"{}", "8PT597110X687430L", AT).headers)
+    for name, text in changes.items():
+        header = f"paypal-{name.replace('_', '-')}"
+        headers.pop(header) if text is None else headers.update({header: text})
+    try:
+        check(transmission_in(headers, "sandbox", AT), b"{}", ["8PT597110X687430L"], key())
+    except SignatureInvalid as error:
+        return error.detail
+    return "genuine"
+
+
+def test_an_operator_reads_why_a_webhook_was_rejected() -> None:
+    assert told_of() == "genuine"
+    assert told_of(auth_algo=None) == told_of(transmission_id=None) == "The webhook lacks a header of PayPal's."
+    assert told_of(auth_algo="none") == "The webhook is not signed by SHA256withRSA."
+    assert told_of(cert_url="https://evil.example/") == "The webhook's certificate is not at PayPal's."
+    for odd in ({"transmission_id": "1234"}, {"transmission_time": "now"}, {"transmission_sig": "%" * 344}):
+        assert told_of(**odd) == "The webhook has no usable PayPal-Transmission headers."
+    assert told_of(transmission_time="2026-02-30T12:00:00Z") == "The webhook was sent at no time."
+    assert (
+        told_of(transmission_time="2026-01-01T12:00:00Z") == "The webhook was sent days ago, or is of a time to come."
+    )
+    assert told_of(transmission_sig="A" * 341) == "The PayPal-Transmission-Sig header is no base64."
+    assert (
+        told_of(transmission_sig="A" * 344) == "The webhook's signature fits neither its body nor a webhook id of ours."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -141,3 +142,30 @@ def test_the_last_lines_that_were_signed_can_not_be_moved_into_the_body() -> Non
     assert mac(SECRET, said, body) == made
     with pytest.raises(SignatureInvalid):
         next(connector_of("paytrail").verify(Delivery({}, body, AT, method="GET", query=query)))
+
+
+@pytest.mark.parametrize(
+    ("value", "fits"),
+    [
+        ("x" * 2_000, True),
+        ("x" * 2_001, False),
+        ("a\nb", False),
+        ("a\rb", False),
+        ("\ud7ff\ue000", True),
+        ("\ud800", False),
+        (chr(0xDFFF), False),
+    ],
+)
+def test_a_value_is_one_line_of_text_that_can_be_sent(value: str, fits: bool) -> None:
+    said = {"checkout-algorithm": "sha256", "checkout-reference": value}
+    text = "".join(f"{name}:{said[name]}\n" for name in sorted(said)).encode("utf-8", "surrogatepass")
+    signature = hmac.new(SECRET.encode(), text, "sha256").hexdigest()
+    assert is_signed({**said, "signature": signature}, b"", [SECRET]) is fits
+
+
+@pytest.mark.parametrize("lacks", ["signature", "checkout-algorithm"])
+def test_what_lacks_its_signature_or_says_no_algorithm_is_not_signed(lacks: str) -> None:
+    said = {"checkout-algorithm": "sha256", "checkout-reference": "x"}
+    signed = {**said, "signature": signature_of(SECRET, "sha256", said, b"")}
+    assert is_signed(signed, b"", [SECRET])
+    assert not is_signed({name: text for name, text in signed.items() if name != lacks}, b"", [SECRET])

@@ -89,3 +89,31 @@ def test_without_a_secret_nothing_fits() -> None:
     header = sign(b"{}", "", datetime.fromtimestamp(AT, UTC)).headers["stripe-signature"]
     with pytest.raises(SignatureInvalid, match="fits"):
         check(header, b"{}", [], AT)
+
+
+def told_of(header: str | None, at: float = AT) -> str:
+    """What an operator reads in the inbox."""
+    try:
+        check(header, b"{}", ["whsec_one"], at)
+    except SignatureInvalid as error:
+        return error.detail
+    return "genuine"
+
+
+def test_an_operator_reads_why_a_webhook_was_rejected() -> None:
+    good = WebhookSignature.generate_signature_header("{}", "whsec_one", timestamp=AT)
+    assert told_of(good) == "genuine"
+    for odd in (None, "", "é", good.ljust(HEADER_CHARACTERS_MAX + 1, ",")):
+        assert told_of(odd) == "The webhook has no usable Stripe-Signature header."
+    assert told_of(good.ljust(HEADER_CHARACTERS_MAX, ",")) == "genuine"
+    for odd in ("v1=00", "t=", "t=soon", "t=1234567890123", f"{good},t={AT}", f"{good},t={AT}=1"):
+        assert told_of(odd) == "The Stripe-Signature header has no time."
+    for odd in ("t=1", "t=123456789012"):
+        assert told_of(odd) == "The webhook was not signed within 300 s."
+    assert told_of(f"t={AT},v1=00") == "No signature of the webhook fits its body and the endpoint's secret."
+
+
+def test_a_time_is_good_for_300_seconds_either_way() -> None:
+    good = WebhookSignature.generate_signature_header("{}", "whsec_one", timestamp=AT)
+    assert [told_of(good, AT + seconds) for seconds in (-300, 300)] == ["genuine"] * 2
+    assert [told_of(good, AT + seconds) for seconds in (-301, 301)] == ["The webhook was not signed within 300 s."] * 2
