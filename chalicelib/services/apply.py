@@ -35,7 +35,7 @@ from chalicelib.services.chores import chore
 from chalicelib.services.commit import commit
 from chalicelib.services.configuration import Configuration, LiveConnection
 from chalicelib.services.intake import check_method, delivery_in
-from chalicelib.services.kinds import INBOX, PAYMENT, connection_key
+from chalicelib.services.kinds import CONNECTION, INBOX, PAYMENT, connection_key
 from chalicelib.services.ports import Ports
 from chalicelib.services.public_documents import PublicDocuments
 from chalicelib.services.webhook_links import addressed
@@ -76,7 +76,18 @@ class Apply:
         try:
             self.deliver(merchant_id, connection_id, delivery, verified=verified)
         except NotApplied as reason:
+            if not verified and reason.status == "unmatched" and self._is_nobodys(merchant_id, connection_id):
+                telemetry.count("webhooks_applied_total", connector="any", result="nobodys")
+                return
             self._keep(merchant_id, connection_id, delivery, reason, verified=verified or reason.verified)
+
+    def _is_nobodys(self, merchant_id: str, connection_id: str) -> bool:
+        """Whether it came to no connection that there ever was, while nobody could say so: at any other time it is told 404."""
+        try:
+            self._ports.store.get(CONNECTION, connection_key(merchant_id, connection_id))
+        except NotFound:
+            return True
+        return False
 
     def again(self, item_id: str) -> InboxItem:
         """Tries an inbox item once more, on schedule or at an operator's word. Raises NotFound."""

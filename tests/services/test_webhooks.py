@@ -16,6 +16,8 @@ from chalicelib.domain.configuration import InboxItem
 from chalicelib.domain.errors import NotFound, SignatureInvalid, StorageFault, TooLarge
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
 from chalicelib.domain.payment import Payment, Status
+from chalicelib.services.apply import Apply
+from chalicelib.services.configuration import Configuration
 from chalicelib.services.kinds import CONNECTION, INBOX, PAYMENT, connection_key
 from tests.psp import SimulatedConnector
 from tests.world import World
@@ -111,6 +113,43 @@ def test_an_unverified_forgery_is_never_applied(world: World, monkeypatch: pytes
     world.settle()
     assert status_of(world, payment) is Status.PENDING
     assert [item.status for item in inbox(world)] == ["rejected"]
+
+
+def test_what_came_to_no_connection_of_ours_while_nobody_could_say_so_is_not_kept(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At any other time it is told 404: a stranger fills nobody's inbox by waiting for an outage."""
+    with monkeypatch.context() as broken:
+
+        def down(*arguments: Any) -> Any:
+            raise StorageFault("down")
+
+        broken.setattr(world.store, "get", down)
+        for number in range(5):
+            world.intake.take("default", f"nobodys-{number}", {}, b"x")
+            world.intake.take(f"nobody-{number}", "psp-1", {}, b"x")
+    world.settle()
+    assert inbox(world) == []
+    assert [one for number in range(5) for one in world.store.find(INBOX, "by_time", f"nobody-{number}").items] == []
+
+
+def test_what_came_to_a_connector_that_is_off_waits_for_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    payment, attempt_id = paid(world)
+    world.configuration.forget()
+    with monkeypatch.context() as broken:
+
+        def down(*arguments: Any) -> Any:
+            raise StorageFault("down")
+
+        broken.setattr(world.store, "get", down)
+        world.webhook("psp-1", attempt_id)
+    world.apply = Apply(world.ports, Configuration(world.ports))  # of a process that has not met the connection
+    with monkeypatch.context() as off:
+        off.setitem(world.ports.connectors, "simulated", None)  # type: ignore[arg-type]  # a mapping of this test's own
+        world.settle()
+        assert [item.status for item in inbox(world)] == ["unmatched"]
+    world.settle(3)
+    assert status_of(world, payment) is Status.CAPTURED
 
 
 def test_another_connections_attempt_is_unmatched(world: World) -> None:
