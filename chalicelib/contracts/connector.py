@@ -20,6 +20,7 @@ from chalicelib.contracts.webhooks import (
     Acknowledgement,
     AskPsp,
     Delivery,
+    LeftOut,
     LookUp,
     WebhookAddress,
     WebhookMade,
@@ -84,9 +85,10 @@ class Connector(ABC):
     `words` are all its tables, `amounts` how it writes an amount; the conformance kit tests both entry by entry.
 
     `verify` raises SignatureInvalid and nothing else on hostile input; `read` raises Unreadable on a verified delivery
-    that makes no sense. `open_checkout` and the operations answer a Refusal where the PSP says no. `signature_headers` are
-    all headers that `verify` reads, in lower case. One that holds a secret of ours may come as its digest, so it is compared
-    by `presented.is_presented`.
+    that makes no sense. Where a delivery has parts that are signed each by itself, one good part makes it worth taking in,
+    and `read` trusts each for its own signature alone. `open_checkout` and the operations answer a Refusal where the PSP says
+    no. `signature_headers` are all headers that `verify` reads, in lower case. One that holds a secret of ours may come as its
+    digest, so it is compared by `presented.is_presented`.
 
     What is abstract every PSP has. The rest is written where the PSP has it, and never called where nothing says so.
     """
@@ -148,7 +150,7 @@ class Connector(ABC):
     def verify(self, delivery: Delivery) -> Conversation[None]: ...
 
     @abstractmethod
-    def read(self, delivery: Delivery) -> Sequence[Fact | AskPsp | LookUp]: ...
+    def read(self, delivery: Delivery) -> Sequence[Fact | AskPsp | LookUp | LeftOut]: ...
 
     def look_up(self, psp_object: str) -> Conversation[Sequence[Fact | AskPsp]]:
         """Whose a thing is that a webhook named; empty for nobody's of ours. Called only for what `read` gave."""

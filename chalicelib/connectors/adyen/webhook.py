@@ -1,4 +1,4 @@
-"""What Adyen's webhooks say, as facts. A delivery holds one item or several, each an event of its own.
+"""What Adyen's webhooks say, as facts. A delivery holds one item or several, each an event of its own with its own signature.
 
 A movement's id is the pspReference of what moved it, from the answer to our call and from each of its webhooks alike. A sale
 has no capture of its own: it is named after its authorization, whether or not a CAPTURE tells of it later.
@@ -15,9 +15,10 @@ from typing import Any
 
 from chalicelib.connectors.adyen.amounts import AMOUNTS
 from chalicelib.connectors.adyen.references import Reference, reference_in
-from chalicelib.connectors.adyen.signature import items_in
+from chalicelib.connectors.adyen.settings import AdyenSettings
+from chalicelib.connectors.adyen.signature import HOSTILE, is_genuine, items_in
 from chalicelib.connectors.adyen.tables import ACTION, DISPUTE_STATUS, EVENT_CODE, REFUSAL, SUCCESS, Subject, refusal_in
-from chalicelib.contracts.webhooks import AskPsp, Delivery
+from chalicelib.contracts.webhooks import AskPsp, Delivery, LeftOut
 from chalicelib.domain.errors import Unreadable
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
 from chalicelib.domain.money import Money
@@ -51,17 +52,34 @@ class Item:
         return Fact(self.ours.attempt_id, kind, id, state, amount, **more)
 
 
-def said_in(delivery: Delivery, merchant_account: str, *, live: bool, in_parts: bool) -> Sequence[Fact | AskPsp]:
-    """Raises Unreadable. What is about other merchant accounts of the company is nobody's of ours."""
+def said_in(delivery: Delivery, keys: Sequence[str], settings: AdyenSettings) -> Sequence[Fact | AskPsp | LeftOut]:
+    """What each item says by itself: one that none of the keys signed, or that makes no sense, keeps no other back. What is
+    about other merchant accounts of the company is nobody's of ours. Raises Unreadable where nothing is left to say."""
+    live = "true" if settings.live_url_prefix is not None else "false"
     try:
-        if json.loads(delivery.body)["live"] != ("true" if live else "false"):
+        if json.loads(delivery.body)["live"] != live:
             raise Unreadable("The webhook is of Adyen's other environment: test and live do not mix.")
-        mine = [item for item in items_in(delivery.body) if item["merchantAccountCode"] == merchant_account]
-        if not mine:
-            raise Unreadable("The webhook is for another merchant account.")
-        return tuple(one for item in mine for one in _said(item, delivery.received_at, in_parts))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+        items = items_in(delivery.body)
+    except HOSTILE as error:
         raise Unreadable(f"The webhook is no standard webhook of Adyen's ({type(error).__name__}).") from None
+    said: list[Fact | AskPsp] = []
+    left_out: list[LeftOut] = []
+    mine = 0
+    for number, item in enumerate(items, 1):
+        place = f"item {number} of {len(items)}"
+        if not is_genuine(item, keys):
+            left_out.append(LeftOut(f"{place} has no signature that fits the account's HMAC key"))
+        elif item.get("merchantAccountCode") == settings.merchant_account:
+            mine += 1
+            try:
+                said += tuple(_said(item, delivery.received_at, settings.captures_in_parts))
+            except HOSTILE as error:
+                left_out.append(LeftOut(f"{place}{_named(item)} makes no sense ({type(error).__name__})"))
+    if not mine and not left_out:
+        raise Unreadable("The webhook is for another merchant account.")
+    if len(left_out) == len(items):
+        raise Unreadable("; ".join(one.detail for one in left_out)[:500])
+    return (*said, *left_out)
 
 
 def payment_reference_in(facts: Sequence[Fact]) -> str | None:
@@ -233,6 +251,12 @@ _FACTS: dict[Subject, Callable[[Item], Iterator[Fact]]] = {
     Subject.FAILED_REFUND: _failed_refund,
     Subject.CLOSED_OFFER: _closed_offer,
 }
+
+
+def _named(item: Mapping[str, Any]) -> str:
+    """For people to find it in the Customer Area."""
+    name = item.get("pspReference")
+    return f" ({name})" if isinstance(name, str) and PSP_REFERENCE.fullmatch(name) else ""
 
 
 def _payment(item: Item) -> str:
