@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from chalicelib.connectors.adyen.amounts import AMOUNTS, CURRENCIES
+from chalicelib.connectors.adyen.facts import PSP_REFERENCE, payment_reference_in
 from chalicelib.connectors.adyen.link import LINK_ID, amount_of, link_fact, link_of, opened_of
 from chalicelib.connectors.adyen.methods import METHODS
 from chalicelib.connectors.adyen.references import modification_reference_of
@@ -24,7 +25,7 @@ from chalicelib.connectors.adyen.refusals import refusal_of
 from chalicelib.connectors.adyen.settings import AdyenSettings
 from chalicelib.connectors.adyen.signature import check
 from chalicelib.connectors.adyen.tables import ALL, EVENT_CODE, MODIFICATION_STATUS, Subject
-from chalicelib.connectors.adyen.webhook import PSP_REFERENCE, payment_reference_in, said_in
+from chalicelib.connectors.adyen.webhook import said_in
 from chalicelib.contracts.amounts import Amounts, Unwritable
 from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder, Opened, Refusal, RefusalKind
 from chalicelib.contracts.connector import Capabilities, Connector
