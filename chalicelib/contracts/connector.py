@@ -37,13 +37,13 @@ class Capabilities:
 
     `operations`: capture, cancel, refund and expire, as far as it has them; no other is called. `inert_until_visited`:
     opening a page moves nothing and the PSP sends no link of its own, so that an unanswered attempt may be sealed.
-    `key_lives_s`: how long the PSP remembers an idempotency key, by operation (open, capture, cancel, refund, complete);
-    absent is never. `looks_up_references`: an attempt without a PSP reference can be found by ours. `reads_money`: reading
-    an attempt shows what was paid; if not, webhooks alone tell of it. `names_operations`: reading an attempt shows our
-    operation ids. `completes_on_return`: nothing is paid until `complete` is called once the shopper has approved.
-    `webhook_methods`: how the PSP calls back, POST or GET; what comes otherwise is no webhook of its. `webhook_address`: how
-    the PSP learns where. `amount_limits`: the least and the most that one payment may be, in minor units, by currency; None
-    is no limit.
+    `key_lives_s`: how long the PSP remembers an idempotency key, by operation (open, capture, cancel, refund, complete), or
+    longer where a repeat does no more even without it; absent is never. `looks_up_references`: an attempt without a PSP
+    reference can be found by ours. `reads_money`: reading an attempt shows what was paid; if not, webhooks alone tell of it.
+    `names_operations`: reading an attempt shows our operation ids. `completes_on_return`: nothing is paid until `complete`
+    is called once the shopper has approved. `webhook_methods`: how the PSP calls back, POST or GET; what comes otherwise is
+    no webhook of its. `webhook_address`: how the PSP learns where. `amount_limits`: the least and the most that one payment
+    may be, in minor units, by currency; None is no limit.
     """
 
     operations: frozenset[str]

@@ -47,6 +47,7 @@ from chalicelib.domain.order import CaptureMode
 from chalicelib.domain.payment import NextAction
 
 KEY_LIVES_S = 3_600
+RELEASE_LIVES_S = 60 * 86_400  # a release gives back what is held: a repeat does no more, with its key or without
 PARTS = ("captures", "refunds", "chargebacks")
 PARTS_MAX = 250  # of each; a payment of ours has at most 100 operations
 Done = Sequence[Fact] | Refusal
@@ -69,7 +70,7 @@ class MollieConnector(Connector):
         multiple_captures=True,
         partial_refund=True,
         inert_until_visited=True,
-        key_lives_s=dict.fromkeys(("open", "capture", "cancel", "refund"), KEY_LIVES_S),
+        key_lives_s={**dict.fromkeys(("open", "capture", "refund"), KEY_LIVES_S), "cancel": RELEASE_LIVES_S},
         names_operations=True,
         webhook_address=WebhookAddress.OWN,
     )
@@ -135,7 +136,8 @@ class MollieConnector(Connector):
 
     def cancel(self, order: MoneyOrder) -> Conversation[Done]:
         """A release takes no metadata: the operation is named on the payment before. It is under way when Mollie has taken
-        it, and its bank may never do it."""
+        it, and its bank may never do it. Nothing shows whether it has, so one that was not answered is asked for until it
+        is: never can the hold that still stands prove that the release is not under way."""
         path = payment_path(order.attempt.psp_reference)
         named = {"metadata": {**metadata_of(order.attempt.checkout), CANCELLATION: order.operation_id}}
         response = yield self._send("PATCH", path, named, "name")

@@ -102,10 +102,11 @@ def _held(payment: Json, stage: Stage, captures: Sequence[Json], attempt_id: str
     taken = [capture_fact(one, attempt_id) for one in captures]
     yield from taken
     last = next((one for one in captures if named_in(one, LAST)), {})
-    whose = named_in(payment, CANCELLATION) or named_in(last, OPERATION)
+    cancellation = named_in(payment, CANCELLATION)
+    whose = cancellation or named_in(last, OPERATION)
     moved = sum(one.amount.value for one in taken if one.amount and one.state is not State.FAILED)
     if stage in _OVER:
-        by_itself = stage in _LAPSED or not (held or whose)
+        by_itself = not cancellation and (stage in _LAPSED or not (held or whose))
         yield _lapse(id, attempt_id) if by_itself else release_fact(id, attempt_id, State.SUCCEEDED, whose)
     elif stage is Stage.PAID and max(_captured(payment), 1) <= moved < asked.value:
         yield release_fact(id, attempt_id, State.SUCCEEDED, whose)

@@ -1,0 +1,108 @@
+"""What becomes of a hold that is to be given back, when Mollie does not answer, refuses, or takes its time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chalicelib.domain.errors import Conflict
+from chalicelib.domain.fold import fold
+from chalicelib.domain.operation import OperationKind
+from chalicelib.domain.order import CaptureMode
+from chalicelib.domain.payment import Payment, Status
+from tests.connectors.mollie.shop import Shop, shop_of
+
+CAPTURE, CANCEL = OperationKind.CAPTURE, OperationKind.CANCELLATION
+UNKNOWN, PENDING, SUCCEEDED = (
+    [("cancellation", "unknown")],
+    [("cancellation", "pending")],
+    [("cancellation", "succeeded")],
+)
+DAY_S = 86_400
+NEVER_ANSWERED_S = (11, 61, 301, 1_801, 7_201, *(DAY_S + 1,) * 7)  # the whole schedule of an unanswered call
+
+
+@pytest.fixture
+def impatient(tmp_path: Path) -> Iterator[Shop]:
+    with shop_of(tmp_path, call_timeout_s=0.3) as shop:
+        yield shop
+
+
+def held(shop: Shop) -> Payment:
+    return shop.paid("creditcard", capture=CaptureMode.MANUAL)
+
+
+def unanswered(shop: Shop) -> Payment:
+    """Mollie took the release, and nobody heard."""
+    payment = held(shop)
+    shop.mollie.silent.add("/release-authorization")
+    shop.world.do(CANCEL, payment.id, "all")
+    assert shop.operations(payment) == UNKNOWN
+    return payment
+
+
+def test_an_unanswered_release_is_never_called_undone_while_the_hold_stands(impatient: Shop) -> None:
+    """Or the merchant could capture what is on its way back."""
+    payment = unanswered(impatient)
+    for seconds in NEVER_ANSWERED_S:
+        impatient.world.settle(seconds)
+        assert impatient.operations(payment) == UNKNOWN
+        assert fold(impatient.now(payment)).amounts.capturable == 0
+        with pytest.raises(Conflict):
+            impatient.world.do(CAPTURE, payment.id, f"after {seconds}", 400)
+    assert impatient.mollie.parts[impatient.id_of(payment)]["captures"] == []
+
+
+@pytest.mark.parametrize("away", [1, 3, 4, 5, 8])
+def test_a_release_is_asked_for_until_mollie_answers(impatient: Shop, away: int) -> None:
+    """However long that takes: it gives back what is held, so to ask twice does no more than to ask once."""
+    payment = unanswered(impatient)
+    impatient.mollie.payments[impatient.id_of(payment)].pop("releasing")  # the call was lost on its way there
+    impatient.mollie.answers.clear()
+    for seconds in NEVER_ANSWERED_S[:away]:
+        impatient.world.settle(seconds)
+    impatient.mollie.silent.clear()
+    impatient.world.settle(NEVER_ANSWERED_S[away])
+    assert impatient.operations(payment) == PENDING
+    assert impatient.settled(payment).status is Status.CANCELLED
+    assert impatient.operations(payment) == SUCCEEDED
+
+
+def test_an_unanswered_release_is_done_once_the_payment_says_so(impatient: Shop) -> None:
+    payment = unanswered(impatient)
+    for seconds in NEVER_ANSWERED_S[:6]:
+        impatient.world.settle(seconds)
+    assert impatient.settled(payment).status is Status.CANCELLED
+    assert impatient.operations(payment) == SUCCEEDED
+
+
+def test_a_no_to_a_release_that_may_be_under_way_proves_nothing(impatient: Shop) -> None:
+    payment = unanswered(impatient)
+    impatient.mollie.silent.clear()
+    impatient.mollie.refuses["/release-authorization"] = 422
+    for seconds in NEVER_ANSWERED_S:
+        impatient.world.settle(seconds)
+        assert impatient.operations(payment) == UNKNOWN
+
+
+def test_a_release_that_mollie_took_stays_pending_while_the_hold_stands(shop: Shop) -> None:
+    payment = held(shop)
+    shop.world.do(CANCEL, payment.id, "all")
+    for seconds in NEVER_ANSWERED_S:
+        shop.world.settle(seconds)
+        assert shop.operations(payment) == PENDING
+    with pytest.raises(Conflict):
+        shop.world.do(CAPTURE, payment.id, "too late", 400)
+
+
+@pytest.mark.parametrize("status", ["expired", "failed"])
+def test_a_release_that_no_bank_made_is_over_with_the_hold(shop: Shop, status: str) -> None:
+    """The money is back with the shopper, which is what was asked for."""
+    payment = held(shop)
+    shop.world.do(CANCEL, payment.id, "all")
+    shop.mollie.becomes(shop.id_of(payment), status)
+    shop.hears(payment)
+    assert shop.operations(payment) == SUCCEEDED
+    assert shop.now(payment).status is Status.CANCELLED
