@@ -8,6 +8,7 @@ it is under way until Mollie has taken the money.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from chalicelib.connectors.mollie.amounts import money_in
@@ -49,7 +50,9 @@ def attempt_in(thing: Json) -> str | None:
     return named_in(thing, ATTEMPT)
 
 
-def payment_facts(payment: Json, parts: Mapping[str, Sequence[Json]], attempt: AttemptRef) -> tuple[Fact, ...]:
+def payment_facts(
+    payment: Json, parts: Mapping[str, Sequence[Json]], attempt: AttemptRef, now: datetime
+) -> tuple[Fact, ...]:
     """`parts`: its captures, refunds and chargebacks. Raises KeyError, TypeError or ValueError on what is no payment of this
     attempt."""
     id, attempt_id = id_in(payment["id"], "tr"), attempt.attempt_id
@@ -63,7 +66,7 @@ def payment_facts(payment: Json, parts: Mapping[str, Sequence[Json]], attempt: A
         facts += _declined(payment, attempt_id)
     held = _was_held(payment, stage, parts["captures"]) or (stage in _OVER and _is_known_held(attempt))
     if manual and (held or stage in _OVER):
-        facts += _held(payment, stage, parts["captures"], attempt_id, held=held)
+        facts += _held(payment, stage, parts["captures"], attempt_id, now, held=held)
     elif stage is Stage.PAID:
         if manual:  # by a method that can hold nothing
             facts.append(Fact(attempt_id, Kind.AUTHORIZATION, id, State.SUCCEEDED, money_in(payment)))
@@ -93,7 +96,9 @@ def _is_known_held(attempt: AttemptRef) -> bool:
     return any(one.kind is Kind.AUTHORIZATION for one in attempt.facts)
 
 
-def _held(payment: Json, stage: Stage, captures: Sequence[Json], attempt_id: str, *, held: bool) -> Iterator[Fact]:
+def _held(
+    payment: Json, stage: Stage, captures: Sequence[Json], attempt_id: str, now: datetime, *, held: bool
+) -> Iterator[Fact]:
     """The release is told of whenever a payment is over, so that what was held before is not for ever. Of one that is paid it
     is only where the captures show what was paid: else money that was taken would count as given back."""
     id, asked = str(payment["id"]), money_in(payment)
@@ -109,7 +114,19 @@ def _held(payment: Json, stage: Stage, captures: Sequence[Json], attempt_id: str
         by_itself = not cancellation and (stage in _LAPSED or not (held or whose))
         yield _lapse(id, attempt_id) if by_itself else release_fact(id, attempt_id, State.SUCCEEDED, whose)
     elif stage is Stage.PAID and max(_captured(payment), 1) <= moved < asked.value:
+        yield from _rest(payment, attempt_id, whose, now)
+
+
+def _rest(payment: Json, attempt_id: str, whose: str | None, now: datetime) -> Iterator[Fact]:
+    """What captures leave of a payment that is paid. Captures are for payments that are authorized, and one that was captured
+    in part becomes paid once its rest is released (docs.mollie.com/reference/release-authorization); a payment that is not
+    authorized has no `captureBefore`. One that has it all the same, and whose rest nobody asked to release, may still be
+    captured until then."""
+    id, ends = str(payment["id"]), payment.get("captureBefore")
+    if whose or ends is None:
         yield release_fact(id, attempt_id, State.SUCCEEDED, whose)
+    elif datetime.fromisoformat(ends) <= now:
+        yield _lapse(id, attempt_id)
 
 
 def _lapse(id: str, attempt_id: str) -> Fact:

@@ -17,7 +17,7 @@ Json = dict[str, Any]
 HOST = "api.mollie.com"
 API_KEY = "test_APeerKeyOfNobody"
 KEY_LIVES = timedelta(hours=1)
-LIFE = timedelta(minutes=15)
+LIFE, HOLD = timedelta(minutes=15), timedelta(days=7)
 DOCUMENTATION = {"href": "https://docs.mollie.com", "type": "text/html"}
 LIST_LINKS = {
     "self": {"href": "https://api.mollie.com/v2", "type": "application/hal+json"},
@@ -38,7 +38,8 @@ class No(Exception):
 @dataclass
 class Mollie:
     """`refuses`: the status that a call to a path's end is answered with. `silent`: calls to paths that end so are done, and
-    not answered. `embeds`: whether it embeds what it is asked to."""
+    not answered; `abrupt` ends their connections at once. `embeds`: whether it embeds what it is asked to. `pays_early`:
+    whether a payment is paid with its first capture, though the rest of it can still be captured."""
 
     now: Callable[[], datetime]
     payments: dict[str, Json] = field(default_factory=dict)
@@ -47,7 +48,9 @@ class Mollie:
     asked: list[str] = field(default_factory=list)
     refuses: dict[str, int] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
+    abrupt: bool = False
     embeds: bool = True
+    pays_early: bool = False
     lock: threading.RLock = field(default_factory=threading.RLock)
     made: int = 0
 
@@ -163,13 +166,16 @@ class Mollie:
         if status != "open":
             payment["_links"].pop("checkout", None)
             payment.pop("expiresAt", None)
+        if status in ("canceled", "expired", "failed"):
+            payment.pop("captureBefore", None)
         return payment
 
     def pays(self, id: str, method: str = "ideal") -> None:
         """The shopper does, by a method that holds money where it was asked for."""
         assert self.payment(id)["status"] in ("open", "pending")
         held = self.payment(id)["captureMode"] == "manual" and method == "creditcard"
-        self.becomes(id, "authorized" if held else "paid", method=method)
+        more = {"captureBefore": self.stamp(HOLD)} if held else {}
+        self.becomes(id, "authorized" if held else "paid", method=method, **more)
 
     def _left(self, id: str) -> Decimal:
         taken = [one for one in self.parts[id]["captures"] if one["status"] != "failed"]
@@ -178,7 +184,7 @@ class Mollie:
     def _capture(self, id: str, body: Json) -> tuple[int, Any]:
         payment = self.payment(id)
         amount = body.get("amount") or {**payment["amount"], "value": str(self._left(id))}
-        if payment["status"] != "authorized" or Decimal(amount["value"]) > self._left(id):
+        if "captureBefore" not in payment or Decimal(amount["value"]) > self._left(id):
             raise No(422, "The payment can not be captured")
         capture = {**self._part(id, "cpt", "capture", amount, body), "status": "pending"}
         self.parts[id]["captures"].append(capture)
@@ -191,12 +197,15 @@ class Mollie:
             one["status"] = "succeeded" if one["status"] == "pending" else one["status"]
         for one in parts["refunds"]:
             one["status"] = "refunded" if one["status"] in ("pending", "processing") else one["status"]
-        released = payment.pop("releasing", False)
-        if payment["status"] == "authorized" and (released or self._left(id) == 0):
+        over = payment.pop("releasing", False) or self._left(id) == 0
+        if "captureBefore" in payment and (over or (self.pays_early and parts["captures"])):
             self.becomes(id, "paid" if parts["captures"] else "canceled")
+            payment["amountCaptured"] = {**payment["amount"], "value": str(value_of(payment) - self._left(id))}
+        if over:
+            payment.pop("captureBefore", None)
 
     def _release(self, id: str, body: Json) -> tuple[int, Any]:
-        if self.payment(id)["status"] != "authorized":
+        if "captureBefore" not in self.payment(id):
             raise No(422, "The payment is not in an authorized state")
         self.payment(id)["releasing"] = True
         return 202, None

@@ -27,7 +27,7 @@ class _Handler(BaseHTTPRequestHandler):
             status, said = mollie.answer(self.command, path, {k.lower(): v for k, v in self.headers.items()}, body)
             text = b"" if said is None else json.dumps(said).encode()
         if self.command != "GET" and any(path.endswith(end) for end in mollie.silent):
-            self.server.released.wait(5)
+            self.server.released.wait(0 if mollie.abrupt else 5)
             self.close_connection = True
             return
         self.send_response(status)

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chalicelib.connectors.mollie import MollieConnector
+from chalicelib.connectors.mollie.settings import MollieSettings
 from chalicelib.domain.configuration import Connection, Route
 from chalicelib.domain.payment import Payment
 from chalicelib.services.intake import Intake
@@ -23,12 +24,22 @@ from tests.world import HandClock, World
 EVENT_SECRET = "APeerSigningSecret"
 
 
+def punctual(clock: HandClock) -> type[MollieConnector]:
+    """Mollie's connector by the clock of the world."""
+
+    class Punctual(MollieConnector):
+        def __init__(self, settings: MollieSettings) -> None:
+            super().__init__(settings, lambda: clock.at.timestamp())
+
+    return Punctual
+
+
 class Shop:
     """A world in which `mollie-nl` is Mollie's, and `psp-2` comes after it."""
 
     def __init__(self, folder: Path, url: str, mollie: Mollie, clock: HandClock, **settings: Any) -> None:
         self.mollie = mollie
-        connectors: dict[str, Any] = {"mollie": MollieConnector, "simulated": SimulatedConnector}
+        connectors: dict[str, Any] = {"mollie": punctual(clock), "simulated": SimulatedConnector}
         driver = PeerDriver(url, call_timeout_s=settings.pop("call_timeout_s", 5.0))
         psps = {"psp-2": SimulatedPsp("psp-2")}
         self.world = World(folder, psps=psps, clock=clock, connectors=connectors, driver=driver)

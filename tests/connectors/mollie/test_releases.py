@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from chalicelib.domain.errors import Conflict
@@ -12,7 +9,7 @@ from chalicelib.domain.fold import fold
 from chalicelib.domain.operation import OperationKind
 from chalicelib.domain.order import CaptureMode
 from chalicelib.domain.payment import Payment, Status
-from tests.connectors.mollie.shop import Shop, shop_of
+from tests.connectors.mollie.shop import Shop
 
 CAPTURE, CANCEL = OperationKind.CAPTURE, OperationKind.CANCELLATION
 UNKNOWN, PENDING, SUCCEEDED = (
@@ -24,12 +21,6 @@ DAY_S = 86_400
 NEVER_ANSWERED_S = (11, 61, 301, 1_801, 7_201, *(DAY_S + 1,) * 7)  # the whole schedule of an unanswered call
 
 
-@pytest.fixture
-def impatient(tmp_path: Path) -> Iterator[Shop]:
-    with shop_of(tmp_path, call_timeout_s=0.3) as shop:
-        yield shop
-
-
 def held(shop: Shop) -> Payment:
     return shop.paid("creditcard", capture=CaptureMode.MANUAL)
 
@@ -38,53 +29,54 @@ def unanswered(shop: Shop) -> Payment:
     """Mollie took the release, and nobody heard."""
     payment = held(shop)
     shop.mollie.silent.add("/release-authorization")
+    shop.mollie.abrupt = True
     shop.world.do(CANCEL, payment.id, "all")
     assert shop.operations(payment) == UNKNOWN
     return payment
 
 
-def test_an_unanswered_release_is_never_called_undone_while_the_hold_stands(impatient: Shop) -> None:
+def test_an_unanswered_release_is_never_called_undone_while_the_hold_stands(shop: Shop) -> None:
     """Or the merchant could capture what is on its way back."""
-    payment = unanswered(impatient)
+    payment = unanswered(shop)
     for seconds in NEVER_ANSWERED_S:
-        impatient.world.settle(seconds)
-        assert impatient.operations(payment) == UNKNOWN
-        assert fold(impatient.now(payment)).amounts.capturable == 0
+        shop.world.settle(seconds)
+        assert shop.operations(payment) == UNKNOWN
+        assert fold(shop.now(payment)).amounts.capturable == 0
         with pytest.raises(Conflict):
-            impatient.world.do(CAPTURE, payment.id, f"after {seconds}", 400)
-    assert impatient.mollie.parts[impatient.id_of(payment)]["captures"] == []
+            shop.world.do(CAPTURE, payment.id, f"after {seconds}", 400)
+    assert shop.mollie.parts[shop.id_of(payment)]["captures"] == []
 
 
 @pytest.mark.parametrize("away", [1, 3, 4, 5, 8])
-def test_a_release_is_asked_for_until_mollie_answers(impatient: Shop, away: int) -> None:
+def test_a_release_is_asked_for_until_mollie_answers(shop: Shop, away: int) -> None:
     """However long that takes: it gives back what is held, so to ask twice does no more than to ask once."""
-    payment = unanswered(impatient)
-    impatient.mollie.payments[impatient.id_of(payment)].pop("releasing")  # the call was lost on its way there
-    impatient.mollie.answers.clear()
+    payment = unanswered(shop)
+    shop.mollie.payments[shop.id_of(payment)].pop("releasing")  # the call was lost on its way there
+    shop.mollie.answers.clear()
     for seconds in NEVER_ANSWERED_S[:away]:
-        impatient.world.settle(seconds)
-    impatient.mollie.silent.clear()
-    impatient.world.settle(NEVER_ANSWERED_S[away])
-    assert impatient.operations(payment) == PENDING
-    assert impatient.settled(payment).status is Status.CANCELLED
-    assert impatient.operations(payment) == SUCCEEDED
+        shop.world.settle(seconds)
+    shop.mollie.silent.clear()
+    shop.world.settle(NEVER_ANSWERED_S[away])
+    assert shop.operations(payment) == PENDING
+    assert shop.settled(payment).status is Status.CANCELLED
+    assert shop.operations(payment) == SUCCEEDED
 
 
-def test_an_unanswered_release_is_done_once_the_payment_says_so(impatient: Shop) -> None:
-    payment = unanswered(impatient)
+def test_an_unanswered_release_is_done_once_the_payment_says_so(shop: Shop) -> None:
+    payment = unanswered(shop)
     for seconds in NEVER_ANSWERED_S[:6]:
-        impatient.world.settle(seconds)
-    assert impatient.settled(payment).status is Status.CANCELLED
-    assert impatient.operations(payment) == SUCCEEDED
+        shop.world.settle(seconds)
+    assert shop.settled(payment).status is Status.CANCELLED
+    assert shop.operations(payment) == SUCCEEDED
 
 
-def test_a_no_to_a_release_that_may_be_under_way_proves_nothing(impatient: Shop) -> None:
-    payment = unanswered(impatient)
-    impatient.mollie.silent.clear()
-    impatient.mollie.refuses["/release-authorization"] = 422
+def test_a_no_to_a_release_that_may_be_under_way_proves_nothing(shop: Shop) -> None:
+    payment = unanswered(shop)
+    shop.mollie.silent.clear()
+    shop.mollie.refuses["/release-authorization"] = 422
     for seconds in NEVER_ANSWERED_S:
-        impatient.world.settle(seconds)
-        assert impatient.operations(payment) == UNKNOWN
+        shop.world.settle(seconds)
+        assert shop.operations(payment) == UNKNOWN
 
 
 def test_a_release_that_mollie_took_stays_pending_while_the_hold_stands(shop: Shop) -> None:
