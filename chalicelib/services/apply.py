@@ -201,7 +201,7 @@ class Apply:
         assert attempt is not None, "the payment was found by this attempt"
         if attempt.psp_reference is None:
             raise NotApplied("unmatched", "the PSP's own reference is not known yet")
-        reference = reference_of(attempt, payment.order, payment.facts)
+        reference = reference_of(attempt, payment.order, payment.facts, payment.operations)
         return tuple(self._converse(live.connector.fetch(reference), "failed"))
 
     def _keep(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
@@ -19,6 +19,9 @@ from chalicelib.connectors.mollie.facts import (
     OPERATION,
     attempt_in,
     capture_fact,
+    found,
+    gone,
+    missed_refunds,
     named_in,
     payment_facts,
     refund_fact,
@@ -49,6 +52,7 @@ from chalicelib.domain.payment import NextAction
 
 KEY_LIVES_S = 3_600
 RELEASE_LIVES_S = 60 * 86_400  # a release gives back what is held: a repeat does no more, with its key or without
+GONE_AFTER = timedelta(seconds=KEY_LIVES_S / 2 + 900)  # after its operation began: the last call, and 15 minutes
 PARTS = ("captures", "refunds", "chargebacks")
 PARTS_MAX = 250  # of each; a payment of ours has at most 100 operations
 Done = Sequence[Fact] | Refusal
@@ -96,8 +100,15 @@ class MollieConnector(Connector):
         return self._opened(response.json(), order)
 
     def fetch(self, attempt: AttemptRef) -> Conversation[Sequence[Fact]]:
+        """Mollie does not show a refund that was cancelled: one that it does not list is asked for by its id
+        (docs.mollie.com/reference/get-refund). While it is young, a list may only be behind."""
         payment, parts = yield from self._payment(attempt.psp_reference)
-        return payment_facts(payment, parts, attempt, self._now())
+        facts = payment_facts(payment, parts, attempt, self._now())
+        path = payment_path(attempt.psp_reference)
+        for missed in missed_refunds(facts, attempt, self._now() - GONE_AFTER):
+            response = yield self._get(f"{path}/refunds/{id_in(missed.id, 're')}", "fetch")
+            facts += (gone(missed) if response.status == 404 else found(missed, _read(response)),)
+        return facts
 
     def recover(self, attempt: AttemptRef) -> Conversation[Opened | Refusal | None]:
         """Payments can not be found by our reference, so the call is made again with its key."""

@@ -7,7 +7,8 @@ it is under way until Mollie has taken the money.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -172,6 +173,27 @@ def refund_fact(refund: Json, attempt_id: str) -> Fact:
         operation_id=named_in(refund, OPERATION),
         reason=REFUND_STATUS.note(refund["status"]),
     )
+
+
+def missed_refunds(told: Iterable[Fact], attempt: AttemptRef, before: datetime) -> list[Fact]:
+    """Refunds that are under way as far as is known, that began before then, and that Mollie has not told of."""
+    listed = {one.id for one in told if one.kind is Kind.REFUND}
+    under_way = [one for one in attempt.facts if one.kind is Kind.REFUND and one.state is State.PENDING]
+    missed = [one for one in under_way if one.id not in listed and one.id.startswith("re_")]
+    return [one for one in missed if (since := attempt.known_since(one)) is not None and since <= before]
+
+
+def gone(refund: Fact) -> Fact:
+    """It was cancelled, so it never moved."""
+    return replace(refund, state=State.FAILED, reason="canceled")
+
+
+def found(refund: Fact, said: Json) -> Fact:
+    """What Mollie says of the very refund. Raises KeyError, TypeError or ValueError where it is another."""
+    fact = refund_fact(said, refund.attempt_id)
+    if fact.id != refund.id:
+        raise ValueError("Mollie answered with another refund than was asked for")
+    return fact
 
 
 def chargeback_fact(chargeback: Json, attempt_id: str) -> Fact:

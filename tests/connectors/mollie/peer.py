@@ -48,6 +48,7 @@ class Mollie:
     asked: list[str] = field(default_factory=list)
     refuses: dict[str, int] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
+    unlisted: list[Json] = field(default_factory=list)
     abrupt: bool = False
     embeds: bool = True
     pays_early: bool = False
@@ -68,7 +69,7 @@ class Mollie:
             if headers.get("authorization") != f"Bearer {API_KEY}":
                 raise No(401, "Missing authentication, or failed to authenticate")
             for end, status in self.refuses.items():
-                if path.endswith(end) and method != "GET":
+                if path.endswith(end) and (method != "GET" or end.startswith("re_")):
                     raise No(status, "As was asked for")
             return self._once(headers.get("idempotency-key"), method, path, dict(parse_qsl(query)), body)
         except No as no:
@@ -107,6 +108,7 @@ class Mollie:
             ("POST", f"{one}/captures", self._capture),
             ("POST", f"{one}/refunds", self._refund),
             ("GET", f"{one}/(captures|refunds|chargebacks)", self._list),
+            ("GET", f"{one}/refunds/(re_[A-Za-z0-9]+)", self._one_refund),
         ]
 
     def payment(self, id: str) -> Json:
@@ -219,6 +221,22 @@ class Mollie:
         refund = {**self._part(id, "re", "refund", body["amount"], body), "status": "pending", "description": "Refund"}
         refunds.append(refund)
         return 201, dict(refund)
+
+    def _one_refund(self, id: str, refund_id: str, body: Json) -> tuple[int, Any]:
+        """404 for one that was cancelled, as for one that never was."""
+        self.payment(id)
+        found = [one for one in self.parts[id]["refunds"] + self.unlisted if one["id"] == refund_id]
+        if not found:
+            raise No(404, "No refund exists with this id")
+        return 200, dict(found[0])
+
+    def cancels_refund(self, id: str) -> None:
+        """Somebody does, in the Dashboard: it is as if it had never been."""
+        self.parts[id]["refunds"].pop()
+
+    def forgets_to_list(self, id: str) -> None:
+        """A refund that is there is in no list for a while."""
+        self.unlisted.append(self.parts[id]["refunds"].pop())
 
     def charges_back(self, id: str) -> Json:
         chargeback = {**self._part(id, "chb", "chargeback", self.payment(id)["amount"], {}), "reversedAt": None}

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from chalicelib.connectors.mollie import MollieConnector
 from chalicelib.connectors.mollie.settings import MollieSettings
 from chalicelib.domain.configuration import Connection, Route
+from chalicelib.domain.facts import Kind
 from chalicelib.domain.payment import Payment
 from chalicelib.services.intake import Intake
 from chalicelib.services.kinds import CONNECTION, INBOX, ROUTE
@@ -60,6 +61,11 @@ class Shop:
         reference = payment.attempts[0].psp_reference
         assert reference is not None
         return reference
+
+    def refund_id(self, payment: Payment) -> str:
+        """What Mollie calls the payment's only refund."""
+        (id,) = [one.id for one in self.now(payment).facts if one.kind is Kind.REFUND]
+        return id
 
     def calls(self, payment: Payment, times: int = 1) -> None:
         """Mollie calls the address that the payment gave it."""
