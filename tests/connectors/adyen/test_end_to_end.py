@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chalicelib.domain.fold import fold
 from chalicelib.domain.operation import OperationKind, OperationStatus
 from chalicelib.domain.order import CaptureMode
 from chalicelib.domain.payment import Status
@@ -117,6 +118,23 @@ def test_a_refund_that_was_not_answered_is_made_once(shop: Adyen) -> None:
         Status.PARTIALLY_REFUNDED,
         [OperationStatus.SUCCEEDED],
     )
+
+
+def test_a_refund_whose_webhook_was_lost_is_what_an_operator_saw_of_it(shop: Adyen) -> None:
+    payment = shop.open()
+    peer, page = shop.page(payment)
+    peer.pay(page)
+    shop.deliver()
+    shop.world.do(REFUND, payment.id, "a-refund", 400)
+    lost, peer.told = peer.told, []
+    (refund,) = shop.payment(payment.id).operations
+    shop.world.say(payment.id, payment.attempts[0].id, "succeeded", operation_id=refund.id)
+    assert shop.status(payment) is Status.PARTIALLY_REFUNDED
+    peer.told = lost
+    shop.deliver()
+    found = shop.payment(payment.id)
+    assert (found.status, fold(found).amounts.refunded) == (Status.PARTIALLY_REFUNDED, 400)
+    assert [one.status for one in found.operations] == [OperationStatus.SUCCEEDED]
 
 
 def test_a_page_is_never_taken_for_paid_because_it_was_completed(shop: Adyen) -> None:
