@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from chalicelib.contracts.queue import Topic
-from chalicelib.domain.errors import SignatureInvalid
+from chalicelib.domain.errors import SignatureInvalid, Unreadable
+from chalicelib.domain.facts import Fact
 from chalicelib.domain.payment import Payment, Status
 from chalicelib.services.apply import UNMATCHED_RETRY_AFTER_S
 from tests.builders import NOW
 from tests.connectors.adyen.profile import SECRET, sign
+from tests.connectors.adyen.samples import ATTEMPT_ID, PAID, connector, delivery, item
 from tests.connectors.adyen.shop import Adyen
 
 Item = dict[str, Any]
@@ -135,6 +140,43 @@ def test_a_mixed_delivery_that_was_queued_unverified_is_read_the_same(
     shop.world.settle()
     assert (shop.status(paid), shop.status(other)) == (Status.CAPTURED, Status.PENDING)
     assert [one.status for one in shop.inbox()] == ["failed"]
+
+
+GENUINE = [
+    signed(item(event, f"{event[:4]}{number}", originalReference=PAID))
+    for number, event in enumerate(
+        ("AUTHORISATION", "CAPTURE", "REFUND", "CHARGEBACK", "CANCELLATION", "REPORT_AVAILABLE")
+    )
+]
+CHANGES = st.sampled_from(
+    [
+        {"pspReference": "FORGED1"},
+        {"merchantReference": f"{ATTEMPT_ID}-manual"},
+        {"amount": {"currency": "EUR", "value": 1}},
+        {"amount": None},
+        {"success": "false"},
+        {"eventCode": "CHARGEBACK_REVERSED"},
+        {"originalReference": "OTHER1"},
+        {"additionalData": {}},
+        {"additionalData": None},
+        {"additionalData": {"hmacSignature": "AAAA"}},
+    ]
+)
+FORGED = st.builds(lambda one, changes: {**one, **changes}, st.sampled_from(GENUINE), CHANGES)
+NO_ITEMS = st.sampled_from([None, 1, "x", [], {}, {"eventCode": []}])
+
+
+@given(told=st.lists(st.sampled_from(GENUINE) | FORGED | NO_ITEMS, min_size=1, max_size=8))
+@settings(max_examples=300, deadline=None)
+def test_a_delivery_says_what_its_genuine_items_say_each_alone(told: list[object]) -> None:
+    def read(*items: object) -> list[Fact]:
+        try:
+            found = connector().read(replace(delivery(), body=delivery_of(*items)))
+        except Unreadable:
+            return []
+        return [one for one in found if isinstance(one, Fact)]
+
+    assert read(*told) == [fact for one in told if one in GENUINE for fact in read(one)]
 
 
 def test_what_is_said_of_a_forged_item_is_no_text_of_its_own(shop: Adyen) -> None:
