@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from chalicelib.domain.facts import Decline, Fact
 from chalicelib.domain.money import Money
+from chalicelib.domain.operation import Operation
 from chalicelib.domain.order import Order
 from chalicelib.domain.payment import Attempt, NextAction
 
@@ -59,20 +60,29 @@ class CheckoutOrder:
 class AttemptRef:
     """What a connector needs to ask about an attempt; `checkout` lets it repeat the call where nothing can be looked up.
 
-    `facts`: what is known of the attempt, for a PSP that names its money in webhooks alone.
+    `facts`: what is known of the attempt, for a PSP that names its money in webhooks alone. `begun`: since when its
+    operations are known, by their ids; those that somebody made at the PSP by their movements'. That a PSP does not show
+    something proves nothing while it is young.
     """
 
     checkout: CheckoutOrder
     psp_reference: str | None
     facts: tuple[Fact, ...] = ()
+    begun: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def attempt_id(self) -> str:
         return self.checkout.attempt_id
 
+    def known_since(self, fact: Fact) -> datetime | None:
+        return self.begun.get(fact.operation_id or fact.id) or self.begun.get(fact.id)
 
-def reference_of(attempt: Attempt, order: Order, facts: Iterable[Fact] = ()) -> AttemptRef:
-    """Names an attempt to its connector, with exactly the parameters its first call had. `facts` are the payment's."""
+
+def reference_of(
+    attempt: Attempt, order: Order, facts: Iterable[Fact] = (), operations: Iterable[Operation] = ()
+) -> AttemptRef:
+    """Names an attempt to its connector, with exactly the parameters its first call had. `facts` and `operations` are the
+    payment's."""
     return_url = attempt.return_url or order.return_url
     checkout = CheckoutOrder(
         attempt.id,
@@ -83,7 +93,13 @@ def reference_of(attempt: Attempt, order: Order, facts: Iterable[Fact] = ()) -> 
         cancel_url=order.cancel_url,
         webhook_url=attempt.webhook_url or "",
     )
-    return AttemptRef(checkout, attempt.psp_reference, tuple(fact for fact in facts if fact.attempt_id == attempt.id))
+    begun = {
+        one.id if one.movement is None else one.movement[1]: one.called_at or one.created_at
+        for one in operations
+        if one.attempt_id == attempt.id
+    }
+    mine = tuple(fact for fact in facts if fact.attempt_id == attempt.id)
+    return AttemptRef(checkout, attempt.psp_reference, mine, begun)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from chalicelib.contracts.webhooks import (
     Acknowledgement,
     AskPsp,
     Delivery,
+    LeftOut,
     LookUp,
     WebhookAddress,
     WebhookMade,
@@ -36,13 +37,14 @@ class Capabilities:
 
     `operations`: capture, cancel, refund and expire, as far as it has them; no other is called. `inert_until_visited`:
     opening a page moves nothing and the PSP sends no link of its own, so that an unanswered attempt may be sealed.
-    `key_lives_s`: how long the PSP remembers an idempotency key, by operation (open, capture, cancel, refund, complete);
-    absent is never. `looks_up_references`: an attempt without a PSP reference can be found by ours. `reads_money`: reading
-    an attempt shows what was paid; if not, webhooks alone tell of it. `names_operations`: reading an attempt shows our
-    operation ids, as the PSP's documents promise: one that is not shown 15 minutes after its call counts as never made.
-    `completes_on_return`: nothing is paid until `complete` is called once the shopper has approved. `webhook_methods`: how
-    the PSP calls back, POST or GET; what comes otherwise is no webhook of its. `webhook_address`: how the PSP learns where.
-    `amount_limits`: the least and the most that one payment may be, in minor units, by currency; None is no limit.
+    `key_lives_s`: how long the PSP remembers an idempotency key, by operation (open, capture, cancel, refund, complete), or
+    longer where a repeat does no more even without it; absent is never. `looks_up_references`: an attempt without a PSP
+    reference can be found by ours. `reads_money`: reading an attempt shows what was paid; if not, webhooks alone tell of it.
+    `names_operations`: reading an attempt shows our operation ids, as the PSP's documents promise: one that is not shown 15
+    minutes after its call counts as never made. `completes_on_return`: nothing is paid until `complete` is called once the
+    shopper has approved. `webhook_methods`: how the PSP calls back, POST or GET; what comes otherwise is no webhook of its.
+    `webhook_address`: how the PSP learns where. `amount_limits`: the least and the most that one payment may be, in minor
+    units, by currency; None is no limit.
     """
 
     operations: frozenset[str]
@@ -75,7 +77,7 @@ class Verifying(Protocol):
 
     def verify(self, delivery: Delivery) -> Conversation[None]: ...
 
-    def read(self, delivery: Delivery) -> Sequence[Fact | AskPsp | LookUp]: ...
+    def read(self, delivery: Delivery) -> Sequence[Fact | AskPsp | LookUp | LeftOut]: ...
 
 
 class Connector(ABC):
@@ -86,9 +88,10 @@ class Connector(ABC):
     `words` are all its tables, `amounts` how it writes an amount; the conformance kit tests both entry by entry.
 
     `verify` raises SignatureInvalid and nothing else on hostile input; `read` raises Unreadable on a verified delivery
-    that makes no sense. `open_checkout` and the operations answer a Refusal where the PSP says no. `signature_headers` are
-    all headers that `verify` reads, in lower case. One that holds a secret of ours may come as its digest, so it is compared
-    by `presented.is_presented`.
+    that makes no sense. Where a delivery has parts that are signed each by itself, one good part makes it worth taking in,
+    and `read` trusts each for its own signature alone. `open_checkout` and the operations answer a Refusal where the PSP says
+    no. `signature_headers` are all headers that `verify` reads, in lower case. One that holds a secret of ours may come as its
+    digest, so it is compared by `presented.is_presented`.
 
     What is abstract every PSP has. The rest is written where the PSP has it, and never called where nothing says so.
     """
@@ -151,7 +154,7 @@ class Connector(ABC):
     def verify(self, delivery: Delivery) -> Conversation[None]: ...
 
     @abstractmethod
-    def read(self, delivery: Delivery) -> Sequence[Fact | AskPsp | LookUp]: ...
+    def read(self, delivery: Delivery) -> Sequence[Fact | AskPsp | LookUp | LeftOut]: ...
 
     def look_up(self, psp_object: str) -> Conversation[Sequence[Fact | AskPsp]]:
         """Whose a thing is that a webhook named; empty for nobody's of ours. Called only for what `read` gave."""

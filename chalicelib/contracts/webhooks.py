@@ -40,6 +40,14 @@ class LookUp:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A part of a delivery that is unreadable or not signed as it should be, and says nothing. The other parts hold; the
+    delivery is kept in the inbox with `detail`, in words of ours, and tried again."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class WebhookSetup:
     """What to enter at the PSP so that it tells us what happens, for people to read.
 

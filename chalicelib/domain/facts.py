@@ -14,6 +14,7 @@ from enum import StrEnum
 from chalicelib.domain.money import Money
 
 TRIES_KEPT = 20
+RENAMED = "renamed"
 
 
 class Kind(StrEnum):
@@ -112,6 +113,16 @@ def storable(fact: Fact) -> Fact:
 
 def _whole(text: str) -> str:
     return text if text.isascii() else text.encode(errors="replace").decode()
+
+
+def renamed(attempt_id: str, id: str) -> Fact:
+    """What takes a capture's name away: another name tells of that movement from here on."""
+    return Fact(attempt_id, Kind.CAPTURE, id, State.FAILED, reason=RENAMED)
+
+
+def is_renamed(fact: Fact) -> bool:
+    """Whether it counts for nothing. The reason alone says nothing: it may be a PSP's own text."""
+    return fact.reason == RENAMED and fact == renamed(fact.attempt_id, fact.id)
 
 
 Name = tuple[str, str, str]

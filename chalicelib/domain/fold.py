@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from chalicelib.domain.facts import Fact, Kind, State
+from chalicelib.domain.facts import Fact, Kind, State, is_renamed
 from chalicelib.domain.hearsay import without_hearsay
 from chalicelib.domain.operation import Operation, OperationKind, OperationStatus, Origin, status_of
 from chalicelib.domain.order import CaptureMode
@@ -97,6 +97,8 @@ def fold(payment: Payment) -> Folded:
     sound: list[Fact] = []
     anomalies: list[Fact] = []
     for fact in without_hearsay(payment.facts):
+        if is_renamed(fact):
+            continue
         if is_sound(fact, payment, operations, held) or _is_accepted(fact, accepted):
             sound.append(fact)
             of_attempt.setdefault(fact.attempt_id, []).append(fact)

@@ -1,8 +1,8 @@
 """What operators found out about operations, beside what PSPs say of them after all.
 
-An operator's word counts while the PSP is silent. Not every PSP repeats our operations' names: where it tells of a movement
-of that kind and amount and not whose it is, it is the one that she saw, and becomes the operation's. Counted beside it, one
-refund would be two.
+An operator's word counts while the PSP is silent, or says no more than that something is under way: she may know how it came
+out though the PSP will never tell. Not every PSP repeats our operations' names: where it tells of a movement of that kind and
+amount and not whose it is, it is the one that she saw, and becomes the operation's. Counted beside it, one refund would be two.
 """
 
 from __future__ import annotations
@@ -17,22 +17,29 @@ _LIKELIEST = (State.SUCCEEDED, State.PENDING, State.FAILED)  # she saw it succee
 
 
 def without_hearsay(facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
-    """The facts that count, an operator's word only where nothing else tells of its operation. The same in whatever order
-    they became known."""
+    """The facts that count, an operator's word only where nothing else tells how its operation came out. The same in whatever
+    order they became known."""
     words = [fact for fact in facts if fact.id.startswith(OPERATOR)]
     if not words:
         return facts
     said = [fact for fact in facts if not fact.id.startswith(OPERATOR)]
-    known = {(fact.attempt_id, fact.kind, fact.operation_id) for fact in said}
+    told: dict[tuple[object, ...], list[Fact]] = {}
+    for fact in said:
+        told.setdefault(_whose(fact), []).append(fact)
     for word in words:
-        if (word.attempt_id, word.kind, word.operation_id) in known:
-            continue
-        meant = seen_by(word, said)
+        own = told.get(_whose(word), [])
+        meant = own[0] if own else seen_by(word, said)
         if meant is None:
             said.append(word)
-        else:
+        elif not own:
             said[said.index(meant)] = replace(meant, operation_id=word.operation_id)
+        elif all(fact.state is State.PENDING for fact in own):
+            said[said.index(meant)] = replace(meant, state=word.state, amount=meant.amount or word.amount)
     return tuple(said)
+
+
+def _whose(fact: Fact) -> tuple[object, ...]:
+    return fact.attempt_id, fact.kind, fact.operation_id
 
 
 def seen_by(word: Fact, facts: Iterable[Fact]) -> Fact | None:

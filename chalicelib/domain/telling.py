@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from chalicelib.domain.facts import Fact, Kind, State
+from chalicelib.domain.facts import Fact, Kind, State, is_renamed
 
 _MONEY = {Kind.AUTHORIZATION, Kind.CAPTURE, Kind.REFUND, Kind.RELEASE, Kind.DISPUTE}
 _NOUN = {
@@ -44,7 +44,7 @@ _OPEN = {
 
 def words_of(facts: Iterable[Fact]) -> str:
     """A clause for each fact; that a page is open or exists is said only where there is nothing else."""
-    said = list(facts)
+    said = [fact for fact in facts if not is_renamed(fact)]
     movements = [_clause(fact) for fact in said if fact.kind in _MONEY]
     endings = [_CHECKOUT[fact.state] for fact in said if fact.kind is Kind.CHECKOUT and fact.state is not State.OPEN]
     tries = [_clause(fact) for fact in said if fact.kind is Kind.TRY]

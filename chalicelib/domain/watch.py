@@ -80,6 +80,8 @@ def _may_be_asked_after_all(attempt: Attempt, standing: Standing) -> bool:
 def operation_phase_of(operation: Operation, status: OperationStatus) -> Phase:
     if operation.kind is OperationKind.REFUND and status is OperationStatus.SUCCEEDED:
         return Phase.REFUNDED
+    if operation.kind is OperationKind.REFUND and operation.origin is Origin.PSP and status is OperationStatus.PENDING:
+        return Phase.REFUNDING
     if operation.origin is Origin.PSP or status in (OperationStatus.SUCCEEDED, OperationStatus.FAILED):
         return Phase.SETTLED
     if status is OperationStatus.UNKNOWN:

@@ -20,7 +20,7 @@ from chalicelib.contracts.calls import reference_of
 from chalicelib.contracts.conversation import CallFailed, Conversation
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import NEW, Stored
-from chalicelib.contracts.webhooks import AskPsp, Delivery, LookUp
+from chalicelib.contracts.webhooks import AskPsp, Delivery, LeftOut, LookUp
 from chalicelib.domain.amend import amend
 from chalicelib.domain.change import Change
 from chalicelib.domain.configuration import InboxItem
@@ -131,18 +131,19 @@ class Apply:
             by_attempt.setdefault(one.attempt_id, []).append(one)
         reasons = [self._joined(live, attempt_id, sayings) for attempt_id, sayings in by_attempt.items()]
         waits = [reason for reason in reasons if reason is not None]
+        waits += [NotApplied("failed", one.detail) for one in said if isinstance(one, LeftOut)]
         if waits:
             waits.sort(key=lambda reason: _FIRST.index(reason.status))
             raise NotApplied(waits[0].status, "; ".join(one.detail for one in waits)[:500], verified=True)
         telemetry.count("webhooks_applied_total", connector=live.connection.connector, result="applied")
 
-    def _whose(self, live: LiveConnection, said: Sequence[Fact | AskPsp | LookUp]) -> Iterator[Fact | AskPsp]:
+    def _whose(self, live: LiveConnection, said: Sequence[Fact | AskPsp | LookUp | LeftOut]) -> Iterator[Fact | AskPsp]:
         """What a webhook says, the PSP asked about each thing that it does not say whose it is."""
         for one in said:
-            if not isinstance(one, LookUp):
+            if isinstance(one, LookUp):
+                yield from self._converse(live.connector.look_up(one.psp_object), "failed", verified=True)
+            elif not isinstance(one, LeftOut):
                 yield one
-                continue
-            yield from self._converse(live.connector.look_up(one.psp_object), "failed", verified=True)
 
     def _converse(self, conversation: Conversation[T], status: str, *, verified: bool = False) -> T:
         """Raises NotApplied with `status` for what could not be found out, a connector's mistake included: the delivery
@@ -158,11 +159,17 @@ class Apply:
             raise NotApplied(status, type(error).__name__, verified=verified) from None
 
     def _joined(self, live: LiveConnection, attempt_id: str, sayings: Sequence[Fact | AskPsp]) -> NotApplied | None:
-        """Why this attempt's part of a delivery must wait, None where it is applied."""
+        """Why this attempt's part of a delivery must wait, None where it is applied. A payment that can not take it keeps no
+        other's part back; faults pass."""
         try:
             self._join(live, attempt_id, sayings)
         except NotApplied as reason:
             return reason
+        except PaymentServerError:
+            raise
+        except Exception as error:
+            log.exception("what a webhook says could not be applied")
+            return NotApplied("failed", type(error).__name__)
         return None
 
     def _verify(self, live: LiveConnection, delivery: Delivery) -> None:
@@ -213,7 +220,7 @@ class Apply:
         assert attempt is not None, "the payment was found by this attempt"
         if attempt.psp_reference is None:
             raise NotApplied("unmatched", "the PSP's own reference is not known yet")
-        reference = reference_of(attempt, payment.order, payment.facts)
+        reference = reference_of(attempt, payment.order, payment.facts, payment.operations)
         return tuple(self._converse(live.connector.fetch(reference), "failed"))
 
     def _keep(

@@ -97,7 +97,8 @@ class _Question:
         return Change(ended=(Ended(self._attempt.id, facts, self._attempt.completing_at),))
 
     def _reference(self) -> AttemptRef:
-        return reference_of(self._attempt, self._payment.order, self._payment.facts)
+        known = self._payment
+        return reference_of(self._attempt, known.order, known.facts, known.operations)
 
     def _read(self) -> Change:
         return Change(

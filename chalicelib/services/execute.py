@@ -145,7 +145,8 @@ class _Call:
         }[operation.kind](order)
 
     def _reference(self) -> AttemptRef:
-        return reference_of(self._attempt, self._payment.order, self._payment.facts)
+        known = self._payment
+        return reference_of(self._attempt, known.order, known.facts, known.operations)
 
     def _refused(self, refusal: Refusal, *, first: bool) -> Change:
         """A rule's operation waits for better days unless the PSP's no is about the money itself."""

@@ -10,7 +10,7 @@ from chalicelib.domain.claim import Claim, leased
 from chalicelib.domain.errors import Conflict, Invalid, Pointer
 from chalicelib.domain.fold import Folded
 from chalicelib.domain.money import Money
-from chalicelib.domain.operation import Operation, OperationKind, OperationStatus, Origin
+from chalicelib.domain.operation import UNSURE, Operation, OperationKind, OperationStatus, Origin, facts_about
 from chalicelib.domain.payment import OPERATIONS_MAX, Attempt, Payment
 
 CAPABILITY = {
@@ -104,11 +104,23 @@ def refuse_unoffered(
         raise Conflict(f"The connector {psp} captures a payment once only.")
     if wanted.final and folded.standings[attempt.id].reserved_captures:
         raise Conflict("Another capture is under way, and the last one would give its money back; ask again soon.")
+    if kind is OperationKind.CANCELLATION and any(
+        _may_not_be_there(one, folded, attempt) for one in payment.operations
+    ):
+        raise Conflict(
+            "Whether the PSP has a capture yet is not known, and a cancellation would give its money back; ask again soon."
+        )
 
 
 def _counts(operation: Operation, folded: Folded, attempt: Attempt, kind: OperationKind) -> bool:
     same = operation.kind is kind and operation.attempt_id == attempt.id
     return same and folded.operations[operation.id] is not OperationStatus.FAILED
+
+
+def _may_not_be_there(operation: Operation, folded: Folded, attempt: Attempt) -> bool:
+    """Whether it is a capture that the PSP may still have to hear of: to its eyes that money is part of what is left."""
+    unsure = operation.called in UNSURE and not facts_about(operation, folded.sound)
+    return unsure and _counts(operation, folded, attempt, OperationKind.CAPTURE)
 
 
 def operation_of(

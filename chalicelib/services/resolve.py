@@ -27,6 +27,7 @@ from chalicelib.domain.operation import (
     OperationKind,
     OperationStatus,
     Origin,
+    facts_about,
 )
 from chalicelib.domain.payment import ACCEPT, NOT_PAID, REFUND, Attempt, Closure, Entry, Payment, Resolution
 from chalicelib.services.ask import ask
@@ -207,14 +208,7 @@ def _operation_of(payment: Payment, folded: Folded, attempt: Attempt, said: Said
 
 def _operation_succeeded(payment: Payment, folded: Folded, attempt: Attempt, said: Said, now: datetime) -> Change:
     operation = _operation_of(payment, folded, attempt, said)
-    fact = Fact(
-        attempt.id,
-        MOVEMENT[operation.kind],
-        f"{OPERATOR}{operation.id}",
-        State.SUCCEEDED,
-        operation.amount,
-        operation_id=operation.id,
-    )
+    fact = _word(operation, State.SUCCEEDED)
     seen = seen_by(fact, folded.sound)
     if seen is not None and seen.state is State.FAILED:
         raise Conflict(
@@ -225,6 +219,15 @@ def _operation_succeeded(payment: Payment, folded: Folded, attempt: Attempt, sai
 
 
 def _operation_failed(payment: Payment, folded: Folded, attempt: Attempt, said: Said, now: datetime) -> Change:
+    """Where the PSP took it and leaves it pending, that it did is no proof any more; where the PSP says nothing, nothing
+    need outweigh what it may say later."""
     operation = _operation_of(payment, folded, attempt, said)
     decline = Decline(DeclineClass.HARD, "resolved", message="An operator found that it never happened.")
-    return Change(outcomes=(CallOutcome(operation.id, Called.REFUSED, decline),))
+    words = (_word(operation, State.FAILED),) if facts_about(operation, folded.sound) else ()
+    return Change(facts=words, outcomes=(CallOutcome(operation.id, Called.REFUSED, decline),))
+
+
+def _word(operation: Operation, state: State) -> Fact:
+    """What an operator says of an operation, as a movement."""
+    kind, id = MOVEMENT[operation.kind], f"{OPERATOR}{operation.id}"
+    return Fact(operation.attempt_id, kind, id, state, operation.amount, operation_id=operation.id)

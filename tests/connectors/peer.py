@@ -83,11 +83,18 @@ class Peer:
     @contextmanager
     def silent(self, end: str, times: float = math.inf) -> Iterator[None]:
         """Within it calls that change something, to paths that end so, are carried out and not answered: the first `times`."""
-        self._silent[end] = times
+        self.falls_silent(end, times)
         try:
             yield
         finally:
-            del self._silent[end]
+            self.speaks()
+
+    def falls_silent(self, end: str, times: float = math.inf) -> None:
+        """As `silent`, until it `speaks` again."""
+        self._silent[end] = times
+
+    def speaks(self) -> None:
+        self._silent.clear()
 
     def said(self, call: Call) -> Answer | Fault:
         self.asked.append(call.line)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.amend import amend
 from chalicelib.domain.change import Change
-from chalicelib.domain.facts import RISING, Decline, DeclineClass, Fact, Kind, State, join
+from chalicelib.domain.facts import RENAMED, RISING, Decline, DeclineClass, Fact, Kind, State, join, renamed
 from chalicelib.domain.fold import fold
 from chalicelib.domain.operation import Called, Operation, OperationKind, Origin
 from chalicelib.domain.order import CaptureMode
@@ -25,6 +25,27 @@ OK, NO, WAIT = State.SUCCEEDED, State.FAILED, State.PENDING
 HISTORIES: dict[str, tuple[list[Fact], int, int, CaptureMode, Status]] = {
     "a sale": (
         [opened(), fact(CAP, "p", WAIT, 1000), fact(CAP, "p", OK, 1000)],
+        1,
+        1000,
+        CaptureMode.AUTOMATIC,
+        Status.CAPTURED,
+    ),
+    "a sale that is told of by another name": (
+        [opened(), fact(CAP, "p", OK, 1000), renamed(attempt_id(), "p"), fact(CAP, "c", OK, 1000)],
+        1,
+        1000,
+        CaptureMode.AUTOMATIC,
+        Status.CAPTURED,
+    ),
+    "a sale that is told of by another name, and whose amount is odd": (
+        [opened(), fact(CAP, "p", OK, 999), renamed(attempt_id(), "p"), fact(CAP, "c", OK, 999)],
+        1,
+        1000,
+        CaptureMode.AUTOMATIC,
+        Status.UNKNOWN,
+    ),
+    "a refund that failed for a reason that reads like one of ours": (
+        [opened(), fact(CAP, "p", OK, 1000), fact(REF, "r", OK, 1000), fact(REF, "r", NO, 1000, reason=RENAMED)],
         1,
         1000,
         CaptureMode.AUTOMATIC,

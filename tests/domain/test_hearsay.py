@@ -24,6 +24,7 @@ def refund(id: str, state: State = OK, operation_id: str | None = None, value: i
 
 
 WORD = refund(f"{OPERATOR}op_1", operation_id="op_1")
+FAILED_WORD = refund(f"{OPERATOR}op_1", FAILED, "op_1")
 OTHER_WORD = refund(f"{OPERATOR}op_2", operation_id="op_2")
 
 
@@ -43,6 +44,10 @@ def after(*facts: Fact) -> Payment:
         ((WORD,), 400),
         ((WORD, refund("r", operation_id="op_1")), 400),
         ((WORD, refund("r", FAILED, "op_1")), 0),
+        ((WORD, refund("r", PENDING, "op_1")), 400),
+        ((WORD, refund("r", PENDING, "op_1"), refund("r", FAILED, "op_1")), 0),
+        ((FAILED_WORD, refund("r", PENDING, "op_1")), 0),
+        ((FAILED_WORD, refund("r", PENDING, "op_1"), refund("r", operation_id="op_1")), 400),
         ((WORD, refund("r", operation_id="op_2")), 800),
         ((WORD, refund("r")), 400),
         ((WORD, refund("r", PENDING)), 0),

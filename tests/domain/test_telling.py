@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from chalicelib.domain.facts import RISING, Decline, DeclineClass, Fact, Kind, State
+from chalicelib.domain.facts import RISING, Decline, DeclineClass, Fact, Kind, State, renamed
 from chalicelib.domain.telling import words_of
 from tests.builders import attempt_id, fact, opened
 
@@ -18,6 +18,10 @@ PAGE = fact(Kind.CHECKOUT, "s", State.OPEN)
     ("facts", "words"),
     [
         ([PAGE, fact(Kind.CAPTURE, "p", State.SUCCEEDED, 1050)], "the capture of 10.50 EUR succeeded"),
+        (
+            [fact(Kind.CAPTURE, "c", State.SUCCEEDED, 1050), renamed(attempt_id(), "p")],
+            "the capture of 10.50 EUR succeeded",
+        ),
         ([PAGE, fact(Kind.TRY, "t", State.DECLINED)], "a try was declined"),
         ([PAGE], "the page is open"),
         ([PAGE, fact(Kind.CHECKOUT, "s", State.EXPIRED)], "the page has expired"),

@@ -188,6 +188,19 @@ def test_a_capture_or_void_of_the_psps_own_is_not_asked_about() -> None:
     assert operation_phase_of(theirs, OperationStatus.PENDING) is Phase.SETTLED
 
 
+@pytest.mark.parametrize(
+    ("status", "phase"),
+    [
+        (OperationStatus.PENDING, Phase.REFUNDING),
+        (OperationStatus.SUCCEEDED, Phase.REFUNDED),
+        (OperationStatus.FAILED, Phase.SETTLED),
+    ],
+)
+def test_a_refund_of_the_psps_own_is_asked_about_like_one_of_ours(status: OperationStatus, phase: Phase) -> None:
+    theirs = Operation("op_1", OperationKind.REFUND, attempt_id(), money(), Origin.PSP, NOW, called=Called.ANSWERED)
+    assert operation_phase_of(theirs, status) is phase
+
+
 def test_an_answer_must_come_wherever_money_may_be_in_doubt() -> None:
     assert {"started", "unanswered", "closed", "open", "processing"} == MUST_SETTLE
 

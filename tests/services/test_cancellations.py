@@ -9,7 +9,7 @@ import pytest
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.order import CaptureMode
 from chalicelib.domain.payment import Closure, Status
-from tests.psp import DECLINE, LOST
+from tests.psp import ANSWER, DECLINE, LOST, SILENT
 from tests.services.histories import (
     CANCEL,
     CAPTURE,
@@ -125,6 +125,35 @@ def test_what_a_capture_left_is_voided_and_what_was_captured_stays(world: World)
     payment = held(world)
     world.do(CAPTURE, payment.id, "c1", 400)
     world.do(CANCEL, payment.id, "x")
+    assert world.payment(payment.id).status is Status.CAPTURED
+    assert (amounts(world, payment).captured, amounts(world, payment).capturable) == (400, 0)
+
+
+@pytest.mark.parametrize("said", [LOST, SILENT])
+def test_while_nobody_knows_whether_a_capture_reached_the_psp_the_rest_is_not_voided(world: World, said: str) -> None:
+    """A void gives back whatever is not captured: also what the capture was about, where it has yet to be made again."""
+    payment = held(world)
+    world.psps["psp-1"].plan = lambda kind, order: said
+    world.do(CAPTURE, payment.id, "c1", 400)
+    world.psps["psp-1"].plan = lambda kind, order: ANSWER
+    world.psps["psp-1"].can_read = False
+    with pytest.raises(Conflict, match="ask again soon"):
+        world.do(CANCEL, payment.id, "x")
+    world.psps["psp-1"].can_read = True
+    world.settle(11)
+    world.do(CANCEL, payment.id, "x")
+    assert world.payment(payment.id).status is Status.CAPTURED
+    assert (amounts(world, payment).captured, amounts(world, payment).capturable) == (400, 0)
+
+
+def test_a_capture_that_waits_at_the_psp_keeps_its_rest_from_nobody(world: World) -> None:
+    payment = held(world)
+    world.psps["psp-1"].settles = "pending"
+    world.do(CAPTURE, payment.id, "c1", 400)
+    world.do(CANCEL, payment.id, "x")
+    world.psps["psp-1"].settle(payment.attempts[0].id, "captures", "succeeded")
+    world.psps["psp-1"].settle(payment.attempts[0].id, "voids", "succeeded")
+    hear(world, payment)
     assert world.payment(payment.id).status is Status.CAPTURED
     assert (amounts(world, payment).captured, amounts(world, payment).capturable) == (400, 0)
 

@@ -127,8 +127,9 @@ def test_the_psp_is_told_what_to_do_in_its_own_names(executing: Executing, kind:
         Called.ANSWERED, None, f"psp-1 took the {kind}.", REFUNDED
     )
     payment = executing.payment
-    reference = reference_of(payment.attempts[0], payment.order, payment.facts)
+    reference = reference_of(payment.attempts[0], payment.order, payment.facts, payment.operations)
     assert reference.facts == payment.facts != ()
+    assert reference.begun == {"op_1": payment.operations[0].created_at}
     assert executing.connector.asked == [(verb, MoneyOrder(reference, "op_1", money(400), "returned", True))]
     assert executing.connector.bound == [{"connector": "scripted", "payment_id": PAYMENT_ID}]
     assert 19 < executing.driver.left_s[0] <= 20
@@ -222,8 +223,9 @@ def test_a_refusals_words_are_kept_up_to_two_hundred_characters() -> None:
 
 def test_a_repeat_reads_first_and_is_not_made_where_the_psp_tells_of_it(executing: Executing) -> None:
     assert executing((REFUNDED,), first=False) == came_to(Called.ANSWERED, None, "", REFUNDED)
+    known = executing.payment
     assert executing.connector.asked == [
-        ("fetch", reference_of(executing.payment.attempts[0], executing.payment.order, executing.payment.facts)),
+        ("fetch", reference_of(known.attempts[0], known.order, known.facts, known.operations)),
     ]
 
 

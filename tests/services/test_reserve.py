@@ -211,6 +211,20 @@ def test_a_connector_may_capture_once_only(made: Payment, again: bool) -> None:
     assert offered(REFUND, 700, made, multiple_captures=False) == ""
 
 
+@pytest.mark.parametrize(
+    ("called", "waits"),
+    [(Called.STARTED, True), (Called.UNANSWERED, True), (Called.ANSWERED, False), (Called.REFUSED, False)],
+)
+def test_a_cancellation_waits_for_a_capture_that_may_not_have_reached_the_psp(called: Called, waits: bool) -> None:
+    made = with_operation(CAPTURE, called)
+    why = (
+        "Whether the PSP has a capture yet is not known, and a cancellation would give its money back; ask again soon."
+    )
+    assert offered(CANCEL, 700, made) == (why if waits else "")
+    assert offered(CANCEL, 700, with_operation(REFUND, called)) == ""
+    assert offered(CANCEL, 700, with_operation(CAPTURE, called, 2)) == ""
+
+
 def test_a_last_capture_waits_for_the_others() -> None:
     under_way = with_operation(CAPTURE, Called.STARTED)
     why = "Another capture is under way, and the last one would give its money back; ask again soon."

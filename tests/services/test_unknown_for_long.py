@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.domain.errors import Conflict
+from chalicelib.domain.payment import Payment
 from chalicelib.services.ask import ABSENT_AFTER_S
 from tests.psp import LOST, SILENT
 from tests.services.histories import (
@@ -131,3 +132,47 @@ def test_a_psp_that_stays_down_is_told_of_once(world: World) -> None:
     lines = timeline(world, payment).splitlines()
     assert sum("could not be asked" in line for line in lines) <= 1
     assert sum("no usable answer to the refund" in line for line in lines) == 2  # the call's own, and the outage
+
+
+ALWAYS_PENDING_S = (
+    3_601,
+    23 * 3_600 + 1,
+    6 * 86_400 + 1,
+    23 * 86_400 + 1,
+)  # the whole schedule of a refund that was taken
+
+
+def left_pending(world: World) -> tuple[Payment, str]:
+    """A refund that its PSP took, and never says more about."""
+    payment = sold(world)
+    world.psps["psp-1"].settles = "pending"
+    operation_id = shown(world.do(REFUND, payment.id, "k", 700))["id"]
+    for seconds in ALWAYS_PENDING_S:
+        world.settle(seconds)
+    assert operations(world, payment) == [("refund", "pending", "api")]
+    assert queue_of_operators(world) == [payment.id]
+    return payment, operation_id
+
+
+@pytest.mark.parametrize(("outcome", "refundable"), [("succeeded", 300), ("failed", 1000)])
+def test_an_operators_word_settles_what_the_psp_leaves_pending(world: World, outcome: str, refundable: int) -> None:
+    payment, operation_id = left_pending(world)
+    world.say(payment.id, payment.attempts[0].id, outcome, operation_id=operation_id)
+    assert operations(world, payment) == [("refund", outcome, "api")]
+    assert amounts(world, payment).refundable == refundable
+    assert queue_of_operators(world) == []
+    hear(world, payment)
+    assert operations(world, payment) == [("refund", outcome, "api")], "it is still pending there"
+
+
+@pytest.mark.parametrize("outcome", ["succeeded", "failed"])
+@pytest.mark.parametrize(("status", "refunded"), [("succeeded", 700), ("failed", 0)])
+def test_what_the_psp_says_after_all_outweighs_an_operators_word(
+    world: World, outcome: str, status: str, refunded: int
+) -> None:
+    payment, operation_id = left_pending(world)
+    world.say(payment.id, payment.attempts[0].id, outcome, operation_id=operation_id)
+    world.psps["psp-1"].settle(payment.attempts[0].id, "refunds", status)
+    hear(world, payment)
+    assert operations(world, payment) == [("refund", status, "api")]
+    assert amounts(world, payment).refunded == refunded

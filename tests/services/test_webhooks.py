@@ -11,7 +11,7 @@ import pytest
 from chalicelib.contracts.conversation import Conversation
 from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import NEW
-from chalicelib.contracts.webhooks import AskPsp, Delivery, LookUp
+from chalicelib.contracts.webhooks import AskPsp, Delivery, LeftOut, LookUp
 from chalicelib.domain.configuration import InboxItem
 from chalicelib.domain.errors import NotFound, SignatureInvalid, StorageFault, TooLarge
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State
@@ -33,6 +33,12 @@ def paid(world: World) -> tuple[Payment, str]:
     attempt_id = payment.attempts[0].id
     world.psps["psp-1"].pay(attempt_id)
     return payment, attempt_id
+
+
+def paid_too(world: World) -> tuple[Payment, str]:
+    payment = world.open(key="another-key").payment
+    world.psps["psp-1"].pay(payment.attempts[0].id)
+    return payment, payment.attempts[0].id
 
 
 def status_of(world: World, payment: Payment) -> Status:
@@ -238,6 +244,38 @@ def test_a_connectors_mistake_sends_the_webhook_to_the_inbox_and_kills_no_messag
     monkeypatch.setattr(SimulatedConnector, "read", read)
     world.settle(3)
     assert status_of(world, payment) is Status.CAPTURED
+
+
+def test_a_part_that_was_left_out_keeps_no_other_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    payment, attempt_id = paid(world)
+    read = SimulatedConnector.read
+    parts = lambda self, delivery: (LeftOut("item 1 of 2 is odd"), *read(self, delivery))  # noqa: E731
+    monkeypatch.setattr(SimulatedConnector, "read", parts)
+    world.webhook("psp-1", attempt_id)
+    world.settle()
+    assert status_of(world, payment) is Status.CAPTURED
+    assert [(one.status, one.detail, one.verified) for one in inbox(world)] == [("failed", "item 1 of 2 is odd", True)]
+
+
+def test_a_payment_that_can_not_take_its_part_keeps_no_other_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (broken, first), (payment, second) = paid(world), paid_too(world)
+    monkeypatch.setattr(SimulatedConnector, "read", lambda self, delivery: (AskPsp(first), AskPsp(second)))
+    fetch = SimulatedConnector.fetch
+
+    def fetched(self: Any, attempt: Any) -> Any:
+        facts = yield from fetch(self, attempt)
+        return None if attempt.attempt_id == first else facts
+
+    with monkeypatch.context() as odd:
+        odd.setattr(SimulatedConnector, "fetch", fetched)
+        world.webhook("psp-1", first)
+        world.settle()
+        assert (status_of(world, broken), status_of(world, payment)) == (Status.PENDING, Status.CAPTURED)
+        assert [one.status for one in inbox(world)] == ["failed"]
+    world.settle(3)
+    assert status_of(world, broken) is Status.CAPTURED
 
 
 def test_a_verification_that_fails_by_mistake_waits_in_the_inbox(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

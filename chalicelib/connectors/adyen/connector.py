@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from chalicelib.connectors.adyen.amounts import AMOUNTS, CURRENCIES
+from chalicelib.connectors.adyen.facts import PSP_REFERENCE, payment_reference_in
 from chalicelib.connectors.adyen.link import LINK_ID, amount_of, link_fact, link_of, opened_of
 from chalicelib.connectors.adyen.methods import METHODS
 from chalicelib.connectors.adyen.references import modification_reference_of
@@ -24,12 +25,12 @@ from chalicelib.connectors.adyen.refusals import refusal_of
 from chalicelib.connectors.adyen.settings import AdyenSettings
 from chalicelib.connectors.adyen.signature import check
 from chalicelib.connectors.adyen.tables import ALL, EVENT_CODE, MODIFICATION_STATUS, Subject
-from chalicelib.connectors.adyen.webhook import PSP_REFERENCE, payment_reference_in, said_in
+from chalicelib.connectors.adyen.webhook import said_in
 from chalicelib.contracts.amounts import Amounts, Unwritable
 from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder, Opened, Refusal, RefusalKind
 from chalicelib.contracts.connector import Capabilities, Connector
 from chalicelib.contracts.conversation import Conversation, HttpRequest, HttpResponse, NotSent
-from chalicelib.contracts.webhooks import Acknowledgement, AskPsp, Delivery, LookUp, WebhookSetup
+from chalicelib.contracts.webhooks import Acknowledgement, AskPsp, Delivery, LeftOut, LookUp, WebhookSetup
 from chalicelib.contracts.words import Words
 from chalicelib.domain.errors import SignatureInvalid
 from chalicelib.domain.facts import Fact, Kind
@@ -79,6 +80,8 @@ class AdyenConnector(Connector):
         prefix = settings.live_url_prefix
         self._base = TEST_BASE if prefix is None else LIVE_BASE.format(prefix=prefix)
         self._headers = {"X-API-Key": settings.api_key.get_secret_value()}
+        both = (settings.hmac_key, settings.hmac_key_previous)
+        self._hmac_keys = tuple(key.get_secret_value() for key in both if key)
 
     def test(self) -> Conversation[Refusal | None]:
         """Which payment methods the account has: it takes the key, and names the merchant account."""
@@ -147,18 +150,14 @@ class AdyenConnector(Connector):
         return (_movement_of(response.json(), order, kind, payment),)
 
     def verify(self, delivery: Delivery) -> Conversation[None]:
-        both = (self._settings.hmac_key, self._settings.hmac_key_previous)
-        keys = [key.get_secret_value() for key in both if key]
-        if not keys:
+        if not self._hmac_keys:
             raise SignatureInvalid("The connection has no HMAC key yet, so no webhook can be told from a forgery.")
-        check(delivery.body, keys)
+        check(delivery.body, self._hmac_keys)
         return None
         yield  # a conversation without a call
 
-    def read(self, delivery: Delivery) -> Sequence[Fact | AskPsp | LookUp]:
-        settings = self._settings
-        live = settings.live_url_prefix is not None
-        return said_in(delivery, settings.merchant_account, live=live, in_parts=settings.captures_in_parts)
+    def read(self, delivery: Delivery) -> Sequence[Fact | AskPsp | LookUp | LeftOut]:
+        return said_in(delivery, self._hmac_keys, self._settings)
 
     def webhook_setup(self, url: str) -> WebhookSetup:
         return WebhookSetup(

@@ -99,6 +99,20 @@ EVENT_CODE = Words(
     Subject.NOTHING,
 )
 
+# Which event of a dispute comes after which. Its time is not signed; its code is, and comes once in a dispute.
+DISPUTE_STAGE = {
+    "REQUEST_FOR_INFORMATION": 1,
+    "NOTIFICATION_OF_CHARGEBACK": 2,
+    "CHARGEBACK": 3,
+    "DISPUTE_DEFENSE_PERIOD_ENDED": 3,
+    "CHARGEBACK_REVERSED": 4,
+    "PREARBITRATION_OPEN": 5,
+    "ISSUER_RESPONSE_TIMEFRAME_EXPIRED": 6,
+    "SECOND_CHARGEBACK": 7,
+    "PREARBITRATION_WON": 8,
+    "PREARBITRATION_LOST": 8,
+}
+
 SUCCESS = Words[bool | None]("success", {"true": True, "false": False}, None)
 
 # What became of the request to cancel or refund, whichever was possible.

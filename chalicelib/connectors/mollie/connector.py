@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
@@ -18,6 +19,9 @@ from chalicelib.connectors.mollie.facts import (
     OPERATION,
     attempt_in,
     capture_fact,
+    found,
+    gone,
+    missed_refunds,
     named_in,
     payment_facts,
     refund_fact,
@@ -48,6 +52,8 @@ from chalicelib.domain.order import CaptureMode
 from chalicelib.domain.payment import NextAction
 
 KEY_LIVES_S = 3_600
+RELEASE_LIVES_S = 60 * 86_400  # a release gives back what is held: a repeat does no more, with its key or without
+GONE_AFTER = timedelta(seconds=KEY_LIVES_S / 2 + 900)  # after its operation began: the last call, and 15 minutes
 PARTS = ("captures", "refunds", "chargebacks")
 PARTS_MAX = 250  # of each; a payment of ours has at most 100 operations
 Done = Sequence[Fact] | Refusal
@@ -70,13 +76,14 @@ class MollieConnector(Connector):
         multiple_captures=True,
         partial_refund=True,
         inert_until_visited=True,
-        key_lives_s=dict.fromkeys(("open", "capture", "cancel", "refund"), KEY_LIVES_S),
+        key_lives_s={**dict.fromkeys(("open", "capture", "refund"), KEY_LIVES_S), "cancel": RELEASE_LIVES_S},
         names_operations=True,
         webhook_address=WebhookAddress.OWN,
     )
 
-    def __init__(self, settings: MollieSettings) -> None:
+    def __init__(self, settings: MollieSettings, now_s: Callable[[], float] = time.time) -> None:
         self._settings = settings
+        self.now_s = now_s
         self._headers = {"Authorization": f"Bearer {settings.api_key.get_secret_value()}"}
 
     def test(self) -> Conversation[Refusal | None]:
@@ -91,11 +98,18 @@ class MollieConnector(Connector):
         response = yield self._post(PAYMENTS, fields, "open", key=order.attempt_id)
         if response.status != 201:
             return refusal_of(response)
-        return _opened(response.json(), order)
+        return self._opened(response.json(), order)
 
     def fetch(self, attempt: AttemptRef) -> Conversation[Sequence[Fact]]:
+        """Mollie does not show a refund that was cancelled: one that it does not list is asked for by its id
+        (docs.mollie.com/reference/get-refund). While it is young, a list may only be behind."""
         payment, parts = yield from self._payment(attempt.psp_reference)
-        return payment_facts(payment, parts, attempt)
+        facts = payment_facts(payment, parts, attempt, self._now())
+        path = payment_path(attempt.psp_reference)
+        for missed in missed_refunds(facts, attempt, self._now() - GONE_AFTER):
+            response = yield self._get(f"{path}/refunds/{id_in(missed.id, 're')}", "fetch")
+            facts += (gone(missed) if response.status == 404 else found(missed, _read(response)),)
+        return facts
 
     def recover(self, attempt: AttemptRef) -> Conversation[Opened | Refusal | None]:
         """Payments can not be found by our reference, so the call is made again with its key."""
@@ -107,12 +121,12 @@ class MollieConnector(Connector):
         payment, parts = yield from self._payment(attempt.psp_reference)
         open = PAYMENT_STATUS.of(payment["status"]) is Stage.OPEN and payment.get("isCancelable") is True
         if not open:
-            return payment_facts(payment, parts, attempt)
+            return payment_facts(payment, parts, attempt, self._now())
         path = payment_path(attempt.psp_reference)
         response = yield HttpRequest("DELETE", BASE + path, self._headers, operation="expire")
         if response.status == 422:
             return (yield from self.fetch(attempt))
-        return payment_facts(_read(response), parts, attempt)
+        return payment_facts(_read(response), parts, attempt, self._now())
 
     def capture(self, order: MoneyOrder) -> Conversation[Done]:
         """After the last capture Mollie is told to release the rest. Should that call go wrong, the rest is released when
@@ -136,7 +150,8 @@ class MollieConnector(Connector):
 
     def cancel(self, order: MoneyOrder) -> Conversation[Done]:
         """A release takes no metadata: the operation is named on the payment before. It is under way when Mollie has taken
-        it, and its bank may never do it."""
+        it, and its bank may never do it. Nothing shows whether it has, so one that was not answered is asked for until it
+        is: never can the hold that still stands prove that the release is not under way."""
         path = payment_path(order.attempt.psp_reference)
         named = {"metadata": {**metadata_of(order.attempt.checkout), CANCELLATION: order.operation_id}}
         response = yield self._send("PATCH", path, named, "name")
@@ -185,6 +200,22 @@ class MollieConnector(Connector):
     def webhook_setup(self, url: str) -> WebhookSetup:
         return webhook.setup(url)
 
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self.now_s(), UTC)
+
+    def _opened(self, payment: Json, order: CheckoutOrder) -> Opened:
+        """Raises ValueError, KeyError or TypeError for what is not the payment that was asked for."""
+        id = id_in(payment["id"], "tr")
+        if money_in(payment) != order.order.amount:
+            raise ValueError("the payment is for another amount than was asked")
+        facts = payment_facts(payment, dict.fromkeys(PARTS, ()), AttemptRef(order, None), self._now())
+        if PAYMENT_STATUS.of(payment["status"]) is not Stage.OPEN:
+            return Opened(id, None, facts)
+        url = page_in(payment["_links"]["checkout"]["href"])
+        ends = payment.get("expiresAt")
+        expires_at = datetime.fromisoformat(str(ends).replace("Z", "+00:00")) if ends else None
+        return Opened(id, NextAction(url, expires_at=expires_at), facts)
+
     def _payment(self, payment_id: str | None) -> Conversation[tuple[Json, Mapping[str, Sequence[Json]]]]:
         """The payment with its parts. Those that Mollie did not embed, though it has some, are read by themselves."""
         path = payment_path(payment_id)
@@ -216,20 +247,6 @@ class MollieConnector(Connector):
             headers["Idempotency-Key"] = key
         body = json.dumps(fields, separators=(",", ":")).encode()
         return HttpRequest(method, BASE + path, headers, body, moves_money, operation)
-
-
-def _opened(payment: Json, order: CheckoutOrder) -> Opened:
-    """Raises ValueError, KeyError or TypeError for what is not the payment that was asked for."""
-    id = id_in(payment["id"], "tr")
-    if money_in(payment) != order.order.amount:
-        raise ValueError("the payment is for another amount than was asked")
-    facts = payment_facts(payment, dict.fromkeys(PARTS, ()), AttemptRef(order, None))
-    if PAYMENT_STATUS.of(payment["status"]) is not Stage.OPEN:
-        return Opened(id, None, facts)
-    url = page_in(payment["_links"]["checkout"]["href"])
-    ends = payment.get("expiresAt")
-    expires_at = datetime.fromisoformat(str(ends).replace("Z", "+00:00")) if ends else None
-    return Opened(id, NextAction(url, expires_at=expires_at), facts)
 
 
 def _leaves_a_rest(order: MoneyOrder) -> bool:

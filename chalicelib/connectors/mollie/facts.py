@@ -7,7 +7,9 @@ it is under way until Mollie has taken the money.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from chalicelib.connectors.mollie.amounts import money_in
@@ -49,7 +51,9 @@ def attempt_in(thing: Json) -> str | None:
     return named_in(thing, ATTEMPT)
 
 
-def payment_facts(payment: Json, parts: Mapping[str, Sequence[Json]], attempt: AttemptRef) -> tuple[Fact, ...]:
+def payment_facts(
+    payment: Json, parts: Mapping[str, Sequence[Json]], attempt: AttemptRef, now: datetime
+) -> tuple[Fact, ...]:
     """`parts`: its captures, refunds and chargebacks. Raises KeyError, TypeError or ValueError on what is no payment of this
     attempt."""
     id, attempt_id = id_in(payment["id"], "tr"), attempt.attempt_id
@@ -63,7 +67,7 @@ def payment_facts(payment: Json, parts: Mapping[str, Sequence[Json]], attempt: A
         facts += _declined(payment, attempt_id)
     held = _was_held(payment, stage, parts["captures"]) or (stage in _OVER and _is_known_held(attempt))
     if manual and (held or stage in _OVER):
-        facts += _held(payment, stage, parts["captures"], attempt_id, held=held)
+        facts += _held(payment, stage, parts["captures"], attempt_id, now, held=held)
     elif stage is Stage.PAID:
         if manual:  # by a method that can hold nothing
             facts.append(Fact(attempt_id, Kind.AUTHORIZATION, id, State.SUCCEEDED, money_in(payment)))
@@ -93,7 +97,9 @@ def _is_known_held(attempt: AttemptRef) -> bool:
     return any(one.kind is Kind.AUTHORIZATION for one in attempt.facts)
 
 
-def _held(payment: Json, stage: Stage, captures: Sequence[Json], attempt_id: str, *, held: bool) -> Iterator[Fact]:
+def _held(
+    payment: Json, stage: Stage, captures: Sequence[Json], attempt_id: str, now: datetime, *, held: bool
+) -> Iterator[Fact]:
     """The release is told of whenever a payment is over, so that what was held before is not for ever. Of one that is paid it
     is only where the captures show what was paid: else money that was taken would count as given back."""
     id, asked = str(payment["id"]), money_in(payment)
@@ -102,13 +108,26 @@ def _held(payment: Json, stage: Stage, captures: Sequence[Json], attempt_id: str
     taken = [capture_fact(one, attempt_id) for one in captures]
     yield from taken
     last = next((one for one in captures if named_in(one, LAST)), {})
-    whose = named_in(payment, CANCELLATION) or named_in(last, OPERATION)
+    cancellation = named_in(payment, CANCELLATION)
+    whose = cancellation or named_in(last, OPERATION)
     moved = sum(one.amount.value for one in taken if one.amount and one.state is not State.FAILED)
     if stage in _OVER:
-        by_itself = stage in _LAPSED or not (held or whose)
+        by_itself = not cancellation and (stage in _LAPSED or not (held or whose))
         yield _lapse(id, attempt_id) if by_itself else release_fact(id, attempt_id, State.SUCCEEDED, whose)
     elif stage is Stage.PAID and max(_captured(payment), 1) <= moved < asked.value:
+        yield from _rest(payment, attempt_id, whose, now)
+
+
+def _rest(payment: Json, attempt_id: str, whose: str | None, now: datetime) -> Iterator[Fact]:
+    """What captures leave of a payment that is paid. Captures are for payments that are authorized, and one that was captured
+    in part becomes paid once its rest is released (docs.mollie.com/reference/release-authorization); a payment that is not
+    authorized has no `captureBefore`. One that has it all the same, and whose rest nobody asked to release, may still be
+    captured until then."""
+    id, ends = str(payment["id"]), payment.get("captureBefore")
+    if whose or ends is None:
         yield release_fact(id, attempt_id, State.SUCCEEDED, whose)
+    elif datetime.fromisoformat(ends) <= now:
+        yield _lapse(id, attempt_id)
 
 
 def _lapse(id: str, attempt_id: str) -> Fact:
@@ -154,6 +173,27 @@ def refund_fact(refund: Json, attempt_id: str) -> Fact:
         operation_id=named_in(refund, OPERATION),
         reason=REFUND_STATUS.note(refund["status"]),
     )
+
+
+def missed_refunds(told: Iterable[Fact], attempt: AttemptRef, before: datetime) -> list[Fact]:
+    """Refunds that are under way as far as is known, that began before then, and that Mollie has not told of."""
+    listed = {one.id for one in told if one.kind is Kind.REFUND}
+    under_way = [one for one in attempt.facts if one.kind is Kind.REFUND and one.state is State.PENDING]
+    missed = [one for one in under_way if one.id not in listed and one.id.startswith("re_")]
+    return [one for one in missed if (since := attempt.known_since(one)) is not None and since <= before]
+
+
+def gone(refund: Fact) -> Fact:
+    """It was cancelled, so it never moved."""
+    return replace(refund, state=State.FAILED, reason="canceled")
+
+
+def found(refund: Fact, said: Json) -> Fact:
+    """What Mollie says of the very refund. Raises KeyError, TypeError or ValueError where it is another."""
+    fact = refund_fact(said, refund.attempt_id)
+    if fact.id != refund.id:
+        raise ValueError("Mollie answered with another refund than was asked for")
+    return fact
 
 
 def chargeback_fact(chargeback: Json, attempt_id: str) -> Fact:

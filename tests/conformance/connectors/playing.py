@@ -20,7 +20,7 @@ from chalicelib.contracts.conversation import (
     ReadFailed,
 )
 from chalicelib.contracts.query import check_query
-from chalicelib.contracts.webhooks import AskPsp, LookUp, WebhookAddress, WebhookMade
+from chalicelib.contracts.webhooks import AskPsp, LeftOut, LookUp, WebhookAddress, WebhookMade
 from chalicelib.domain.errors import PaymentServerError
 from chalicelib.domain.facts import Decline, Fact, Kind, State
 from chalicelib.domain.money import Money
@@ -195,7 +195,9 @@ def told_of(said: Any, seen: list[HttpRequest]) -> Told:
     view = facts_view(facts)
     asks = [one.attempt_id for one in said if isinstance(one, AskPsp)]
     looks_up = [one.psp_object for one in said if isinstance(one, LookUp)]
-    view |= {name: list_ for name, list_ in (("asks", asks), ("looks_up", looks_up)) if list_}
+    left_out = [one.detail for one in said if isinstance(one, LeftOut)]
+    lists = (("asks", asks), ("looks_up", looks_up), ("left_out", left_out))
+    view |= {name: list_ for name, list_ in lists if list_}
     return Told(view or {"nothing": True}, facts, seen)
 
 

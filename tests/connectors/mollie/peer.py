@@ -15,7 +15,7 @@ from tests.connectors.peer import Json, No, Peer, Said
 HOST = "api.mollie.com"
 API_KEY, EVENT_SECRET = "test_APeerKeyOfNobody", "APeerSigningSecret"
 KEY_LIVES = timedelta(hours=1)
-LIFE = timedelta(minutes=15)
+LIFE, HOLD = timedelta(minutes=15), timedelta(days=7)
 _ONE = "/v2/payments/(tr_[A-Za-z0-9]+)"
 DOCUMENTATION = {"href": "https://docs.mollie.com", "type": "text/html"}
 LIST_LINKS = {
@@ -28,7 +28,8 @@ LIST_LINKS = {
 
 @dataclass
 class Mollie(Peer):
-    """`refuses` are statuses. `embeds`: whether it embeds what it is asked to."""
+    """`refuses` are statuses. `embeds`: whether it embeds what it is asked to. `pays_early`: whether a payment is paid with its
+    first capture, though the rest of it can still be captured. `unlisted`: refunds that are there, and in no list."""
 
     hosts = (HOST,)
     settings = {"api_key": API_KEY, "webhook_secret": EVENT_SECRET}
@@ -37,6 +38,8 @@ class Mollie(Peer):
     parts: dict[str, dict[str, list[Json]]] = field(default_factory=dict)
     keys: dict[str, tuple[datetime, tuple[str, bytes], Said]] = field(default_factory=dict)
     embeds: bool = True
+    pays_early: bool = False
+    unlisted: list[Json] = field(default_factory=list)
 
     def id(self, prefix: str) -> str:
         return f"{prefix}_peer{next(self.numbers)}"
@@ -122,13 +125,16 @@ class Mollie(Peer):
         if status != "open":
             payment["_links"].pop("checkout", None)
             payment.pop("expiresAt", None)
+        if status in ("canceled", "expired", "failed"):
+            payment.pop("captureBefore", None)
         return payment
 
     def pays(self, id: str, method: str = "ideal") -> None:
         """The shopper does, by a method that holds money where it was asked for."""
         assert self.payment(id)["status"] in ("open", "pending")
         held = self.payment(id)["captureMode"] == "manual" and method == "creditcard"
-        self.becomes(id, "authorized" if held else "paid", method=method)
+        more = {"captureBefore": self.stamp(HOLD)} if held else {}
+        self.becomes(id, "authorized" if held else "paid", method=method, **more)
 
     def _left(self, id: str) -> Decimal:
         taken = [one for one in self.parts[id]["captures"] if one["status"] != "failed"]
@@ -137,7 +143,7 @@ class Mollie(Peer):
     def _capture(self, id: str, body: Json) -> Said:
         payment = self.payment(id)
         amount = body.get("amount") or {**payment["amount"], "value": str(self._left(id))}
-        if payment["status"] != "authorized" or Decimal(amount["value"]) > self._left(id):
+        if "captureBefore" not in payment or Decimal(amount["value"]) > self._left(id):
             raise No(422, "The payment can not be captured")
         capture = {**self._part(id, "cpt", "capture", amount, body), "status": "pending"}
         self.parts[id]["captures"].append(capture)
@@ -150,12 +156,15 @@ class Mollie(Peer):
             one["status"] = "succeeded" if one["status"] == "pending" else one["status"]
         for one in parts["refunds"]:
             one["status"] = "refunded" if one["status"] in ("pending", "processing") else one["status"]
-        released = payment.pop("releasing", False)
-        if payment["status"] == "authorized" and (released or self._left(id) == 0):
+        over = payment.pop("releasing", False) or self._left(id) == 0
+        if "captureBefore" in payment and (over or (self.pays_early and parts["captures"])):
             self.becomes(id, "paid" if parts["captures"] else "canceled")
+            payment["amountCaptured"] = {**payment["amount"], "value": str(value_of(payment) - self._left(id))}
+        if over:
+            payment.pop("captureBefore", None)
 
-    def _release(self, id: str, body: Json) -> Said:
-        if self.payment(id)["status"] != "authorized":
+    def release(self, id: str, body: Json) -> Said:
+        if "captureBefore" not in self.payment(id):
             raise No(422, "The payment is not in an authorized state")
         self.payment(id)["releasing"] = True
         return 202, None
@@ -169,6 +178,22 @@ class Mollie(Peer):
         refund = {**self._part(id, "re", "refund", body["amount"], body), "status": "pending", "description": "Refund"}
         refunds.append(refund)
         return 201, dict(refund)
+
+    def _one_refund(self, id: str, refund_id: str, body: Json) -> Said:
+        """404 for one that was cancelled, as for one that never was."""
+        self.payment(id)
+        found = [one for one in self.parts[id]["refunds"] + self.unlisted if one["id"] == refund_id]
+        if not found:
+            raise No(404, "No refund exists with this id")
+        return 200, dict(found[0])
+
+    def cancels_refund(self, id: str) -> None:
+        """Somebody does, in the Dashboard: it is as if it had never been."""
+        self.parts[id]["refunds"].pop()
+
+    def forgets_to_list(self, id: str) -> None:
+        """A refund that is there is in no list for a while."""
+        self.unlisted.append(self.parts[id]["refunds"].pop())
 
     def charges_back(self, id: str) -> Json:
         chargeback = {**self._part(id, "chb", "chargeback", self.payment(id)["amount"], {}), "reversedAt": None}
@@ -197,10 +222,11 @@ class Mollie(Peer):
         f"GET {_ONE}": lambda mollie, id, given: (200, mollie._shown(id, given.get("embed", ""))),
         f"PATCH {_ONE}": _update,
         f"DELETE {_ONE}": _cancel,
-        f"POST {_ONE}/release-authorization": _release,
+        f"POST {_ONE}/release-authorization": release,
         f"POST {_ONE}/captures": _capture,
         f"POST {_ONE}/refunds": refund,
         f"GET {_ONE}/(captures|refunds|chargebacks)": _list,
+        f"GET {_ONE}/refunds/(re_[A-Za-z0-9]+)": _one_refund,
     }
 
 

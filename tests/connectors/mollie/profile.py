@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from datetime import datetime
+from datetime import UTC, datetime
 
 from chalicelib.contracts.webhooks import Delivery
 from tests.conformance.connectors.profile import Profile
@@ -21,6 +21,7 @@ def sign(body: bytes, secret: str, at: datetime) -> Delivery:
     return Delivery({"x-mollie-signature": f"sha256={mac}"}, body, at)
 
 
+AT = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)  # a hold of the scenarios stands until the 8th
 PROFILE = Profile(
     settings={
         "api_key": "test_KitApiKeyOfNobody",
@@ -32,5 +33,6 @@ PROFILE = Profile(
     secret=SECRET,
     previous_secret=PREVIOUS,
     tolerance_s=None,
+    prepare=lambda connector: setattr(connector, "now_s", AT.timestamp),
     own_words=("release-authorization", "banktransfer", "przelewy24", "isCancelable"),
 )

@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chalicelib.connectors.mollie import MollieConnector
+from chalicelib.connectors.mollie.settings import MollieSettings
+from chalicelib.domain.facts import Kind
 from chalicelib.domain.order import CaptureMode
 from chalicelib.domain.payment import Payment
 from chalicelib.services.looks import LOOK_EVERY_S
@@ -20,6 +22,11 @@ from tests.world import HandClock
 
 class MollieShop(Shop[Mollie]):
     connector = MollieConnector
+
+    def refund_id(self, payment: Payment) -> str:
+        """What Mollie calls the payment's only refund."""
+        (id,) = [one.id for one in self.now(payment).facts if one.kind is Kind.REFUND]
+        return id
 
     def calls(self, payment: Payment, times: int = 1) -> None:
         """Mollie calls the address that the payment gave it."""
@@ -56,5 +63,15 @@ class MollieShop(Shop[Mollie]):
 def shop_of(folder: Path, **settings: Any) -> Iterator[MollieShop]:
     clock = HandClock()
     mollie = Mollie(clock.now)
+
+    class Punctual(MollieConnector):
+        """By the clock of the world."""
+
+        def __init__(self, settings: MollieSettings) -> None:
+            super().__init__(settings, lambda: clock.at.timestamp())
+
+    class Here(MollieShop):
+        connector = Punctual
+
     with serving(mollie) as driver:
-        yield MollieShop(folder, driver, clock, {"mollie-nl": mollie}, **settings)
+        yield Here(folder, driver, clock, {"mollie-nl": mollie}, **settings)

@@ -1,0 +1,187 @@
+"""A delivery of several items, some of which are forged or make no sense: the others hold, each by its own signature."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chalicelib.contracts.queue import Topic
+from chalicelib.domain.errors import SignatureInvalid, Unreadable
+from chalicelib.domain.facts import Fact
+from chalicelib.domain.payment import Payment, Status
+from chalicelib.services.apply import UNMATCHED_RETRY_AFTER_S
+from tests.builders import NOW
+from tests.connectors.adyen.profile import SECRET, sign
+from tests.connectors.adyen.samples import ATTEMPT_ID, PAID, connector, delivery, item
+from tests.connectors.adyen.shop import AdyenShop
+
+Item = dict[str, Any]
+
+
+def two_paid(shop: AdyenShop) -> tuple[list[Payment], list[Item]]:
+    """Two payments, and the two signed items that tell that they are paid."""
+    payments = [shop.open(key=key) for key in ("one", "two")]
+    for payment in payments:
+        peer, page = shop.page(payment)
+        peer.pay(page)
+    wrapped = json.loads(shop.signed())["notificationItems"]
+    return payments, [one["NotificationRequestItem"] for one in wrapped]
+
+
+def delivery_of(*items: object) -> bytes:
+    wrapped = [{"NotificationRequestItem": one} for one in items]
+    return json.dumps({"live": "false", "notificationItems": wrapped}).encode()
+
+
+def forged(item: Item) -> Item:
+    return {**item, "pspReference": "FORGED", "success": "true"}
+
+
+def signed(item: Item) -> Item:
+    """As if Adyen itself had said it."""
+    found: Item = json.loads(sign(delivery_of(item), SECRET, NOW).body)["notificationItems"][0][
+        "NotificationRequestItem"
+    ]
+    return found
+
+
+def nameless(item: Item) -> Item:
+    return {name: value for name, value in item.items() if name != "merchantReference"}
+
+
+BAD: dict[str, Callable[[Item], object]] = {
+    "its amount was changed": lambda item: {**item, "amount": {**item["amount"], "value": 1}},
+    "it is not signed": lambda item: {name: value for name, value in item.items() if name != "additionalData"},
+    "it is no item": lambda item: ["AUTHORISATION"],
+    "it is nothing": lambda item: None,
+    "Adyen signed nonsense": lambda item: signed({**item, "pspReference": "../x"}),
+    "Adyen signed no reference": lambda item: signed({**nameless(item), "originalReference": "A B"}),
+    "Adyen signed a currency that there is not": lambda item: signed({**item, "amount": {"value": 1, "currency": "X"}}),
+}
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("bad", BAD)
+def test_what_is_wrong_with_one_item_keeps_no_other_back(shop: AdyenShop, bad: str, place: int) -> None:
+    (paid, other), items = two_paid(shop)
+    told: list[object] = [items[0]]
+    told.insert(place, BAD[bad](items[1]))
+    shop.hears(body=delivery_of(*told))
+    assert (shop.status(paid), shop.status(other)) == (Status.CAPTURED, Status.PENDING)
+    (kept,) = shop.kept()
+    assert kept.status == "failed"
+    assert f"item {place + 1} of 2" in kept.detail
+
+
+def test_a_forged_item_among_genuine_ones_becomes_no_fact(shop: AdyenShop) -> None:
+    """It is about the very payment that the genuine one is about."""
+    (paid, other), items = two_paid(shop)
+    refund = {**items[0], "eventCode": "REFUND", "pspReference": "FORGEDREFUND1", "originalReference": "X"}
+    before = len(shop.now(paid).facts)
+    shop.hears(body=delivery_of(items[0], refund, forged(items[1])))
+    found = shop.now(paid)
+    assert (found.status, shop.status(other)) == (Status.CAPTURED, Status.PENDING)
+    assert len(found.facts) == before + 1
+    assert "FORGED" not in str(shop.now(paid)) + str(shop.now(other))
+
+
+def test_the_signature_of_one_item_is_good_for_no_other(shop: AdyenShop) -> None:
+    (paid, other), items = two_paid(shop)
+    borrowed = {**items[1], "additionalData": items[0]["additionalData"]}
+    shop.hears(body=delivery_of(items[0], borrowed))
+    assert (shop.status(paid), shop.status(other)) == (Status.CAPTURED, Status.PENDING)
+
+
+def test_a_delivery_without_one_genuine_item_is_refused_at_the_door(shop: AdyenShop) -> None:
+    (paid, other), items = two_paid(shop)
+    for body in (delivery_of(forged(items[0])), delivery_of(*map(forged, items)), delivery_of(None), delivery_of()):
+        with pytest.raises(SignatureInvalid):
+            shop.world.intake.take("default", "adyen-1", {}, body)
+    shop.world.settle()
+    assert [shop.status(one) for one in (paid, other)] == [Status.PENDING] * 2
+    assert [one.status for one in shop.kept()] == ["rejected"]
+
+
+def test_items_that_could_be_read_once_a_key_was_put_right_are_applied_by_the_next_try(shop: AdyenShop) -> None:
+    """The key was replaced at Adyen while some items were on their way: what was taken in is not lost."""
+    (paid, other), items = two_paid(shop)
+    old = "00" * 32
+    before = json.loads(sign(delivery_of(items[1]), old, NOW).body)["notificationItems"][0]["NotificationRequestItem"]
+    shop.hears(body=delivery_of(items[0], before))
+    assert (shop.status(paid), shop.status(other)) == (Status.CAPTURED, Status.PENDING)
+    shop.change("adyen-1", hmac_key_previous=old)
+    shop.world.settle(UNMATCHED_RETRY_AFTER_S[0] + 1)
+    assert (shop.status(other), shop.kept()) == (Status.CAPTURED, [])
+
+
+def test_an_item_that_stays_unreadable_waits_for_an_operator(shop: AdyenShop) -> None:
+    (paid, _), items = two_paid(shop)
+    shop.hears(body=delivery_of(signed({**items[1], "pspReference": "A B"}), items[0]))
+    for wait_s in (*UNMATCHED_RETRY_AFTER_S, 86_400):
+        shop.world.settle(wait_s + 1)
+    (kept,) = shop.kept()
+    assert (kept.status, kept.due_at, shop.status(paid)) == ("failed", None, Status.CAPTURED)
+
+
+def test_a_mixed_delivery_that_was_queued_unverified_is_read_the_same(
+    shop: AdyenShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (paid, other), items = two_paid(shop)
+    with monkeypatch.context() as down:
+        down.setattr(shop.world.intake, "_receiving", lambda *_: None)
+        shop.world.intake.take("default", "adyen-1", {}, delivery_of(items[0], forged(items[1])))
+    assert shop.world.queue.depth(Topic.INBOUND)[0] == 1
+    shop.world.settle()
+    assert (shop.status(paid), shop.status(other)) == (Status.CAPTURED, Status.PENDING)
+    assert [one.status for one in shop.kept()] == ["failed"]
+
+
+GENUINE = [
+    signed(item(event, f"{event[:4]}{number}", originalReference=PAID))
+    for number, event in enumerate(
+        ("AUTHORISATION", "CAPTURE", "REFUND", "CHARGEBACK", "CANCELLATION", "REPORT_AVAILABLE")
+    )
+]
+CHANGES = st.sampled_from(
+    [
+        {"pspReference": "FORGED1"},
+        {"merchantReference": f"{ATTEMPT_ID}-manual"},
+        {"amount": {"currency": "EUR", "value": 1}},
+        {"amount": None},
+        {"success": "false"},
+        {"eventCode": "CHARGEBACK_REVERSED"},
+        {"originalReference": "OTHER1"},
+        {"additionalData": {}},
+        {"additionalData": None},
+        {"additionalData": {"hmacSignature": "AAAA"}},
+    ]
+)
+FORGED = st.builds(lambda one, changes: {**one, **changes}, st.sampled_from(GENUINE), CHANGES)
+NO_ITEMS = st.sampled_from([None, 1, "x", [], {}, {"eventCode": []}])
+
+
+@given(told=st.lists(st.sampled_from(GENUINE) | FORGED | NO_ITEMS, min_size=1, max_size=8))
+@settings(max_examples=300, deadline=None)
+def test_a_delivery_says_what_its_genuine_items_say_each_alone(told: list[object]) -> None:
+    def read(*items: object) -> list[Fact]:
+        try:
+            found = connector().read(replace(delivery(), body=delivery_of(*items)))
+        except Unreadable:
+            return []
+        return [one for one in found if isinstance(one, Fact)]
+
+    assert read(*told) == [fact for one in told if one in GENUINE for fact in read(one)]
+
+
+def test_what_is_said_of_a_forged_item_is_no_text_of_its_own(shop: AdyenShop) -> None:
+    _, items = two_paid(shop)
+    hostile = {**items[1], "pspReference": "<script>", "eventCode": "CALL +31 6 1234", "reason": "pay here"}
+    shop.hears(body=delivery_of(items[0], hostile))
+    (kept,) = shop.kept()
+    assert not any(text in kept.detail for text in ("script", "CALL", "pay here"))
