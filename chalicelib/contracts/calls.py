@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from chalicelib.domain.facts import Decline, Fact
 from chalicelib.domain.money import Money
-from chalicelib.domain.operation import Operation
+from chalicelib.domain.operation import Called, Operation
 from chalicelib.domain.order import Order
 from chalicelib.domain.payment import Attempt, NextAction
 
@@ -60,9 +60,9 @@ class CheckoutOrder:
 class AttemptRef:
     """What a connector needs to ask about an attempt; `checkout` lets it repeat the call where nothing can be looked up.
 
-    `facts`: what is known of the attempt, for a PSP that names its money in webhooks alone. `begun`: since when its
-    operations are known, by their ids; those that somebody made at the PSP by their movements'. That a PSP does not show
-    something proves nothing while it is young.
+    `facts`: what is known of the attempt, for a PSP that names its money in webhooks alone. `begun`: when the PSP took
+    its operations, by their ids, and since when those are known that somebody made there, by their movements'. That a PSP does
+    not show something proves nothing while it is young.
     """
 
     checkout: CheckoutOrder
@@ -96,7 +96,7 @@ def reference_of(
     begun = {
         one.id if one.movement is None else one.movement[1]: one.called_at or one.created_at
         for one in operations
-        if one.attempt_id == attempt.id
+        if one.attempt_id == attempt.id and one.called is Called.ANSWERED
     }
     mine = tuple(fact for fact in facts if fact.attempt_id == attempt.id)
     return AttemptRef(checkout, attempt.psp_reference, mine, begun)

@@ -184,7 +184,8 @@ class _Call:
     ) -> Change:
         operation = self._operation
         entries = (entry_of(self._now, operation, self._attempt, text),) if text else ()
-        outcome = CallOutcome(operation.id, called, decline)
+        at = self._now if called is Called.ANSWERED else None
+        outcome = CallOutcome(operation.id, called, decline, at)
         return Change(outcomes=(outcome,), asked=(asked_of(operation, again_at=again_at),), entries=entries)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -92,10 +92,11 @@ def came_to(
     proves_after_s: float | None = None,
 ) -> Change:
     """The PSP answered, and this is known now; `proves_after_s` is when the same answer would prove something."""
+    at = NOW + timedelta(seconds=after_s) if called is Called.ANSWERED else None
     again_at = None if proves_after_s is None else NOW + timedelta(seconds=proves_after_s)
     return Change(
         facts=facts,
-        outcomes=(CallOutcome("op_1", called, decline),),
+        outcomes=(CallOutcome("op_1", called, decline, at),),
         asked=(Asked("op_1", True, 3, again_at),),
         entries=told(text, after_s) if text else (),
     )
@@ -129,7 +130,7 @@ def test_the_psp_is_told_what_to_do_in_its_own_names(executing: Executing, kind:
     payment = executing.payment
     reference = reference_of(payment.attempts[0], payment.order, payment.facts, payment.operations)
     assert reference.facts == payment.facts != ()
-    assert reference.begun == {"op_1": payment.operations[0].created_at}
+    assert reference.begun == {}, "nobody knows yet when the PSP takes it"
     assert executing.connector.asked == [(verb, MoneyOrder(reference, "op_1", money(400), "returned", True))]
     assert executing.connector.bound == [{"connector": "scripted", "payment_id": PAYMENT_ID}]
     assert 19 < executing.driver.left_s[0] <= 20
@@ -229,6 +230,22 @@ def test_a_repeat_reads_first_and_is_not_made_where_the_psp_tells_of_it(executin
     ]
 
 
+@pytest.mark.parametrize(("called_at", "begun"), [(None, NOW), (NOW + timedelta(days=2), NOW + timedelta(days=2))])
+def test_a_connector_is_told_when_the_psp_took_an_operation(called_at: datetime | None, begun: datetime) -> None:
+    """Not when it was asked for: a rule's may have waited for its PSP for days."""
+    known = payment(1)
+    taken = Operation(
+        "op_1", OperationKind.REFUND, attempt_id(), money(400), Origin.POLICY, NOW, called=Called.ANSWERED
+    )
+    unsure = replace(taken, id="op_2", called=Called.UNANSWERED)
+    theirs = replace(taken, id="op_3", origin=Origin.PSP, movement=("refund", "re_1"))
+    reference = reference_of(known.attempts[0], known.order, (), (replace(taken, called_at=called_at), unsure, theirs))
+    assert reference.begun == {"op_1": begun, "re_1": NOW}
+    assert reference.known_since(replace(REFUNDED, operation_id="op_1")) == begun
+    assert reference.known_since(fact(Kind.REFUND, "re_1", State.PENDING)) == NOW
+    assert reference.known_since(fact(Kind.REFUND, "re_2", State.PENDING, operation_id="op_2")) is None
+
+
 def test_a_repeat_needs_the_psps_own_reference(executing: Executing) -> None:
     why = "the PSP's own reference is not known yet"
     assert executing(first=False, of=NEVER_UNREACHED, reference=None) == put_off(why, called=False)
@@ -275,7 +292,7 @@ def test_it_is_repeated_only_while_the_key_surely_lives(
 ) -> None:
     said = ((), (REFUNDED,)) if repeats else ((),)
     change = executing(*said, first=False, after_s=after_s, key_lives_s=lives_s)
-    assert change.outcomes == (CallOutcome("op_1", Called.ANSWERED if repeats else Called.UNANSWERED),)
+    assert [one.called for one in change.outcomes] == [Called.ANSWERED if repeats else Called.UNANSWERED]
     (asked,) = change.asked
     assert replace(asked, again_at=None) == Asked("op_1", True, 3), "the PSP was read"
 

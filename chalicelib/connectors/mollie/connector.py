@@ -53,7 +53,7 @@ from chalicelib.domain.payment import NextAction
 
 KEY_LIVES_S = 3_600
 RELEASE_LIVES_S = 60 * 86_400  # a release gives back what is held: a repeat does no more, with its key or without
-GONE_AFTER = timedelta(seconds=KEY_LIVES_S / 2 + 900)  # after its operation began: the last call, and 15 minutes
+GONE_AFTER = timedelta(minutes=15)  # since Mollie took it: a younger refund may only not be shown yet
 PARTS = ("captures", "refunds", "chargebacks")
 PARTS_MAX = 250  # of each; a payment of ours has at most 100 operations
 Done = Sequence[Fact] | Refusal
