@@ -244,7 +244,8 @@ def test_paypals_ways_of_writing_a_time_are_read(time: str) -> None:
 
 def told_of(**changes: str | None) -> str:
     """What an operator reads in the inbox of a webhook with other headers; None takes one away."""
-    headers = dict(signed(b"{}", "8PT597110X687430L", AT).headers)
+    genuine = signed(b"{}", "8PT597110X687430L", AT).headers
+    headers = {name: genuine[name] for name in HEADERS}
     for name, text in changes.items():
         header = f"paypal-{name.replace('_', '-')}"
         headers.pop(header) if text is None else headers.update({header: text})
