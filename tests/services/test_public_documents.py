@@ -16,6 +16,7 @@ from chalicelib.services.public_documents import (
     ASKED_EVERY_S,
     ASKED_MAX,
     KEPT_BYTES_MAX,
+    REMEMBERED_MAX,
     SILENT_FOR_S,
     SILENT_MAX,
     PublicDocuments,
@@ -76,13 +77,75 @@ def test_one_that_verified_something_is_known_to_every_process(world: World, ask
     assert (asking.asked, other.asked) == ([URL], [])
 
 
-def test_one_that_verified_nothing_is_not_kept(asking: Asking) -> None:
+def test_one_that_verified_nothing_yet_is_known_here_alone(asking: Asking, world: World) -> None:
     for _ in range(2):
         with pytest.raises(SignatureInvalid):
             asking.had(asks(then=SignatureInvalid("forged")))
-    assert asking.asked == [URL, URL]
+    assert asking.asked == [URL]
     with pytest.raises(WantsCall, match="calls call"):
-        finished(asks(), asking.documents.kept)
+        finished(asks(), Asking(world).documents.kept)
+
+
+def test_and_elsewhere_once_a_genuine_webhook_was_verified_by_it(asking: Asking, world: World) -> None:
+    with pytest.raises(SignatureInvalid):
+        asking.had(asks(then=SignatureInvalid("forged")))
+    world.clock.forward(30)
+    asking.had(asks())
+    assert asking.asked == [URL]
+    assert finished(asks(), Asking(world).documents.kept) == b"a document"
+    world.clock.forward(KEEPS_S - 30)
+    with pytest.raises(WantsCall):
+        finished(asks(), Asking(world).documents.kept)
+
+
+def test_a_database_that_took_nothing_takes_it_with_the_next_one(
+    asking: Asking, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+
+        def down(*arguments: Any, **named: Any) -> Any:
+            raise StorageFault("down")
+
+        broken.setattr(world.store, "put", down)
+        asking.had(asks())
+    asking.had(asks())
+    assert asking.asked == [URL]
+    assert finished(asks(), Asking(world).documents.kept) == b"a document"
+
+
+def test_it_is_put_once(asking: Asking, world: World) -> None:
+    for _ in range(3):
+        asking.had(asks())
+    stored = world.store.get(PUBLIC_DOCUMENT, public_document_key(URL))
+    Asking(world).had(asks())
+    assert world.store.get(PUBLIC_DOCUMENT, public_document_key(URL)) == stored
+
+
+def test_what_another_process_had_later_stays(asking: Asking, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Asking(world)
+    with pytest.raises(SignatureInvalid):
+        asking.had(asks(then=SignatureInvalid("forged")))
+    world.clock.forward(10)
+    with monkeypatch.context() as unseen:
+        unseen.setattr(other.documents, "_stored", lambda url: None)
+        other.had(asks(), HttpResponse(200, {}, b"the newer"))
+    asking.had(asks())
+    assert finished(asks(), Asking(world).documents.kept) == b"the newer"
+
+
+def test_who_forges_pushes_out_nothing_that_is_proven(asking: Asking) -> None:
+    asking.had(asks())
+    for number in range(2 * REMEMBERED_MAX):
+        asking.documents.had(f"{URL}{number}", b"on a forger's word")
+    assert len(asking.documents._remembered) == REMEMBERED_MAX
+    assert asking.documents._remembered[URL].is_proven
+
+
+def test_of_those_that_are_proven_the_first_goes(asking: Asking) -> None:
+    for number in range(REMEMBERED_MAX + 1):
+        asking.documents.had(f"{URL}{number}", b"a document")
+        asking.documents.prove(f"{URL}{number}")
+    assert [f"{URL}0" in asking.documents._remembered, f"{URL}1" in asking.documents._remembered] == [False, True]
 
 
 @pytest.mark.parametrize("status", [201, 204, 404, 429])
@@ -153,7 +216,7 @@ def test_a_database_that_is_down_keeps_nothing_from_being_verified(
         monkeypatch.setattr(world.store, method, down)
     assert asking.had(asks()) == b"a document"
     with pytest.raises(WantsCall):
-        finished(asks(), asking.documents.kept)
+        finished(asks(), Asking(world).documents.kept)
 
 
 def test_in_a_process_that_has_just_begun_all_may_be_asked_for(world: World, asking: Asking) -> None:
@@ -161,7 +224,7 @@ def test_in_a_process_that_has_just_begun_all_may_be_asked_for(world: World, ask
     assert asking.had(asks()) == b"a document"
 
 
-def test_who_keeps_one_first_does_no_harm(
+def test_who_puts_one_first_does_no_harm(
     world: World, asking: Asking, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def stale(*arguments: Any, **named: Any) -> Any:

@@ -1,7 +1,7 @@
-"""PayPal's signing certificates: fetched where a webhook says, believed where a public root vouches for them, kept.
+"""PayPal's signing certificates: asked for where a webhook says, believed where a public root vouches for them.
 
-Who sends us forgeries must not push a good certificate out: only what was found good is kept. How many may be fetched is not
-decided here (services.public_documents); one that nobody vouched for is not fetched again for a while.
+They are public documents: how many are asked for, and who remembers them, is not decided here (services.public_documents). One
+that nobody vouched for is not asked for again for a while.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from hashlib import sha256
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -23,8 +24,8 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 from chalicelib.contracts.conversation import Conversation, HttpRequest, HttpResponse, ReadFailed
 from chalicelib.domain.errors import SignatureInvalid
 
-KEPT_MAX = 8
 KEPT_S = 86_400
+BELIEVED_MAX = 32
 REFUSED_MAX, REFUSED_S = 1_000, 600.0
 PEM_BYTES_MAX = 65_536
 CHAIN_MAX = 6
@@ -61,68 +62,61 @@ class Certificate:
     key: RSAPublicKey
     begins: datetime
     ends: datetime
-    fetched_s: float
 
 
-class Kept:
-    """Certificates that were found good, by where they are. Thread-safe."""
+class Believed:
+    """Certificates that were found good, by their files' digests, so that none is read twice. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._found: dict[str, Certificate] = {}
+        self._found: dict[bytes, Certificate] = {}
 
-    def get(self, url: str) -> Certificate | None:
+    def get(self, pem: bytes) -> Certificate | None:
+        return self._found.get(sha256(pem).digest())
+
+    def put(self, pem: bytes, found: Certificate) -> None:
         with self._lock:
-            return self._found.get(url)
-
-    def put(self, url: str, found: Certificate) -> None:
-        with self._lock:
-            self._found.pop(url, None)
-            while len(self._found) >= KEPT_MAX:
-                del self._found[next(iter(self._found))]
-            self._found[url] = found
+            if len(self._found) >= BELIEVED_MAX:
+                self._found.clear()
+            self._found[sha256(pem).digest()] = found
 
 
-# Of this process: what a queue function fetched, the one that takes webhooks in need not, where it is the same process.
-SHARED = Kept()
+SHARED = Believed()  # of this process
 
 
 class Certificates:
     """Thread-safe. `intermediates`: PEM, besides those that PayPal's own file brings."""
 
-    def __init__(self, intermediates: str | None, kept: Kept, now_s: Callable[[], float] = time.time) -> None:
+    def __init__(self, intermediates: str | None, believed: Believed, now_s: Callable[[], float] = time.time) -> None:
         self._intermediates = certificates_in(intermediates) if intermediates else []
-        self._kept, self._now_s = kept, now_s
+        self._known, self._now_s = believed, now_s
         self._lock = threading.Lock()
         self._refused: dict[str, float] = {}  # where, and when
 
     def key(self, url: str, at: datetime) -> Conversation[RSAPublicKey]:
         """The key of the certificate at `url`, which the caller has checked. Raises SignatureInvalid for one that nobody
-        vouches for, ReadFailed where it can not be fetched now."""
-        found = self._known(url)
-        if found is None:
-            self._check_refused(url)
-            response = yield HttpRequest("GET", url, {"Accept": "*/*"}, operation="certificate", keeps_s=KEPT_S)
-            found = self._found(url, response, at)
+        vouches for, ReadFailed where it can not be had now."""
+        self._check_refused(url)
+        response = yield HttpRequest("GET", url, {"Accept": "*/*"}, operation="certificate", keeps_s=KEPT_S)
+        found = self._found(url, response, at)
         if not found.begins <= at <= found.ends:
             raise SignatureInvalid("The webhook's certificate was not valid then.")
         return found.key
 
-    def _known(self, url: str) -> Certificate | None:
-        found = self._kept.get(url)
-        return found if found is not None and self._now_s() - found.fetched_s < KEPT_S else None
-
     def _found(self, url: str, response: HttpResponse, at: datetime) -> Certificate:
         try:
-            found = self._believed(_pem_in(response), at)
+            pem = _pem_in(response)
+            known = self._known.get(pem)
+            if known is None:
+                known = self._believed(pem, at)
+                self._known.put(pem, known)
         except SignatureInvalid:
             with self._lock:
                 if len(self._refused) >= REFUSED_MAX:
                     self._refused.clear()
                 self._refused[url] = self._now_s()
             raise
-        self._kept.put(url, found)
-        return found
+        return known
 
     def _check_refused(self, url: str) -> None:
         """Raises SignatureInvalid where nobody vouched for it a moment ago."""
@@ -142,7 +136,7 @@ class Certificates:
             raise SignatureInvalid(f"Nobody vouches for the webhook's certificate ({type(error).__name__}).") from None
         if not isinstance(key, RSAPublicKey) or key.key_size < KEY_BITS_MIN:
             raise SignatureInvalid("The webhook's certificate has no RSA key of a safe size.")
-        return Certificate(key, leaf.not_valid_before_utc, leaf.not_valid_after_utc, self._now_s())
+        return Certificate(key, leaf.not_valid_before_utc, leaf.not_valid_after_utc)
 
 
 def _names_in(certificate: x509.Certificate) -> list[str]:

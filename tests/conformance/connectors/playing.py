@@ -27,7 +27,7 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.order import Address, CaptureMode, Customer, Line, Order
 from chalicelib.outbound.driver import Deadline, Driver
 from tests.conformance.connectors.answering import CLOSED_PORT, Answer, Fault
-from tests.conformance.connectors.profile import connector_class, profile_of
+from tests.conformance.connectors.profile import connector_class, profile_of, verified
 from tests.conformance.connectors.recordings import ATTEMPT_ID, Scenario, Step, operation_of
 from tests.conformance.connectors.replay import Replay, answer_of, readdressed, signed_by
 
@@ -128,8 +128,9 @@ def _webhook(connector: Connector, psp: str, step: Step) -> Conversation[Any]:
     delivery = profile.sign(body, profile.secret, datetime.now(UTC))
     assert delivery.method in connector.capabilities.webhook_methods, f"{psp} never calls back by {delivery.method}"
     check_query(delivery.query)
-    yield from connector.verify(delivery)
+    verified(psp, connector, delivery)
     return connector.read(delivery)
+    yield  # a conversation without a call
 
 
 def play(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
@@ -12,8 +12,10 @@ from typing import Any
 
 from chalicelib.connectors.registry import connectors
 from chalicelib.contracts.connector import Connector
+from chalicelib.contracts.conversation import HttpRequest, HttpResponse
 from chalicelib.contracts.webhooks import Delivery
 from chalicelib.domain.facts import Kind
+from chalicelib.outbound.offline import finished
 from chalicelib.services.secrets import secret_texts
 
 
@@ -38,6 +40,8 @@ class Profile:
     `open_checkout` repeats the amount. `own_words`: words of this PSP that may stand in no other place of the product; its
     name is always one. `signed_fields`: for `Signs.FIELDS`, the JSON pointers of what a signature covers.
 
+    `documents`: by their addresses, the public ones that its webhooks are verified by.
+
     `sign_answer`, for a PSP that signs its answers: all headers of one, of those that are recorded and the body. `not_read`:
     the kinds of movement that reading an attempt does not show, so that two other sources must tell of them.
     """
@@ -53,6 +57,7 @@ class Profile:
     opening_tells_amount: bool = True
     own_words: tuple[str, ...] = ()
     prepare: Callable[[Any], None] = lambda connector: None
+    documents: Mapping[str, bytes] = field(default_factory=dict)
     sign_answer: Callable[[Mapping[str, str], bytes], Mapping[str, str]] | None = None
     not_read: frozenset[Kind] = frozenset()
 
@@ -79,6 +84,17 @@ def connector_of(name: str, **changes: Any) -> Connector:
     connector = made(settings)  # type: ignore[call-arg]  # every connector is made of its settings
     profile_of(name).prepare(connector)
     return connector
+
+
+def verified(psp: str, connector: Connector, delivery: Delivery) -> None:
+    """As the door does: nobody is asked, but for public documents that are known. Raises SignatureInvalid, and WantsCall where
+    somebody must be asked."""
+
+    def known(request: HttpRequest) -> HttpResponse | None:
+        assert (request.method, request.body, request.headers.get("Authorization")) == ("GET", None, None)
+        return HttpResponse(200, {}, profile_of(psp).documents[request.url])
+
+    finished(connector.verify(delivery), known)
 
 
 def secrets_of(name: str) -> tuple[str, ...]:

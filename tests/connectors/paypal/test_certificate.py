@@ -1,4 +1,4 @@
-"""PayPal's certificates are believed where a public root vouches for them, and kept; a refused one is not fetched again."""
+"""PayPal's certificates are believed where a public root vouches for them; one that was refused is not asked for again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from pydantic import ValidationError
 
 from chalicelib.connectors.paypal import certificate
-from chalicelib.connectors.paypal.certificate import KEPT_MAX, KEPT_S, REFUSED_MAX, REFUSED_S, Certificates, Kept
+from chalicelib.connectors.paypal.certificate import (
+    BELIEVED_MAX,
+    KEPT_S,
+    REFUSED_MAX,
+    REFUSED_S,
+    Believed,
+    Certificates,
+)
 from chalicelib.contracts.conversation import HttpRequest, HttpResponse, ReadFailed
 from chalicelib.domain.errors import SignatureInvalid
 from tests.conformance.connectors.profile import connector_of
@@ -52,46 +59,47 @@ def asked(certificates: Certificates, pem: bytes, at: datetime | None = None, ur
     raise AssertionError("one request is enough")
 
 
-def test_a_certificate_is_fetched_once_and_kept() -> None:
-    certificates = Certificates(None, Kept())
-    key, request = asked(certificates, chain())
-    assert key == paypal().certificate.public_key()
-    assert request == HttpRequest("GET", URL, {"Accept": "*/*"}, operation="certificate", keeps_s=KEPT_S)
-    assert asked(certificates, b"", now()) == (key, None)
+def test_a_certificate_is_asked_for_as_a_public_document() -> None:
+    certificates = Certificates(None, Believed())
+    for _ in range(2):
+        key, request = asked(certificates, chain())
+        assert key == paypal().certificate.public_key()
+        assert request == HttpRequest("GET", URL, {"Accept": "*/*"}, operation="certificate", keeps_s=KEPT_S)
 
 
-def test_it_is_fetched_anew_after_a_day() -> None:
-    clock = Clock()
-    certificates = Certificates(None, Kept(), clock)
-    asked(certificates, chain())
-    clock.seconds += KEPT_S - 1
-    assert asked(certificates, chain())[1] is None
-    clock.seconds += 1
-    assert asked(certificates, chain())[1] is not None
+def test_a_file_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    believed = Believed()
+    asked(Certificates(None, believed), chain())
+    monkeypatch.setattr(certificate, "public_roots", PUBLIC_ROOTS)
+    assert asked(Certificates(None, believed), chain(), url=f"{URL}2")[0] == paypal().certificate.public_key()
+    with pytest.raises(SignatureInvalid):
+        asked(Certificates(None, believed), chain() + b"#")
 
 
 @pytest.mark.parametrize("days", [-31, 400])
-def test_it_is_good_for_its_time_alone_also_when_it_is_kept(days: int) -> None:
-    certificates = Certificates(None, Kept())
+def test_it_is_good_for_its_time_alone_also_when_it_was_read_before(days: int) -> None:
+    certificates = Certificates(None, Believed())
     asked(certificates, chain())
     with pytest.raises(SignatureInvalid):
         asked(certificates, chain(), now() + timedelta(days=days))
     with pytest.raises(SignatureInvalid):
-        asked(Certificates(None, Kept()), chain(), now() + timedelta(days=days))
+        asked(Certificates(None, Believed()), chain(), now() + timedelta(days=days))
 
 
 def test_it_is_good_from_its_first_moment_to_its_last() -> None:
-    certificates, found = Certificates(None, Kept()), paypal().certificate
+    certificates, found = Certificates(None, Believed()), paypal().certificate
     for at in (found.not_valid_before_utc, found.not_valid_after_utc):
         asked(certificates, chain())
-        assert asked(certificates, b"", at)[0] == found.public_key()
+        assert asked(certificates, chain(), at)[0] == found.public_key()
     for at in (found.not_valid_before_utc - SECOND, found.not_valid_after_utc + SECOND):
         with pytest.raises(SignatureInvalid, match=r"^The webhook's certificate was not valid then\.$"):
-            asked(certificates, b"", at)
+            asked(certificates, chain(), at)
 
 
 def test_the_order_of_paypals_file_does_not_matter() -> None:
-    assert asked(Certificates(None, Kept()), intermediate().pem + paypal().pem)[0] == paypal().certificate.public_key()
+    assert (
+        asked(Certificates(None, Believed()), intermediate().pem + paypal().pem)[0] == paypal().certificate.public_key()
+    )
 
 
 @pytest.mark.parametrize("pem", ["", "text", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"])
@@ -102,9 +110,10 @@ def test_settings_take_certificates_alone(pem: str) -> None:
 
 def test_an_intermediate_that_paypals_file_lacks_may_be_in_the_settings() -> None:
     with pytest.raises(SignatureInvalid):
-        asked(Certificates(None, Kept()), paypal().pem)
+        asked(Certificates(None, Believed()), paypal().pem)
     assert (
-        asked(Certificates(intermediate().pem.decode(), Kept()), paypal().pem)[0] == paypal().certificate.public_key()
+        asked(Certificates(intermediate().pem.decode(), Believed()), paypal().pem)[0]
+        == paypal().certificate.public_key()
     )
 
 
@@ -146,7 +155,7 @@ TOLD = {
 @pytest.mark.parametrize("what", UNFIT)
 def test_a_certificate_that_nobody_vouches_for_is_invalid_and_not_kept(what: str) -> None:
     clock = Clock()
-    certificates = Certificates(None, Kept(), clock)
+    certificates = Certificates(None, Believed(), clock)
     with pytest.raises(SignatureInvalid, match=TOLD.get(what, VOUCHES)):
         asked(certificates, UNFIT[what]())
     clock.seconds += REFUSED_S
@@ -161,7 +170,7 @@ def refused_unasked(certificates: Certificates, url: str = URL) -> None:
 @pytest.mark.parametrize(("pem", "status"), [(b"", 404), (b"text", 200)])
 def test_one_that_was_refused_is_not_fetched_again_for_a_while(pem: bytes, status: int) -> None:
     clock = Clock()
-    certificates = Certificates(None, Kept(), clock)
+    certificates = Certificates(None, Believed(), clock)
     with pytest.raises(SignatureInvalid):
         asked(certificates, pem, status=status)
     clock.seconds += REFUSED_S - 1
@@ -173,21 +182,21 @@ def test_one_that_was_refused_is_not_fetched_again_for_a_while(pem: bytes, statu
 
 def test_another_setting_is_tried_at_once() -> None:
     """The operator has added the certificate that lacked."""
-    kept = Kept()
+    kept = Believed()
     with pytest.raises(SignatureInvalid):
         asked(Certificates(None, kept), paypal().pem)
     assert asked(Certificates(intermediate().pem.decode(), kept), paypal().pem)[1] is not None
 
 
 def test_where_paypal_did_not_say_it_is_fetched_again_at_once() -> None:
-    certificates = Certificates(None, Kept())
+    certificates = Certificates(None, Believed())
     with pytest.raises(ReadFailed):
         asked(certificates, b"", status=403)
     assert asked(certificates, chain())[1] is not None
 
 
 def test_what_was_refused_takes_no_more_than_its_room() -> None:
-    certificates = Certificates(None, Kept(), Clock())
+    certificates = Certificates(None, Believed(), Clock())
     for number in range(REFUSED_MAX + 1):
         with pytest.raises(SignatureInvalid):
             asked(certificates, b"", url=f"{URL}-{number}", status=404)
@@ -198,69 +207,41 @@ def test_what_was_refused_takes_no_more_than_its_room() -> None:
 @pytest.mark.parametrize("status", [400, 404, 410])
 def test_a_certificate_that_paypal_does_not_have_is_a_forgers(status: int) -> None:
     with pytest.raises(SignatureInvalid, match=r"^PayPal has no such certificate\.$"):
-        asked(Certificates(None, Kept()), b"", status=status)
+        asked(Certificates(None, Believed()), b"", status=status)
 
 
 @pytest.mark.parametrize("status", [201, 204, 301, 302, 401, 403, 429])
 def test_where_paypal_does_not_say_it_is_tried_again_later(status: int) -> None:
     with pytest.raises(ReadFailed, match=rf"^the certificate could not be read \({status}\)$"):
-        asked(Certificates(None, Kept()), chain(), status=status)
+        asked(Certificates(None, Believed()), chain(), status=status)
 
 
 def test_the_largest_file_is_read() -> None:
     largest = chain().ljust(certificate.PEM_BYTES_MAX, b"#")
-    assert asked(Certificates(None, Kept()), largest)[0] == paypal().certificate.public_key()
+    assert asked(Certificates(None, Believed()), largest)[0] == paypal().certificate.public_key()
 
 
-def test_forgers_can_not_push_a_good_one_out() -> None:
-    certificates = Certificates(None, Kept(), Clock())
-    asked(certificates, chain())
-    for number in range(50):
-        with pytest.raises(SignatureInvalid):
-            asked(certificates, b"", url=f"{URL}{number}", status=404)
-    assert asked(certificates, b"")[1] is None
+def test_only_so_many_files_are_remembered() -> None:
+    believed = Believed()
+    for number in range(BELIEVED_MAX + 1):
+        asked(Certificates(None, believed), chain() + b"#" * number)
+    assert len(believed._found) == 1
+    asked(Certificates(None, believed), chain() + b"#" * BELIEVED_MAX)
+    assert len(believed._found) == 1
 
 
-def test_only_so_many_are_kept() -> None:
-    clock = Clock()
-    certificates = Certificates(None, Kept(), clock)
-    for number in range(KEPT_MAX + 3):
-        asked(certificates, chain(), url=f"{URL}{number}")
-    assert len(certificates._kept._found) == KEPT_MAX
-    assert asked(certificates, b"", url=f"{URL}{KEPT_MAX + 2}")[1] is None
-
-
-def test_one_that_is_fetched_anew_pushes_no_other_out() -> None:
-    clock = Clock()
-    certificates = Certificates(None, Kept(), clock)
-    asked(certificates, chain(), url=f"{URL}0")
-    clock.seconds += KEPT_S - 10
-    for number in range(1, KEPT_MAX):
-        asked(certificates, chain(), url=f"{URL}{number}")
-    clock.seconds += 20
-    assert asked(certificates, chain(), url=f"{URL}0")[1] is not None
-    assert [asked(certificates, b"", url=f"{URL}{number}")[1] for number in range(KEPT_MAX)] == [None] * KEPT_MAX
-
-
-def test_a_process_shares_what_is_kept() -> None:
-    kept = Kept()
-    asked(Certificates(None, kept), chain())
-    assert asked(Certificates(None, kept), b"") == (paypal().certificate.public_key(), None)
-
-
-def test_threads_share_what_is_kept() -> None:
-    certificates, found = Certificates(None, Kept()), []
-    asked(certificates, chain())
-    threads = [threading.Thread(target=lambda: found.append(asked(certificates, b""))) for _ in range(8)]
+def test_threads_share_what_is_believed() -> None:
+    certificates, found = Certificates(None, Believed()), []
+    threads = [threading.Thread(target=lambda: found.append(asked(certificates, chain())[0])) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [(paypal().certificate.public_key(), None)] * 8
+    assert found == [paypal().certificate.public_key()] * 8
 
 
 def test_of_public_roots_ours_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which only the tests have."""
     monkeypatch.setattr(certificate, "public_roots", PUBLIC_ROOTS)
     with pytest.raises(SignatureInvalid):
-        asked(Certificates(None, Kept()), chain() + root().pem)
+        asked(Certificates(None, Believed()), chain() + root().pem)

@@ -23,7 +23,7 @@ CAPTURE, CANCEL, REFUND = OperationKind.CAPTURE, OperationKind.CANCELLATION, Ope
 @pytest.fixture(autouse=True)
 def our_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(certificate, "public_roots", trusted)
-    monkeypatch.setattr(certificate, "SHARED", certificate.Kept())
+    monkeypatch.setattr(certificate, "SHARED", certificate.Believed())
 
 
 @pytest.fixture

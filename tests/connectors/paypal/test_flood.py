@@ -41,7 +41,7 @@ class Door:
         configuration = Configuration(ports)
         self.intake = Intake(ports, configuration, lambda: shop.world.clock.at.timestamp())
         with monkeypatch.context() as own:
-            own.setattr(certificate, "SHARED", certificate.Kept())
+            own.setattr(certificate, "SHARED", certificate.Believed())
             configuration.receiving("default", "paypal-eu")
 
     def takes(self, delivery: Delivery) -> str:
@@ -62,7 +62,7 @@ class Door:
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PayPalShop]:
-    monkeypatch.setattr(certificate, "SHARED", certificate.Kept())
+    monkeypatch.setattr(certificate, "SHARED", certificate.Believed())
     with shop_of(tmp_path) as one:
         yield one
 
@@ -163,19 +163,36 @@ def test_a_flood_keeps_no_genuine_webhook_out_once_its_certificate_is_known(
     assert door.takes(delivery) == "taken"
 
 
-def test_one_that_was_forged_with_paypals_own_certificate_is_no_proof_of_it(
+def test_a_forgery_that_names_paypals_own_certificate_proves_nothing_of_it_and_hides_it_from_nobody(
     shop: PayPalShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    door = Door(shop, monkeypatch)
-    door.takes(signed(b"{}", "ANOTHER", shop.world.clock.now()))
+    door, forged = Door(shop, monkeypatch), signed(b"{}", "ANOTHER", shop.world.clock.now())
+    door.takes(forged)
     shop.world.settle()
-    assert Door(shop, monkeypatch).takes(signed(b"{}", "ANOTHER", shop.world.clock.now())) == "taken"
+    assert Door(shop, monkeypatch).takes(forged) == "taken", "which only a genuine webhook proves good"
+    door.takes(approved(shop)[1])
+    shop.world.settle()
+    assert Door(shop, monkeypatch).takes(forged) == "signature-invalid"
+    assert certificates_asked_for(shop) == 1
+
+
+def test_after_a_day_all_doors_learn_of_it_anew(shop: PayPalShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever of them, or of those who ask PayPal, heard of it last."""
+    doors = [Door(shop, monkeypatch) for _ in range(3)]
+    for hours, door in zip((0, 23, 2), doors, strict=True):
+        shop.world.clock.forward(hours * 3600)
+        again = shop.psp.event("CHECKOUT.ORDER.APPROVED", "checkout-order", {"custom_id": "att_of nobody"})
+        assert door.takes(again) == "taken"
+        shop.world.settle()
+    assert certificates_asked_for(shop) == 2
+    for door in doors:
+        assert door.takes(signed(b"{}", "ANOTHER", shop.world.clock.now())) == "signature-invalid"
 
 
 def test_a_certificate_that_did_not_come_is_let_alone_for_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(certificate, "SHARED", certificate.Kept())
+    monkeypatch.setattr(certificate, "SHARED", certificate.Believed())
     with shop_of(tmp_path) as shop:
         door = Door(shop, monkeypatch)
         payment, delivery = approved(shop)
