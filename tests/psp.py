@@ -40,6 +40,7 @@ class SimulatedPsp:
     completion: str = ANSWER  # what taking approved money does: answer, silent, lost, decline
     settles: str = "succeeded"  # how an operation is at first: succeeded or pending
     can_read: bool = True
+    shows_page_again: bool = True  # whether the page's address is in more answers than the first
 
     def open(self, order: CheckoutOrder) -> Json:
         self.opened.append(order.attempt_id)
@@ -219,7 +220,8 @@ class SimulatedConnector(Connector):
     def recover(self, attempt: AttemptRef) -> Conversation[Opened | Refusal | None]:
         self._reach()
         session = self.psp.sessions.get(attempt.attempt_id)
-        return self._opened(session, attempt.attempt_id) if session else None
+        found = self._opened(session, attempt.attempt_id) if session else None
+        return found if found is None or self.psp.shows_page_again else replace(found, action=None)
         yield
 
     def expire(self, attempt: AttemptRef) -> Conversation[Sequence[Fact]]:

@@ -110,6 +110,8 @@ def attempts_after(known: tuple[Attempt, ...], change: Change, paid: Collection[
     for closing in change.closings:
         if closing.closure is Closure.LAPSED and closing.attempt_id in paid:
             continue
+        if closing.closure is Closure.SEALED and attempts[closing.attempt_id].action is not None:
+            continue  # its page came meanwhile, and the shopper may be there
         attempts[closing.attempt_id] = _with_closing(attempts[closing.attempt_id], closing)
     return tuple(attempts.values())
 

@@ -78,7 +78,11 @@ class _Question:
     def put(self, *, close: bool) -> Change:
         said = self._read() if self._attempt.psp_reference is not None else self._recovered()
         for found in said.found:
-            self._attempt = replace(self._attempt, psp_reference=found.psp_reference or self._attempt.psp_reference)
+            reference, page = self._attempt.psp_reference, self._attempt.action
+            self._attempt = replace(
+                self._attempt, psp_reference=found.psp_reference or reference, action=page or found.action
+            )
+        said += self._sealed(said.facts)
         try:
             said += self._completed(said.facts, close)
             said += self._closed(said.facts, close)
@@ -88,6 +92,25 @@ class _Question:
         known = (*said.facts, *(fact for one in said.ended for fact in one.facts))
         told = _entry(self._now, self._attempt, f"says when asked: {words_of(known)}")
         return said + Change(asked=(_asked(self._attempt, again_at=self._again_at),), entries=(told,))
+
+    def _sealed(self, facts: Sequence[Fact]) -> Change:
+        """Closes a page off whose address is nowhere and can not be had again: nobody was ever shown it, and as nobody ever
+        will be, the shopper may be sent elsewhere. Not while a call is under way, whose answer has the address."""
+        attempt = self._attempt
+        if attempt.closed or attempt.action or not self._live.connector.capabilities.inert_until_visited:
+            return Change()
+        claims = (self._payment.claim, *(one.claim for one in self._payment.retries))
+        if any(one.lease_until is not None and one.lease_until > self._now for one in claims):
+            return Change()
+        folded = self._folded(facts)
+        standing = folded.standings[attempt.id]
+        odd = any(fact.attempt_id == attempt.id for fact in folded.anomalies)
+        untouched = standing.opened and standing.progress <= 1 and not standing.processing and not odd
+        if not (standing.live and untouched):
+            return Change()
+        self._attempt = replace(attempt, closed=Closure.SEALED)
+        told = _entry(self._now, attempt, "is sealed: its page is there, and its address can not be had any more")
+        return Change(closings=(Closing(attempt.id, Closure.SEALED),), entries=(told,))
 
     def _closed(self, facts: Sequence[Fact], close: bool) -> Change:
         if not self._must_close(facts, close):

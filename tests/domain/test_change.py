@@ -63,7 +63,7 @@ def test_the_last_call_is_remembered(known: object, found: object, last: object)
 @pytest.mark.parametrize(
     ("known", "said", "closed"),
     [
-        (None, SEALED, SEALED),
+        (None, SUPERSEDED, SUPERSEDED),
         (SEALED, SUPERSEDED, SEALED),
         (SUPERSEDED, SEALED, SUPERSEDED),
         (LAPSED, SUPERSEDED, SUPERSEDED),
@@ -80,9 +80,14 @@ def test_the_first_closure_stays_but_for_one_that_only_time_brought(
     assert after.action == (None if closed else page())
 
 
+def test_a_page_that_the_shopper_has_is_not_sealed() -> None:
+    assert with_closing(attempt(action=page()), SEALED) == attempt(action=page())
+    assert with_closing(attempt(), SEALED).closed is SEALED
+
+
 def test_the_newest_word_on_late_money_counts() -> None:
-    assert with_closing(attempt(late="accept"), SEALED, "refund").late == "refund"
-    assert with_closing(attempt(late="accept"), SEALED).late == "accept"
+    assert with_closing(attempt(late="accept"), SUPERSEDED, "refund").late == "refund"
+    assert with_closing(attempt(late="accept"), SUPERSEDED).late == "accept"
 
 
 def test_each_closing_is_for_its_own_attempt() -> None:
