@@ -215,10 +215,11 @@ class World:
         value: int | None = None,
         *,
         fingerprint: str = "f",
+        currency: str = "EUR",
         **wanted: Any,
     ) -> Answer:
         """A capture, cancellation or refund as a merchant asks for it."""
-        amount = None if value is None else Money(value, "EUR")
+        amount = None if value is None else Money(value, currency)
         keyed = Keyed("default", payment_id, key, f"{kind} {fingerprint}")
         return self.operate.operate(keyed, Wanted(kind, amount, **wanted), render_operation)
 

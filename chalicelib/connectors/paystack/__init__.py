@@ -7,8 +7,8 @@ docs/connectors/paystack.md has how to set it up, and how it works.
 - Cards, transfers and mobile money are captured at once. A page has no end that Paystack tells of: a shopper whose card was
   declined may try again on it, and one who left may come back.
 - XOF is sent with two decimals, as Paystack counts it. Each account takes only the currencies that it was given.
-- Where the account has shoppers bear Paystack's fees, more is paid than was asked, which is an anomaly here: let the business
-  bear them.
+- Where the account has shoppers bear Paystack's fees, they are left out: the payment is what was asked, and a refund gives back
+  as much. Anything else beyond it is an anomaly.
 - Refunds are asynchronous, and Paystack has no idempotency keys: one whose answer was lost is looked for in its list of
   refunds and is never sent again. One that is not found there stays unknown until an operator decides.
 """

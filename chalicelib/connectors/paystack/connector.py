@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from chalicelib.connectors.paystack.answers import data_of, is_absent, object_of, refusal_of
-from chalicelib.connectors.paystack.listing import listed
+from chalicelib.connectors.paystack.listing import TooLong, listed
 from chalicelib.connectors.paystack.page import page_of
 from chalicelib.connectors.paystack.reading import (
     asked_of,
@@ -98,6 +98,7 @@ class PaystackConnector(Connector):
         return Opened(reference, None, tuple(transaction_facts(attempt.attempt_id, data)))
 
     def fetch(self, attempt: AttemptRef) -> Conversation[Sequence[Fact]]:
+        """Lists that are too long keep nobody from hearing that it was paid; once that is known, they are an error."""
         reference = reference_of(attempt.attempt_id)
         if attempt.psp_reference != reference:
             raise ValueError("the attempt's reference at Paystack is not ours")
@@ -106,9 +107,14 @@ class PaystackConnector(Connector):
         facts = transaction_facts(attempt.attempt_id, data)
         if not may_be_paid(data):
             return facts
-        refunds = yield from listed(f"{BASE}/refund", data["id"], self._headers)
-        disputes = yield from listed(f"{BASE}/dispute", data["id"], self._headers)
-        movements = movements_of(attempt.attempt_id, refunds, disputes)
+        try:
+            refunds = yield from listed(f"{BASE}/refund", data["id"], self._headers)
+            disputes = yield from listed(f"{BASE}/dispute", data["id"], self._headers)
+            movements = movements_of(attempt.attempt_id, data, refunds, disputes)
+        except TooLong:
+            if any(fact.kind is Kind.CAPTURE for fact in attempt.facts):
+                raise
+            return facts
         return facts + movements if movements else unexplained(data, facts)
 
     def refund(self, order: MoneyOrder) -> Conversation[Sequence[Fact] | Refusal]:

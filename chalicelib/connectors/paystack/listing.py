@@ -10,12 +10,16 @@ from chalicelib.connectors.paystack.reading import number_of
 from chalicelib.contracts.conversation import Conversation, HttpRequest
 
 PER_PAGE = 50  # the default, and said, so that a page with fewer is the last
-PAGES_MAX = 20
+PAGES_MAX = 4  # of each list: a conversation has ten calls
+
+
+class TooLong(ValueError):
+    """There is more than one conversation can read."""
 
 
 def listed(path: str, transaction: int, headers: dict[str, str]) -> Conversation[list[dict[str, Any]]]:
     """All that `path` lists of a transaction, by its number. Other transactions' are left out, should the PSP not filter.
-    Raises ValueError for what is no list, and for more than 20 pages."""
+    Raises ValueError for what is no list, and TooLong for more than `PAGES_MAX` pages."""
     found: list[dict[str, Any]] = []
     for page in range(1, PAGES_MAX + 1):
         query = urlencode({"transaction": transaction, "perPage": PER_PAGE, "page": page})
@@ -26,7 +30,7 @@ def listed(path: str, transaction: int, headers: dict[str, str]) -> Conversation
         found.extend(one for one in items if _transaction_in(one) == transaction)
         if _is_last(response.json(), len(items), page):
             return found
-    raise ValueError(f"there are more than {PAGES_MAX} pages")
+    raise TooLong(f"there are more than {PAGES_MAX} pages")
 
 
 def _transaction_in(item: dict[str, Any]) -> int:

@@ -44,8 +44,7 @@ def attempt_id_of(reference: object) -> str | None:
 
 def transaction_facts(attempt_id: str, said: dict[str, Any]) -> list[Fact]:
     """What a transaction, as reading and `charge.success` have it, says by itself. It has one reference and one number, however
-    often the shopper tries, so its tries are one that gets further. `amount` is what was paid, `requested_amount` what was
-    asked. Raises ValueError for another's."""
+    often the shopper tries, so its tries are one that gets further. Raises ValueError for another's."""
     if said.get("reference") != reference_of(attempt_id):
         raise ValueError("the transaction is not the one that was asked for")
     name, word = number_of(said.get("id")), said.get("status")
@@ -55,9 +54,19 @@ def transaction_facts(attempt_id: str, said: dict[str, Any]) -> list[Fact]:
         decline = _decline_of(said.get("gateway_response")) if progress is Progress.DECLINED else None
         facts.append(Fact(attempt_id, Kind.TRY, name, _TRIES[progress], decline=decline, reason=note))
     if progress in PAID:
-        paid = AMOUNTS.read(said.get("amount"), said.get("currency"))
+        paid = AMOUNTS.read(shop_amount_of(said), said.get("currency"))
         facts.append(Fact(attempt_id, Kind.CAPTURE, name, State.SUCCEEDED, paid))
     return facts
+
+
+def shop_amount_of(said: dict[str, Any]) -> object:
+    """What of a transaction was paid for the order, in Paystack's units. `amount` is what the shopper paid,
+    `requested_amount` what was asked. Where shoppers bear Paystack's fees, it is more by no more than its `fees`: the shop has
+    no more than its price, and owes nothing of it. Anything else beyond the price is what was paid, and so an anomaly."""
+    paid, asked, fees = said.get("amount"), said.get("requested_amount"), said.get("fees")
+    if type(paid) is not int or type(asked) is not int or type(fees) is not int:
+        return paid
+    return asked if 0 < asked < paid <= asked + fees else paid
 
 
 def may_be_paid(said: dict[str, Any]) -> bool:
@@ -65,12 +74,24 @@ def may_be_paid(said: dict[str, Any]) -> bool:
     return TRANSACTION_STATUS.of(said.get("status")) in (*PAID, Progress.UNHEARD_OF)
 
 
-def movements_of(attempt_id: str, refunds: Sequence[dict[str, Any]], disputes: Sequence[dict[str, Any]]) -> list[Fact]:
-    """What went back. A refund that pays a dispute names it: one movement, told by the dispute while that counts."""
+def movements_of(
+    attempt_id: str, said: dict[str, Any], refunds: Sequence[dict[str, Any]], disputes: Sequence[dict[str, Any]]
+) -> list[Fact]:
+    """What of the transaction `said` went back. A refund that pays a dispute names it: one movement, told by the dispute
+    while that counts."""
     contested = [dispute_fact(attempt_id, one) for one in disputes]
     counted = {fact.id for fact in contested if fact.state is not State.WON}
     paid_back = [refund_fact(attempt_id, one) for one in refunds if str(one.get("dispute")) not in counted]
-    return paid_back + contested
+    return [_without_fees(fact, said) for fact in paid_back] + contested
+
+
+def _without_fees(refund: Fact, said: dict[str, Any]) -> Fact:
+    """A refund of all that the shopper paid, fees too, gives back all that the shop was paid, and no more."""
+    if refund.operation_id is not None or shop_amount_of(said) == said.get("amount") or refund.amount is None:
+        return refund
+    most = AMOUNTS.read(shop_amount_of(said), said.get("currency"))
+    beyond = refund.amount.currency == most.currency and refund.amount.value > most.value
+    return replace(refund, amount=most) if beyond else refund
 
 
 def unexplained(said: dict[str, Any], facts: list[Fact]) -> list[Fact]:
@@ -102,18 +123,20 @@ def refund_fact(attempt_id: str, said: dict[str, Any]) -> Fact:
 
 
 def dispute_fact(attempt_id: str, said: dict[str, Any]) -> Fact:
-    """A dispute without an amount is about everything that was paid."""
+    """A dispute without an amount is about everything that was paid, and so is one about fees of the shopper's too."""
     word, resolution = said.get("status"), said.get("resolution")
     state, note = DISPUTE_STATUS.of(word), DISPUTE_STATUS.note(word)
     if state is None:
         state, note = RESOLUTION.of(resolution), RESOLUTION.note(resolution)
-    amount, due = said.get("refund_amount"), said.get("dueAt")
+    amount, due, paid = said.get("refund_amount"), said.get("dueAt"), transaction_of(said)
+    if amount == paid.get("amount") != shop_amount_of(paid):
+        amount = None
     return Fact(
         attempt_id,
         Kind.DISPUTE,
         number_of(said.get("id")),
         state,
-        None if amount is None else AMOUNTS.read(amount, said.get("currency") or transaction_of(said).get("currency")),
+        None if amount is None else AMOUNTS.read(amount, said.get("currency") or paid.get("currency")),
         reason=note,
         respond_by=due if isinstance(due, str) and state is State.OPENED else "",
     )
