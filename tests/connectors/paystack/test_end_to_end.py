@@ -250,3 +250,19 @@ def test_a_test_of_the_connection_tells_wrong_credentials_from_an_outage(shop: P
     assert shop.check().ok
     shop.psp.down = ("GET ",)
     assert shop.check().problem == "outage"
+
+
+def test_every_request_of_a_whole_story_is_one_that_the_specification_takes(shop: PaystackShop) -> None:
+    from tests.connectors.paystack.specification import check  # skips where the specification is not there
+
+    payment = shop.paid()
+    shop.refunds(payment, "some", 400)
+    shop.settled()
+    with shop.psp.silent(OPENS):
+        shop.open(key="another")
+    shop.world.settle(11)
+    assert shop.check().ok
+    asked = {f"{one.method} {one.operation}" for one in shop.driver.requests}
+    assert asked == {"POST open", "GET fetch", "GET list", "POST refund", "GET recover", "GET test"}
+    for request in shop.driver.requests:
+        check(request)
