@@ -12,6 +12,7 @@ from chalicelib.connectors.paystack import PaystackConnector
 from chalicelib.domain.money import Money
 from chalicelib.domain.operation import OperationKind
 from chalicelib.domain.payment import Payment
+from chalicelib.services.looks import LOOK_EVERY_S
 from chalicelib.services.turns import Answer
 from tests.connectors.paystack.peer import Paystack
 from tests.connectors.paystack.profile import SECRET, sign
@@ -35,7 +36,7 @@ class PaystackShop(Shop[Paystack]):
         told, self.psp.told = self.psp.told, []
         for event in [*reversed(told), *told]:
             self.take(sign(json.dumps(event).encode(), SECRET, self.world.clock.now()))
-        self.world.settle()
+        self.world.settle(LOOK_EVERY_S)
 
     def pays(self, payment: Payment) -> None:
         self.psp.pays(self.reference(payment))
