@@ -119,16 +119,19 @@ def needs_operator(payment: Payment, watched: Watched, folded: Folded, reviews: 
     )
     stuck_attempts = any(
         (one.id not in not_paid or folded.standings[one.id].has_money)
-        and (_lapsed(one, folded.standings[one.id]) or (one.ask_at is None and one.phase in MUST_SETTLE))
+        and _is_stuck(one, folded.standings[one.id])
         and not folded.standings[one.id].refunded
         for one in watched.attempts
     )
     return bool(folded.anomalies or reviews or stuck_operations or stuck_attempts or refused_of(payment, folded))
 
 
-def _lapsed(attempt: Attempt, standing: Standing) -> bool:
-    """Whether only time ended the attempt, and the PSP has said nothing of it since."""
-    return attempt.closed is Closure.LAPSED and not (standing.confirmed or standing.has_money)
+def _is_stuck(attempt: Attempt, standing: Standing) -> bool:
+    """Whether the schedule is used up and has settled nothing; or only time ended the attempt, and the PSP has never said
+    what it is. Of a page that is merely open at the PSP, and that nobody paid at, nothing is to be found out."""
+    if attempt.closed is Closure.LAPSED and not standing.processing:
+        return not (standing.opened or standing.confirmed or standing.has_money)
+    return attempt.ask_at is None and attempt.phase in MUST_SETTLE
 
 
 def _status_told(before: Payment, folded: Folded) -> Iterable[Told]:

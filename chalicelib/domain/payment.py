@@ -59,7 +59,9 @@ class Closure(StrEnum):
 
     SEALED = "sealed"  # unanswered, its page was never shown, and the next PSP was tried
     SUPERSEDED = "superseded"  # at the merchant's or an operator's express word
-    LAPSED = "lapsed"  # unanswered at a PSP that can not be asked, and its page's time is over
+    LAPSED = (
+        "lapsed"  # its page's time is over, at a PSP that can not be asked, or can not end a page that nobody paid at
+    )
 
 
 @dataclass(frozen=True, slots=True)

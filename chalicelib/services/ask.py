@@ -21,7 +21,7 @@ from chalicelib.domain.fold import Folded, fold
 from chalicelib.domain.late import was_cancelled
 from chalicelib.domain.payment import Attempt, Closure, Entry, Payment
 from chalicelib.domain.telling import words_of
-from chalicelib.domain.watch import ends_at
+from chalicelib.domain.watch import Phase, ends_at, next_ask
 from chalicelib.outbound.driver import Deadline
 from chalicelib.services.commit import commit
 from chalicelib.services.configuration import Configuration, LiveConnection
@@ -83,6 +83,7 @@ class _Question:
                 self._attempt, psp_reference=found.psp_reference or reference, action=page or found.action
             )
         said += self._sealed(said.facts)
+        said += self._outlived(said.facts)
         try:
             said += self._completed(said.facts, close)
             said += self._closed(said.facts, close)
@@ -111,6 +112,24 @@ class _Question:
         self._attempt = replace(attempt, closed=Closure.SEALED)
         told = _entry(self._now, attempt, "is sealed: its page is there, and its address can not be had any more")
         return Change(closings=(Closing(attempt.id, Closure.SEALED),), entries=(told,))
+
+    def _outlived(self, facts: Sequence[Fact]) -> Change:
+        """Takes a page for over at the last question about it, where nobody paid, at a PSP whose pages never end and can not be
+        ended. It is asked about some days more, and money that comes is late."""
+        attempt = self._attempt
+        last = attempt.phase == Phase.OPEN and next_ask(attempt, Phase.OPEN, attempt.asked + 1, self._now) is None
+        if not last or attempt.closed or "expire" in self._live.connector.capabilities.operations:
+            return Change()
+        folded = self._folded(facts)
+        standing = folded.standings[attempt.id]
+        odd = any(fact.attempt_id == attempt.id for fact in folded.anomalies)
+        if not (standing.live and standing.opened) or standing.processing or standing.approved or odd:
+            return Change()
+        self._attempt = replace(attempt, closed=Closure.LAPSED)
+        told = _entry(
+            self._now, attempt, "never ends a page: nobody paid at this one for days, and it counts as expired"
+        )
+        return Change(closings=(Closing(attempt.id, Closure.LAPSED),), entries=(told,))
 
     def _closed(self, facts: Sequence[Fact], close: bool) -> Change:
         if not self._must_close(facts, close):

@@ -78,6 +78,7 @@ def test_money_that_goes_back_settles_an_attempt() -> None:
     ("facts", "looks"),
     [
         ((UNANSWERED,), True),
+        ((UNANSWERED, fact(Kind.CHECKOUT, "s", State.OPEN)), False),
         ((UNANSWERED, fact(Kind.CHECKOUT, "s", State.EXPIRED)), False),
         ((UNANSWERED, PAID), False),
     ],

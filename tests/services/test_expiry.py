@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.domain.errors import Conflict
 from chalicelib.domain.order import CaptureMode
 from chalicelib.domain.payment import Closure, Payment, Status
 from tests.psp import LOST, SILENT
@@ -95,6 +96,43 @@ def test_an_odd_amount_keeps_the_page_from_expiring(world: World) -> None:
     live_through(world, *TO_THE_END_S)
     assert session_of(world, payment) == "complete"
     assert world.payment(payment.id).status is Status.UNKNOWN
+
+
+ALL_QUESTIONS_S = (901, 1_801, 3_601, 86_401, 86_401, 86_401)  # about a page that stays open
+
+
+@pytest.fixture
+def endless(world: World) -> Payment:
+    """Its page stays open for ever, and the PSP can not end it."""
+    world.offer("psp-1", operations=frozenset({"refund"}), capture_modes=frozenset({CaptureMode.AUTOMATIC}))
+    return world.open().payment
+
+
+def test_a_page_that_never_ends_and_that_nobody_pays_at_expires_here_and_needs_nobody(
+    world: World, endless: Payment
+) -> None:
+    live_through(world, *ALL_QUESTIONS_S[:-1])
+    assert world.payment(endless.id).status is Status.PENDING
+    live_through(world, ALL_QUESTIONS_S[-1])
+    assert world.payment(endless.id).status is Status.EXPIRED
+    live_through(world, 11, 61, 301, 1_801, 7_201, *(86_401,) * 8)
+    assert (session_of(world, endless), queue_of_operators(world)) == ("open", [])
+    assert world.payment(endless.id).due_at is None
+    assert told(world, endless) == ["payment.pending", "payment.expired"]
+
+
+def test_money_that_comes_to_a_page_that_never_ends_is_late(world: World, endless: Payment) -> None:
+    live_through(world, *ALL_QUESTIONS_S)
+    world.psps["psp-1"].pay(endless.attempts[0].id)
+    live_through(world, 11)
+    assert world.payment(endless.id).status is Status.CAPTURED
+    assert "late" in timeline(world, endless)
+
+
+def test_a_page_that_never_ends_may_still_be_paid_at_and_needs_superseding(world: World, endless: Payment) -> None:
+    live_through(world, *ALL_QUESTIONS_S)
+    with pytest.raises(Conflict, match="still pay at psp-1"):
+        world.retry(endless.id, "again")
 
 
 def test_an_unanswered_attempt_at_a_psp_that_can_not_be_asked_lapses(world: World) -> None:
