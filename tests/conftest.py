@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 import pytest
+from botocore.loaders import JSONFileLoader
 from hypothesis import Phase, settings
 
 settings.register_profile("any machine", deadline=None)  # a busy machine is no failure
 settings.register_profile("one failure is enough", deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 settings.load_profile("any machine")
+
+# botocore parses 1.2 MB of JSON for each session, and tests make hundreds of sessions.
+_read = cache(JSONFileLoader().load_file)
+JSONFileLoader.load_file = lambda _, path: _read(path)
+
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 1 << 30  # five times what all tests leave in it
+
+
+def roomy() -> bool:
+    """Whether there is a file system in memory, large enough, and with programs that may be run."""
+    if not MEMORY.is_dir():
+        return False
+    there = os.statvfs(MEMORY)
+    return there.f_bavail * there.f_frsize >= ROOM_BYTES and not there.f_flag & os.ST_NOEXEC
+
+
+# Every commit waits for the disk, and here nobody reads what was written once the machine has lost its power.
+if roomy():
+    os.environ.setdefault("TMPDIR", str(MEMORY))
+    tempfile.tempdir = None  # pytest has asked already
 
 
 @pytest.fixture(scope="session")

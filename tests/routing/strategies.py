@@ -1,8 +1,12 @@
-"""Random routes and payments for property tests: few values, so that they meet."""
+"""Random routes and payments for property tests: few values, so that they meet.
+
+A strategy is made once: hypothesis takes longer to look a new one through than to draw from it.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -26,18 +30,22 @@ NUMBERS = {"amount": (1, 12), "hour_of_day": (0, 23), "day_of_week": (1, 7)}
 ASKED = [*FIELDS, "metadata.channel"]
 
 
+@cache
 def fields() -> st.SearchStrategy[Field]:
     return st.sampled_from([one for name in ASKED if (one := field_of(name))])
 
 
+@cache
 def operators(field: Field) -> st.SearchStrategy[Operator]:
     return st.sampled_from([one for one in OPERATORS.values() if field.type in one.types])
 
 
+@cache
 def actual(field: Field) -> st.SearchStrategy[Any]:
     return st.integers(*NUMBERS[field.name]) if field.type is Type.INTEGER else st.sampled_from(TEXTS[field.name])
 
 
+@cache
 def wanted(field: Field, operator: Operator) -> st.SearchStrategy[Any]:
     one = actual(field)
     return {
@@ -49,6 +57,7 @@ def wanted(field: Field, operator: Operator) -> st.SearchStrategy[Any]:
     }[operator.takes]
 
 
+@cache
 @st.composite
 def single_tests(draw: st.DrawFn, of: str | None = None) -> dict[str, Any]:
     field = draw(fields()) if of is None else field_of(of)
@@ -57,6 +66,7 @@ def single_tests(draw: st.DrawFn, of: str | None = None) -> dict[str, Any]:
     return {"field": field.name, "op": operator.name, "value": draw(wanted(field, operator))}
 
 
+@cache
 def conditions() -> st.SearchStrategy[dict[str, Any]]:
     return st.recursive(
         single_tests(),
@@ -69,10 +79,12 @@ def conditions() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+@cache
 def uses() -> st.SearchStrategy[list[str]]:
     return st.lists(st.sampled_from(CONNECTIONS), min_size=1, max_size=4, unique=True)
 
 
+@cache
 @st.composite
 def outcomes(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.booleans()):
@@ -87,6 +99,7 @@ def outcomes(draw: st.DrawFn) -> dict[str, Any]:
     return {"split": split}
 
 
+@cache
 @st.composite
 def routes(draw: st.DrawFn) -> dict[str, Any]:
     count = draw(st.integers(0, 5))
@@ -96,10 +109,12 @@ def routes(draw: st.DrawFn) -> dict[str, Any]:
     return {"name": "a-route", "rules": rules, "otherwise": draw(outcomes())}
 
 
+@cache
 def _maybe(name: str) -> st.SearchStrategy[Any]:
     return st.none() | st.sampled_from(TEXTS[name])
 
 
+@cache
 @st.composite
 def orders(draw: st.DrawFn) -> Order:
     domain = draw(_maybe("customer.email_domain"))
@@ -119,5 +134,6 @@ def orders(draw: st.DrawFn) -> Order:
     )
 
 
+@cache
 def times() -> st.SearchStrategy[datetime]:
     return st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31), timezones=st.just(UTC))

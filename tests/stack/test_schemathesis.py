@@ -27,16 +27,32 @@ def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield started
 
 
-def fuzz(stack: Stack, folder: Path, *options: str) -> int:
+def fuzz(folder: Path, document: str, *options: str) -> int:
     """How many calls were made; each of them was answered as the document says."""
     report = folder / "report.json"
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(ROOT / "schemathesis.toml"), "run"]
-    command += [f"{stack.api}/openapi.json", "--checks", "all", "--no-shrink", "--warnings", "off"]
+    command += [document, "--checks", "all", "--no-shrink", "--warnings", "off"]
     command += ["--report", "json", "--report-json-path", str(report), *options]
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900)
     assert ended.returncode == 0, ended.stdout[-20_000:] + ended.stderr[-2_000:]
     made: int = json.loads(report.read_text())["test_cases"]["generated"]
     return made
+
+
+def served(stack: Stack) -> str:
+    return f"{stack.api}/openapi.json"
+
+
+def for_strangers(stack: Stack, folder: Path) -> str:
+    """The document as a file, with one condition that a route's rule may have. Nobody reads the body of a call without a token,
+    and the limits of each condition in each operation that takes rules are nine calls of ten."""
+    document = stack.call("GET", "/openapi.json", client=None).json()
+    conditions = document["components"]["schemas"]["Condition"]["oneOf"]
+    assert len(conditions) > 40
+    del conditions[1:]
+    path = folder / "openapi.json"
+    path.write_text(json.dumps(document))
+    return str(path)
 
 
 def with_token(stack: Stack) -> list[str]:
@@ -48,15 +64,16 @@ def without_token() -> list[str]:
 
 
 def test_two_thousand_generated_calls_are_answered_as_the_document_says(own_stack: Stack, tmp_path: Path) -> None:
-    assert fuzz(own_stack, tmp_path, *SAME, *with_token(own_stack)) >= 2_000
+    assert fuzz(tmp_path, served(own_stack), *SAME, *with_token(own_stack)) >= 2_000
 
 
 def test_five_hundred_generated_calls_without_a_token_are_too(own_stack: Stack, tmp_path: Path) -> None:
-    assert fuzz(own_stack, tmp_path, *SAME, *without_token()) >= 500
+    document = for_strangers(own_stack, tmp_path)
+    assert fuzz(tmp_path, document, "--url", own_stack.api, *SAME, *without_token()) >= 500
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1000)
 def test_other_calls_each_time_are_answered_as_the_document_says(own_stack: Stack, tmp_path: Path) -> None:
     """What fails is told with its seed."""
-    assert fuzz(own_stack, tmp_path, "--max-examples", "25", *with_token(own_stack)) >= 4_000
+    assert fuzz(tmp_path, served(own_stack), "--max-examples", "25", *with_token(own_stack)) >= 4_000
