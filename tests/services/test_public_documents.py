@@ -133,12 +133,30 @@ def test_what_another_process_had_later_stays(asking: Asking, world: World, monk
     assert finished(asks(), Asking(world).documents.kept) == b"the newer"
 
 
-def test_who_forges_pushes_out_nothing_that_is_proven(asking: Asking) -> None:
+def test_who_forges_pushes_out_nothing_that_is_proven(
+    asking: Asking, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Asking(world)
     asking.had(asks())
-    for number in range(2 * REMEMBERED_MAX):
-        asking.documents.had(f"{URL}{number}", b"on a forger's word")
+    other.had(asks())
+    for one in (asking, other):
+        for number in range(2 * REMEMBERED_MAX):
+            one.documents.had(f"{URL}{number}", b"on a forger's word")
+        assert len(one.documents._remembered) == REMEMBERED_MAX
+
+    def unread(*arguments: Any) -> Any:
+        raise AssertionError("what is remembered is not looked for")
+
+    monkeypatch.setattr(world.store, "get", unread)
+    for one in (asking, other):
+        assert finished(asks(), one.documents.kept) == b"a document"
+
+
+def test_what_is_had_anew_pushes_no_other_out(asking: Asking) -> None:
+    for _ in range(2):
+        for number in range(REMEMBERED_MAX):
+            asking.documents.had(f"{URL}{number}", b"a document")
     assert len(asking.documents._remembered) == REMEMBERED_MAX
-    assert asking.documents._remembered[URL].is_proven
 
 
 def test_of_those_that_are_proven_the_first_goes(asking: Asking) -> None:
