@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import requests
 
 from tests.stack.problems import problem_of
-from tests.stack.running import Json, Stack
+from tests.stack.running import Json, Stack, send
 from tests.stack.test_misbehaviour import attempts, pay, timeline, wait_for
 
 A = "sandbox-a"
@@ -42,6 +44,22 @@ def paid(stack: Stack, how: str | None = None, **order: Any) -> Json:
 
 def held(stack: Stack, how: str | None = None) -> Json:
     return paid(stack, how, capture="manual")
+
+
+@contextmanager
+def silent(stack: Stack) -> Iterator[None]:
+    """Meanwhile nobody learns what A did: its webhooks go where nobody listens, and its reads fail."""
+    account = f"{stack.sandbox}/{A}"
+
+    def tell(url: str | None, mode: str | None) -> None:
+        assert send("PUT", f"{account}/webhook", json={"url": url}).status_code == 200
+        assert send("PUT", f"{account}/behaviour", json={"operation": "fetch", "mode": mode}).status_code == 200
+
+    tell("http://127.0.0.1:1/", "error_500")
+    try:
+        yield
+    finally:
+        tell(None, None)
 
 
 def read(stack: Stack, payment: Json) -> Json:
@@ -131,11 +149,12 @@ def test_a_refund_that_waits_is_201_pending(stack: Stack) -> None:
 
 def test_a_refund_without_an_answer_is_202_until_it_is_known(stack: Stack) -> None:
     payment = paid(stack, "refund_error_500_after")
-    answer, again = (post(stack, payment, "refunds", money(400), key="unknown") for _ in range(2))
-    assert (answer.status_code, answer.json()["status"]) == (202, "unknown")
-    assert (again.status_code, "Idempotency-Replayed" in again.headers) == (202, False)
-    assert answer.headers["Retry-After"] == "10"
-    assert read(stack, payment)["amounts"]["refundable"] == 650
+    with silent(stack):
+        answer, again = (post(stack, payment, "refunds", money(400), key="unknown") for _ in range(2))
+        assert (answer.status_code, answer.json()["status"]) == (202, "unknown")
+        assert (again.status_code, "Idempotency-Replayed" in again.headers) == (202, False)
+        assert answer.headers["Retry-After"] == "10"
+        assert read(stack, payment)["amounts"]["refundable"] == 650
     post(stack, payment, "syncs")
     settled, fixed = (post(stack, payment, "refunds", money(400), key="unknown") for _ in range(2))
     assert (settled.status_code, settled.json()["status"]) == (201, "succeeded")
