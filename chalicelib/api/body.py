@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from chalicelib.api.patterns import WORDS
 from chalicelib.domain.errors import Invalid, Pointer, TooLarge, Unreadable
+from chalicelib.domain.json_text import is_nested_deeper
 
 M = TypeVar("M", bound=BaseModel)
 BODY_BYTES_MAX = 65_536
@@ -34,15 +35,14 @@ def json_of(raw: bytes) -> Any:
     if not raw.strip():
         raise Unreadable("The body is empty; a JSON object is needed.")
     try:
-        document = _DECODER.decode(raw.decode("utf-8"))
+        text = raw.decode("utf-8")
+        if is_nested_deeper(text, DEPTH_MAX):
+            raise Unreadable(f"The body is nested too deep; {DEPTH_MAX} levels are allowed.")
+        document = _DECODER.decode(text)
     except UnicodeDecodeError as error:
         raise Unreadable(f"The body is not UTF-8 (byte {error.start}).") from None
-    except RecursionError:
-        raise Unreadable(f"The body is nested too deep; {DEPTH_MAX} levels are allowed.") from None
     except ValueError as error:
         raise Unreadable(f"The body is not JSON: {error}.") from None
-    if _depth(document) > DEPTH_MAX:
-        raise Unreadable(f"The body is nested too deep; {DEPTH_MAX} levels are allowed.")
     if _SURROGATE.search(raw) and not all(_is_text(text) for _, text in strings_of(document)):
         raise Unreadable(
             "The body is not JSON that can be read: it has an escape for half a character (a lone surrogate)."
@@ -84,24 +84,6 @@ def _no_infinity(digits: str) -> float:
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_no_huge_integer, parse_float=_no_infinity
 )
-
-
-def _depth(document: Any) -> int:
-    deepest, level = 0, [document]
-    while level:
-        nested: list[Any] = []
-        for value in level:
-            if isinstance(value, dict):
-                nested.extend(value.values())
-                deepest += 0
-            elif isinstance(value, list):
-                nested.extend(value)
-        if any(isinstance(value, (dict, list)) for value in level):
-            deepest += 1
-        level = nested
-        if deepest > DEPTH_MAX:
-            break
-    return deepest
 
 
 def strings_of(document: Any, pointer: str = "") -> Iterator[tuple[str, str]]:

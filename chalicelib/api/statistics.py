@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, NamedTuple
@@ -14,6 +13,7 @@ from chalicelib.api.models_statistics import StatisticsList
 from chalicelib.api.operation import Answer, Call, operation
 from chalicelib.api.times import Instant
 from chalicelib.domain.errors import Invalid, Pointer, Unreadable
+from chalicelib.domain.json_text import parse
 from chalicelib.domain.payment import Json
 from chalicelib.domain.statistics import order_of
 from chalicelib.domain.view import text_of
@@ -148,8 +148,8 @@ def _place_in(cursor: str, groups: int) -> _Place:
     """Raises Unreadable."""
     foreign = Unreadable("The cursor is none of this list's.")
     try:
-        place = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, binascii.Error, RecursionError):
+        place = parse(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except ValueError:
         raise foreign from None
     if not isinstance(place, list) or len(place) != groups + 1 or not isinstance(place[0], str):
         raise foreign

@@ -11,6 +11,8 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from chalicelib.domain.json_text import parse
+
 T = TypeVar("T")
 
 
@@ -42,7 +44,7 @@ class HttpResponse:
 
     def json(self) -> Any:
         """Raises ValueError for what is no JSON, or holds half a character, which no database takes."""
-        document = json.loads(self.body)
+        document = parse(self.body)
         if b"\\ud" in self.body.lower():
             json.dumps(document, ensure_ascii=False).encode()
         return document

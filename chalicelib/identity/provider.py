@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +11,7 @@ import requests
 import urllib3
 
 from chalicelib.domain.errors import IdentityFault
+from chalicelib.domain.json_text import parse
 from chalicelib.identity.keys import KeySet
 
 WELL_KNOWN = "/.well-known/openid-configuration"
@@ -74,8 +74,8 @@ def _document(http: requests.Session, url: str, what: str) -> Any:
                 body += piece
                 if len(body) > ANSWER_LIMIT_BYTES or time.monotonic() > ends:
                     raise IdentityFault(f"The identity provider's {what} took too long or are too large.")
-        return json.loads(body)
-    except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError, RecursionError) as error:
+        return parse(body)
+    except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
         raise IdentityFault(f"The identity provider's {what} could not be had.") from error
 
 

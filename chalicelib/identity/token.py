@@ -6,13 +6,13 @@ RFC 6750 (bearer tokens), RFC 7515 (JWS), RFC 8725 (JWT best current practices),
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.domain.errors import Unauthenticated
+from chalicelib.domain.json_text import parse
 
 TOKEN_LIMIT = 8_192  # characters
 KEY_ID_LIMIT = 256  # characters
@@ -75,8 +75,8 @@ def type_of(typ: object) -> str | None:
 def object_of(text: bytes, part: str) -> dict[str, Any]:
     """A JSON object without duplicate names: what two readers could read differently is refused."""
     try:
-        value = json.loads(text.decode("utf-8"), object_pairs_hook=_without_duplicates)
-    except (ValueError, RecursionError):
+        value = parse(text.decode("utf-8"), object_pairs_hook=_without_duplicates)
+    except ValueError:
         value = None
     if not isinstance(value, dict):
         raise Unauthenticated(f"The access token's {part} is not a JSON object.")

@@ -24,6 +24,7 @@ from urllib3.exceptions import HTTPError
 from chalicelib.contracts.publisher import DeliveryFailed, Publication, Receipt, Rejected, Retry, Target
 from chalicelib.domain.configuration import Requested
 from chalicelib.domain.errors import Pointer
+from chalicelib.domain.json_text import parse
 from chalicelib.outbound.dial import AddressRefused, guarded_session
 from chalicelib.publishers.broker import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S, library_of, objection_to
 from chalicelib.publishers.clients import Clients
@@ -197,7 +198,7 @@ def _credentials_of(key: str | None, request: Any) -> Credentials:
     if key is None:
         found, _ = google.auth.default(scopes=[SCOPE], request=request)
     else:
-        found = ServiceAccount.from_service_account_info(json.loads(key), scopes=[SCOPE])  # type: ignore[no-untyped-call]
+        found = ServiceAccount.from_service_account_info(parse(key), scopes=[SCOPE])  # type: ignore[no-untyped-call]
     if isinstance(found, ServiceAccount):
         found = found.with_always_use_jwt_access(True)  # type: ignore[no-untyped-call]
     return found
@@ -226,7 +227,7 @@ def _judge(topic: str, status: int, answer: str, retry_after: str | None) -> Non
 
 def _is_confirmed(answer: str) -> bool:
     try:
-        document = json.loads(answer)
+        document = parse(answer)
     except ValueError:
         return False
     ids = document.get("messageIds") if isinstance(document, dict) else None
@@ -240,7 +241,7 @@ def _is_google(endpoint: str) -> bool:
 
 def _is_key(text: str) -> bool:
     try:
-        document = json.loads(text)
+        document = parse(text)
         if not isinstance(document, dict) or document.get("type") != "service_account":
             return False
         private = load_pem_private_key(str(document.get("private_key")).encode(), password=None)

@@ -32,7 +32,7 @@ def _error_in(response: HttpResponse) -> dict[str, Any]:
     """Empty where what is in front of Adyen's API answered with something else than JSON."""
     try:
         error = response.json()
-    except (ValueError, RecursionError):
+    except ValueError:
         return {}
     return error if isinstance(error, dict) else {}
 

@@ -11,19 +11,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chalicelib.domain.errors import SignatureInvalid
+from chalicelib.domain.json_text import parse
 
 ITEMS_MAX = 100  # Adyen sends one to six in a delivery
-HOSTILE = (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError)  # what reading one may raise
+HOSTILE = (ValueError, KeyError, TypeError, AttributeError, OverflowError)  # what reading one may raise
 
 
 def items_in(body: bytes) -> list[Any]:
     """All items of a delivery, whatever each is. Raises one of HOSTILE for what is no delivery."""
-    wrapped = json.loads(body)["notificationItems"]
+    wrapped = parse(body)["notificationItems"]
     if not isinstance(wrapped, list) or not 0 < len(wrapped) <= ITEMS_MAX:
         raise ValueError("a delivery is a list of items")
     return [one.get("NotificationRequestItem") if isinstance(one, dict) else None for one in wrapped]

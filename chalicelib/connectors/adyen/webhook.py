@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +15,7 @@ from chalicelib.connectors.adyen.tables import EVENT_CODE, SUCCESS, Subject
 from chalicelib.contracts.webhooks import AskPsp, Delivery, LeftOut
 from chalicelib.domain.errors import Unreadable
 from chalicelib.domain.facts import Fact
+from chalicelib.domain.json_text import parse
 
 AHEAD_MAX = timedelta(days=1)  # of our clock; a try that lay further ahead would outlast all that come
 
@@ -25,7 +25,7 @@ def said_in(delivery: Delivery, keys: Sequence[str], settings: AdyenSettings) ->
     about other merchant accounts of the company is nobody's of ours. Raises Unreadable where nothing is left to say."""
     live = "true" if settings.live_url_prefix is not None else "false"
     try:
-        if json.loads(delivery.body)["live"] != live:
+        if parse(delivery.body)["live"] != live:
             raise Unreadable("The webhook is of Adyen's other environment: test and live do not mix.")
         items = items_in(delivery.body)
     except HOSTILE as error:

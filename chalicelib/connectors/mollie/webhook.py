@@ -8,7 +8,6 @@ goes to the one address that was entered in the Dashboard, and is signed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from chalicelib.connectors.mollie.signature import HEADER, check
 from chalicelib.connectors.mollie.tables import EVENT_TYPE, Subject
 from chalicelib.contracts.webhooks import AskPsp, Delivery, LookUp, WebhookSetup
 from chalicelib.domain.errors import SignatureInvalid, Unreadable
+from chalicelib.domain.json_text import parse
 
 Json = Mapping[str, Any]
 
@@ -37,10 +37,10 @@ def said_in(delivery: Delivery) -> Sequence[AskPsp | LookUp]:
     if delivery.attempt_id is not None:
         return (AskPsp(delivery.attempt_id),)
     try:
-        event = json.loads(delivery.body.decode("utf-8"))
+        event = parse(delivery.body)
         subject = EVENT_TYPE.of(event["type"])
         return () if subject is Subject.NOTHING else _asked(subject, event)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unreadable(f"The webhook is no Mollie event ({type(error).__name__}).") from None
 
 

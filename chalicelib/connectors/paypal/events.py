@@ -6,7 +6,6 @@ as a refund that was made in PayPal's own pages, is looked up.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from chalicelib.connectors.paypal.tables import EVENT_TYPE, RESOURCE_TYPE, Subje
 from chalicelib.contracts.webhooks import AskPsp, LookUp
 from chalicelib.domain.errors import Unreadable
 from chalicelib.domain.facts import Fact
+from chalicelib.domain.json_text import parse
 
 Json = Mapping[str, Any]
 
@@ -23,12 +23,12 @@ Json = Mapping[str, Any]
 def said_in(body: bytes) -> Sequence[Fact | AskPsp | LookUp]:
     """Raises Unreadable. Nothing where the event is about nothing of ours."""
     try:
-        event = json.loads(body.decode("utf-8"))
+        event = parse(body)
         documented, thing = EVENT_TYPE.of(event["event_type"]), event["resource"]
         if documented is Subject.NOTHING:
             return ()
         return _asked(RESOURCE_TYPE.of(event.get("resource_type")) or documented, thing)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise Unreadable(f"The webhook is no PayPal event ({type(error).__name__}).") from None
 
 

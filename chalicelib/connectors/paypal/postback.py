@@ -7,6 +7,7 @@ from typing import Any
 
 from chalicelib.connectors.paypal.signature import ALGORITHM, Transmission
 from chalicelib.domain.errors import SignatureInvalid
+from chalicelib.domain.json_text import parse
 
 PATH = "/v1/notifications/verify-webhook-signature"
 
@@ -15,8 +16,8 @@ def question_of(sent: Transmission, body: bytes, webhook_id: str) -> bytes:
     """The event stands in it byte for byte, since PayPal signed those. Raises SignatureInvalid for what is no event, or could
     be read as two: PayPal might look at one of them and we at the other."""
     try:
-        event = json.loads(body.decode("utf-8"), object_pairs_hook=_once, parse_constant=_never)
-    except (ValueError, RecursionError):
+        event = parse(body.decode("utf-8"), object_pairs_hook=_once, parse_constant=_never)
+    except ValueError:
         event = None
     if not isinstance(event, dict):
         raise SignatureInvalid("The webhook is no JSON object.")

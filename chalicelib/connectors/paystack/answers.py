@@ -64,7 +64,7 @@ def _message_of(response: HttpResponse) -> str:
     """A rate limit may come from before the API, as a page."""
     try:
         body = response.json()
-    except (ValueError, RecursionError):
+    except ValueError:
         body = None
     message = body.get("message") if isinstance(body, dict) else None
     return message[:300] if isinstance(message, str) else f"Paystack answered {response.status}."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,12 +10,13 @@ from chalicelib.connectors.paystack.tables import EVENT, Subject
 from chalicelib.contracts.webhooks import AskPsp
 from chalicelib.domain.errors import Unreadable
 from chalicelib.domain.facts import Fact
+from chalicelib.domain.json_text import parse
 
 
 def said_by(body: bytes) -> Sequence[Fact | AskPsp]:
     """Raises Unreadable for what makes no sense. Nothing for another's: an account may take payments by other ways too."""
     try:
-        event = json.loads(body)
+        event = parse(body)
         subject, data = EVENT.of(event["event"]), event["data"]
         if subject is Subject.NOTHING or not isinstance(data, dict):
             return []
@@ -26,7 +26,7 @@ def said_by(body: bytes) -> Sequence[Fact | AskPsp]:
         if subject is Subject.TRANSACTION:
             return transaction_facts(attempt_id, data)
         return [dispute_fact(attempt_id, data)] if subject is Subject.DISPUTE else [AskPsp(attempt_id)]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise Unreadable("The webhook makes no sense.") from error
 
 

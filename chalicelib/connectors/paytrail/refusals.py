@@ -24,7 +24,7 @@ def refusal_of(response: HttpResponse, *, signed: bool) -> Refusal:
 def _message(response: HttpResponse) -> str:
     try:
         said = response.json()
-    except (ValueError, RecursionError):
+    except ValueError:
         return "without a message"
     return str(said.get("message") or "")[:200] if isinstance(said, dict) else "without a message"
 

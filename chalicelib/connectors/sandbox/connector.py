@@ -33,6 +33,7 @@ from chalicelib.contracts.webhooks import Acknowledgement, AskPsp, Delivery, Loo
 from chalicelib.contracts.words import Words
 from chalicelib.domain.errors import Unreadable
 from chalicelib.domain.facts import Fact, Kind
+from chalicelib.domain.json_text import parse
 from chalicelib.domain.money import EXPONENT
 from chalicelib.domain.order import CaptureMode
 from chalicelib.domain.payment import NextAction
@@ -146,9 +147,9 @@ class SandboxConnector(Connector):
 
     def read(self, delivery: Delivery) -> Sequence[Fact | AskPsp | LookUp]:
         try:
-            session = json.loads(delivery.body)["data"]
+            session = parse(delivery.body)["data"]
             return facts_of(session, str(session["reference"]))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Unreadable(f"The webhook is no sandbox event ({type(error).__name__}).") from None
 
     def webhook_setup(self, url: str) -> WebhookSetup:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 
 from chalicelib.connectors.stripe.facts import (
@@ -18,6 +17,7 @@ from chalicelib.connectors.stripe.tables import EVENT_TYPE, Subject
 from chalicelib.contracts.webhooks import AskPsp, LookUp
 from chalicelib.domain.errors import Unreadable
 from chalicelib.domain.facts import Fact
+from chalicelib.domain.json_text import parse
 
 Said = Sequence[Fact | AskPsp | LookUp]
 
@@ -26,12 +26,12 @@ def said_in(body: bytes, livemode: bool | None) -> Said:
     """`livemode`: the account's, None where its key does not tell. Raises Unreadable. Nothing where the event is about nothing
     of ours."""
     try:
-        event = json.loads(body)
+        event = parse(body)
         if livemode is not None and event["livemode"] is not livemode:
             raise Unreadable("The webhook is of Stripe's other mode: test and live do not mix.")
         subject, thing = EVENT_TYPE.of(event["type"]), event["data"]["object"]
         return _READ[subject](thing)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unreadable(f"The webhook is no Stripe event ({type(error).__name__}).") from None
 
 

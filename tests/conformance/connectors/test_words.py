@@ -50,3 +50,10 @@ def test_no_connector_imports_another(psp: str) -> None:
 def test_the_registry_has_one_line_for_a_connector(psp: str) -> None:
     lines = [line for line in REGISTRY.read_text().splitlines() if f'"{psp}"' in line]
     assert len(lines) == 1
+
+
+def test_json_from_outside_is_read_within_bounds(psp: str) -> None:
+    """`domain.json_text` and `HttpResponse.json` bound how deep it may be nested."""
+    unbounded = re.compile(r"\bjson\.loads?\(|\bJSONDecoder\b|\bfrom json import\b")
+    for path in sorted((CONNECTORS / psp).rglob("*.py")):
+        assert not unbounded.search(path.read_text()), path.name
