@@ -32,6 +32,21 @@ def roomy() -> bool:
     return there.f_bavail * there.f_frsize >= ROOM_BYTES and not there.f_flag & os.ST_NOEXEC
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Two for each core while cores are few: half of the tests' time is waiting for servers and processes."""
+    cores = os.cpu_count() or 1
+    return max(cores, min(2 * cores, 8))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What one worker has to do alone comes first, the stacks before all, so that no worker is left with it at the end."""
+    stack = Path(__file__).parent / "stack"
+    items.sort(
+        key=lambda one: 0 if one.path.is_relative_to(stack) else 1 if one.get_closest_marker("xdist_group") else 2
+    )
+
+
 # Every commit waits for the disk, and here nobody reads what was written once the machine has lost its power.
 if roomy():
     os.environ.setdefault("TMPDIR", str(MEMORY))
