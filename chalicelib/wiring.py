@@ -95,9 +95,10 @@ class Wiring:
             from chalicelib.vault.kms import KmsVault
 
             return KmsVault(settings.vault_key, settings.webhook_vault_key, settings.link_key)
+        from chalicelib.services.reseal import has_sealed
         from chalicelib.vault.keyring import KeyRing
 
-        return KeyRing(settings.var / "keyring.json")
+        return KeyRing(settings.var / "keyring.json", has_sealed=lambda: has_sealed(self.store))
 
     @cached_property
     def connectors(self) -> Mapping[str, type[Connector]]:

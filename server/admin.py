@@ -1,4 +1,5 @@
-"""Chores for whoever runs PaymentServer: ``python -m server.admin audit-verify``, ``rotate-keys``, ``rebuild-statistics``.
+"""Chores for whoever runs PaymentServer: ``python -m server.admin audit-verify``, ``rotate-keys``, ``new-key-ring``,
+``rebuild-statistics``.
 
 It works on the same database and files as the server, which may keep running.
 """
@@ -14,8 +15,9 @@ from datetime import UTC, datetime
 from chalicelib.domain.errors import PaymentServerError
 from chalicelib.services.audit import INSTALLATION, Actor, Verification, merchants_of, verify
 from chalicelib.services.audit_objects import contradiction_of
-from chalicelib.services.reseal import reseal_all
+from chalicelib.services.reseal import note_lost_ring, reseal_all
 from chalicelib.services.roll_up import rebuild
+from chalicelib.vault.keyring import KeyRing
 from chalicelib.wiring import Wiring, wiring
 
 
@@ -27,6 +29,9 @@ def main(arguments: Sequence[str] | None = None, wired: Wiring | None = None) ->
         if options.chore == "rotate-keys":
             wired.store.migrate()
             return _rotate_keys(wired)
+        if options.chore == "new-key-ring":
+            wired.store.migrate()
+            return _new_key_ring(wired)
         if options.chore == "rebuild-statistics":
             wired.store.migrate()
             return _rebuild_statistics(wired, options.merchant, options.since, options.until)
@@ -47,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     chores.add_parser(
         "rotate-keys",
         help="seal every stored secret again: with a new key of the key ring, or new data keys of AWS KMS",
+    )
+    chores.add_parser(
+        "new-key-ring", help="begin anew where the key ring is lost for good; every secret must then be entered again"
     )
     statistics = chores.add_parser("rebuild-statistics", help="recount closed hours from the payments")
     statistics.add_argument(
@@ -108,6 +116,19 @@ def _rotate_keys(wired: Wiring) -> int:
     key_id = wired.vault.rotate()
     done = reseal_all(wired.ports, Actor(getpass.getuser(), "server.admin"), key_id)
     print(f"{_named(key_id)} seals from now on; {done.secrets} secrets of {done.objects} objects were sealed again")
+    return 0
+
+
+def _new_key_ring(wired: Wiring) -> int:
+    if not isinstance(wired.vault, KeyRing):
+        print("AWS KMS keeps the keys here: there is no key ring to begin anew.", file=sys.stderr)
+        return 2
+    key_id = wired.vault.begin_anew()
+    lost = note_lost_ring(wired.ports, Actor(getpass.getuser(), "server.admin"), key_id)
+    print(f"key {key_id} seals from now on. These hold secrets that no key opens any more; enter them again:")
+    for one in lost:
+        print(f"  merchant account {one.merchant_id}: {one.kind} {one.id}{' (deleted)' if one.deleted else ''}")
+    print("Return links and webhook addresses of earlier payments are void.")
     return 0
 
 

@@ -5,11 +5,12 @@ The audit chains name every object that was ever made, deleted ones too, whose c
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from pydantic import BaseModel
 
-from chalicelib.contracts.store import Stored
+from chalicelib.contracts.store import Store, Stored
 from chalicelib.domain.configuration import Connection, SigningSecret, Subscription
 from chalicelib.domain.errors import NotFound, StaleVersion
 from chalicelib.services.audit import INSTALLATION, Actor, Change, append, draft_of, entries_of, merchants_of
@@ -38,7 +39,7 @@ def reseal_all(ports: Ports, actor: Actor, key_id: str) -> Resealed:
     append(ports, INSTALLATION, draft_of(ports, actor, INSTALLATION, rotation))
     objects = secrets = 0
     for merchant_id in merchants_of(ports.store):
-        for kind, object_id in _objects_of(ports, merchant_id):
+        for kind, object_id in _objects_of(ports.store, merchant_id):
             if kind == CONNECTIONS.name:
                 secrets += _reseal(ports, actor, CONNECTIONS, connection_key(merchant_id, object_id))
             else:
@@ -47,10 +48,54 @@ def reseal_all(ports: Ports, actor: Actor, key_id: str) -> Resealed:
     return Resealed(objects, secrets)
 
 
-def _objects_of(ports: Ports, merchant_id: str) -> list[tuple[str, str]]:
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """An object with secrets that no key opens. What is `deleted` may be of use still, to refund what went there."""
+
+    merchant_id: str
+    kind: str
+    id: str
+    deleted: bool
+
+
+def note_lost_ring(ports: Ports, actor: Actor, key_id: str) -> list[Lost]:
+    """Notes in the audit log that the key `key_id` begins a new key ring, in place of one that is lost, and says what is lost
+    with it."""
+    begun = Change("create", "vault_key", key_id, None, {"id": key_id})
+    append(ports, INSTALLATION, draft_of(ports, actor, INSTALLATION, begun))
+    return [
+        Lost(merchant_id, kind, object_id, found.deleted_at is not None)
+        for merchant_id in merchants_of(ports.store)
+        for kind, object_id in _objects_of(ports.store, merchant_id)
+        if (found := _with_secrets(ports.store, merchant_id, kind, object_id))
+    ]
+
+
+def _with_secrets(store: Store, merchant_id: str, kind: str, object_id: str) -> Connection | Subscription | None:
+    try:
+        if kind == CONNECTIONS.name:
+            connection = store.get(CONNECTIONS.kind, connection_key(merchant_id, object_id)).value
+            return connection if connection.secrets else None
+        subscription = store.get(SUBSCRIPTIONS.kind, subscription_key(merchant_id, object_id)).value
+        return subscription if subscription.secrets or subscription.signing else None
+    except NotFound:
+        return None
+
+
+def has_sealed(store: Store) -> bool:
+    """Whether anybody ever stored an object that has secrets."""
+    return any(True for merchant_id in merchants_of(store) for _ in _named(store, merchant_id))
+
+
+def _objects_of(store: Store, merchant_id: str) -> list[tuple[str, str]]:
     """(kind, id) of every connection and subscription there ever was."""
-    named = ((entry.draft.object_kind, entry.draft.object_id) for entry in entries_of(ports.store, merchant_id))
-    return list(dict.fromkeys(one for one in named if one[0] in (CONNECTIONS.name, SUBSCRIPTIONS.name)))
+    return list(dict.fromkeys(_named(store, merchant_id)))
+
+
+def _named(store: Store, merchant_id: str) -> Iterator[tuple[str, str]]:
+    for entry in entries_of(store, merchant_id):
+        if entry.draft.object_kind in (CONNECTIONS.name, SUBSCRIPTIONS.name):
+            yield entry.draft.object_kind, entry.draft.object_id
 
 
 def _reseal(ports: Ports, actor: Actor, noun: Noun[O], key: str) -> int:

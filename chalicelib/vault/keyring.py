@@ -7,7 +7,7 @@ import binascii
 import os
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -21,7 +21,6 @@ from chalicelib.vault.ring_file import Ring, RingFile, RingKey
 
 NONCE_BYTES = 12  # random: one key is good for 2³² secrets, far beyond what a configuration holds
 CHECK_EVERY_S = 1.0
-SETTLE_S = 60.0  # others may still seal with the former key until they look at the file again
 
 
 class KeyRing:
@@ -30,12 +29,14 @@ class KeyRing:
     The token's head and the context are authenticated with it: neither can be exchanged. The file is made when the
     first secret is sealed, and read again when another process has replaced it. Lose the file, and every secret is
     lost: it belongs into a backup, but not into the database's. Where it vanishes while it is in use, what is in memory
-    still opens, and nothing is sealed: a new ring in its place would hide the loss until the next start.
+    still opens, and nothing is sealed; and none is made where `has_sealed` says that there was one: a new ring in its
+    place would hide the loss, and give other return links and webhook addresses than shoppers and PSPs were given.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, has_sealed: Callable[[], bool] = lambda: False) -> None:
+        """`has_sealed`: whether anything that is stored was sealed; asked where there is no file."""
         self._file = RingFile(Path(path))
-        self._clock = clock
+        self._has_sealed = has_sealed
         # Replaced as a whole and never locked: threads may read the file twice, and a fork can not catch a lock held.
         self._ring: Ring | None = None
         self._check_at = 0.0
@@ -83,35 +84,19 @@ class KeyRing:
         """Adds a key, with which secrets are sealed from now on, and returns its id. Former keys still open."""
         with self._file.locked():
             former = self._file.read()
-            if former is None and self._ring is not None:
+            if former is None and (self._ring is not None or self._has_sealed()):
                 raise self._vanished()
             self._ring = ring = self._file.write((*(former.keys if former else ()), self._new_key()))
         return ring.newest.id
 
-    def retire(self, in_use: Callable[[str], bool]) -> Sequence[str]:
-        """Removes the keys that `in_use(key id)` denies, and returns their ids.
-
-        The newest stays, and so does one that was superseded within SETTLE_S. A removed key does not come back: what it
-        sealed is lost. `in_use` must look at everything stored.
-        """
+    def begin_anew(self) -> str:
+        """Makes a ring where the former is lost for good, and returns its key's id: what that sealed must be entered again.
+        Raises VaultFault where there is a ring."""
         with self._file.locked():
-            ring = self._file.read()
-            if ring is None:
-                return ()
-            settled = self._clock() - SETTLE_S
-            gone = tuple(
-                key.id
-                for key, successor in zip(ring.keys, ring.keys[1:], strict=False)
-                if successor.created_s < settled and not in_use(key.id)
-            )
-            if gone:
-                self._ring = self._file.write(tuple(key for key in ring.keys if key.id not in gone))
-        return gone
-
-    def key_ids(self) -> Sequence[str]:
-        """Oldest first; empty before the first secret."""
-        ring = self._known(at_once=True)
-        return tuple(key.id for key in ring.keys) if ring else ()
+            if self._file.read() is not None:
+                raise VaultFault(f"There is a key ring, {self._file.path}: nothing is lost, so none is made.")
+            self._ring = ring = self._file.write((self._new_key(),))
+        return ring.newest.id
 
     def _key(self, key_id: str) -> RingKey | None:
         for at_once in (False, True):  # an unknown key may be one that another process added just now
@@ -137,22 +122,23 @@ class KeyRing:
 
     def _vanished(self) -> VaultFault:
         return VaultFault(
-            f"The key ring {self._file.path} is gone: restore it from its backup before anything else. Nothing was sealed."
+            f"The key ring {self._file.path} is gone: restore it from its backup before anything else. Nothing was sealed. "
+            "Where it is lost for good, `python -m server.admin new-key-ring` makes another; then enter every secret again."
         )
 
     def _created(self) -> Ring:
         with self._file.locked():
             # Of several processes that start together, the first one makes it.
-            self._ring = ring = self._file.read() or self._file.write((self._new_key(),))
+            ring = self._file.read()
+            if ring is None:
+                if self._has_sealed():
+                    raise self._vanished()
+                ring = self._file.write((self._new_key(),))
+            self._ring = ring
         return ring
 
     def _new_key(self) -> RingKey:
-        return RingKey(secrets.token_hex(8), int(self._clock()), AESGCM.generate_key(bit_length=256))
-
-
-def key_id_of(token: str) -> str:
-    """For `retire`: the key a stored token needs. Raises VaultFault for what is no token."""
-    return _parts_of(token)[0]
+        return RingKey(secrets.token_hex(8), int(time.time()), AESGCM.generate_key(bit_length=256))
 
 
 def _parts_of(token: str) -> tuple[str, bytes]:

@@ -9,10 +9,11 @@ from typing import cast
 
 import pytest
 
-from chalicelib.contracts.store import NEW
+from chalicelib.contracts.store import NEW, Store
 from chalicelib.domain.amend import amend
 from chalicelib.domain.change import Change
-from chalicelib.services.audit import entries_of, verify
+from chalicelib.domain.errors import VaultFault
+from chalicelib.services.audit import INSTALLATION, entries_of, verify
 from chalicelib.services.audit_objects import contradiction_of
 from chalicelib.services.change import CONNECTIONS, update
 from chalicelib.services.configuration import Configuration
@@ -28,12 +29,16 @@ from chalicelib.services.configure_subscriptions import (
     add_signing_secret,
     create_subscription,
     end_signing_secret,
+    list_subscriptions,
     read_subscription,
 )
 from chalicelib.services.kinds import AUDIT, CONNECTION, KINDS, PAYMENT, audit_key, connection_key
 from chalicelib.services.ports import Ports
+from chalicelib.services.reseal import has_sealed
 from chalicelib.services.secrets import opened_settings
+from chalicelib.storage.memory import MemoryStore
 from chalicelib.storage.sql import SqlStore
+from chalicelib.vault.keyring import KeyRing
 from chalicelib.wiring import Wiring
 from server.admin import main
 from tests.builders import NOW, opened, payment
@@ -96,6 +101,66 @@ def test_rotation_says_what_it_did(wired: Wiring, ports: Ports, capsys: pytest.C
     create_connection(ports, ACTOR, SHOP, connection_body())
     main(["rotate-keys"], wired)
     assert "1 secrets of 1 objects were sealed again" in capsys.readouterr().out
+
+
+@pytest.fixture
+def lost(wired: Wiring, ports: Ports, tmp_path: Path) -> Wiring:
+    """The installation without the key ring that sealed a connection's and a subscription's secrets; another connection was
+    deleted before."""
+    create_connection(ports, ACTOR, SHOP, connection_body())
+    create_connection(ports, ACTOR, SHOP, connection_body("toy-gone"))
+    delete_connection(ports, ACTOR, SHOP, "toy-gone", 1)
+    create_subscription(ports, ACTOR, "other", subscription_body())
+    (tmp_path / "keyring.json").unlink()
+    return wired_at(tmp_path, ports.store)
+
+
+def wired_at(folder: Path, store: Store) -> Wiring:
+    """As a process that starts now."""
+    vault = KeyRing(folder / "keyring.json", has_sealed=lambda: has_sealed(store))
+    return cast(Wiring, SimpleNamespace(ports=replace(ports_at(folder, store), vault=vault), store=store, vault=vault))
+
+
+def test_without_the_ring_that_sealed_what_is_stored_nothing_is_sealed(
+    lost: Wiring, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(VaultFault, match="restore it from its backup"):
+        create_connection(lost.ports, ACTOR, SHOP, connection_body("toy-de"))
+    assert main(["rotate-keys"], lost) == 1
+    assert "new-key-ring" in capsys.readouterr().err
+
+
+def test_a_new_ring_says_what_is_to_be_entered_again_and_is_audited(
+    lost: Wiring, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["new-key-ring"], lost) == 0
+    told = capsys.readouterr().out
+    assert f"merchant account {SHOP}: connection toy-nl\n" in told
+    assert f"merchant account {SHOP}: connection toy-gone (deleted)\n" in told
+    assert "merchant account other: subscription sub_" in told
+    assert [*entries_of(lost.store, INSTALLATION)][-1].draft.object_kind == "vault_key"
+    assert main(["new-key-ring"], lost) == 1
+    assert "nothing is lost" in capsys.readouterr().err
+
+
+def test_after_a_new_ring_secrets_can_be_entered_again(lost: Wiring) -> None:
+    main(["new-key-ring"], lost)
+    settings = {**connection_body().settings, "api_key": "anew"}
+    update_connection(lost.ports, ACTOR, SHOP, "toy-nl", ConnectionChange(settings=settings), 1)
+    live = Configuration(lost.ports).connection(SHOP, "toy-nl")
+    assert live.connector._settings.api_key.get_secret_value() == "anew"  # type: ignore[attr-defined]
+    (one,) = list_subscriptions(lost.ports, "other", after=None, limit=2).items
+    made, _ = add_signing_secret(lost.ports, ACTOR, "other", one.value.id)
+    assert lost.vault.is_current(made.sealed)
+
+
+def test_before_anything_is_stored_the_first_secret_makes_the_ring(tmp_path: Path) -> None:
+    store = MemoryStore()
+    create_connection(wired_at(tmp_path, store).ports, ACTOR, SHOP, connection_body())
+    create_connection(wired_at(tmp_path, store).ports, ACTOR, SHOP, connection_body("toy-de"))
+    sealed = [store.get(CONNECTION, connection_key(SHOP, id)).value.secrets["api_key"] for id in ("toy-nl", "toy-de")]
+    vault = wired_at(tmp_path, store).vault
+    assert [vault.is_current(one) for one in sealed] == [True, True]
 
 
 def test_rotations_at_once_beside_changes_leave_the_newest_key_alone(tmp_path: Path) -> None:

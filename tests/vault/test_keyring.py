@@ -13,8 +13,17 @@ import pytest
 
 from chalicelib.domain.errors import VaultFault
 from chalicelib.vault import keyring
-from chalicelib.vault.keyring import SETTLE_S, KeyRing, key_id_of
+from chalicelib.vault.keyring import KeyRing
 from tests.storage.children import in_children
+
+
+def key_id_of(token: str) -> str:
+    return token.split(".")[1]
+
+
+def keys_in(path: Path) -> list[str]:
+    return [key["id"] for key in json.loads(path.read_text())["keys"]]
+
 
 SECRET = "sk_live_é😀"
 CONTEXT = "shop/connection/api_key"
@@ -33,7 +42,7 @@ def ring(path: Path) -> KeyRing:
 def test_a_token_names_its_version_and_key_and_hides_the_secret(ring: KeyRing) -> None:
     token = ring.seal(SECRET, context=CONTEXT)
     version, key_id, sealed = token.split(".")
-    assert (version, (key_id,)) == ("v1", tuple(ring.key_ids()))
+    assert (version, (key_id,)) == ("v1", tuple(keys_in(ring._file.path)))
     assert SECRET.encode() not in base64.urlsafe_b64decode(sealed + "==")
 
 
@@ -115,6 +124,33 @@ def test_a_ring_that_vanishes_still_opens_and_is_not_replaced(ring: KeyRing, pat
     assert not path.exists()
 
 
+def test_where_something_was_sealed_before_none_is_made(path: Path) -> None:
+    ring = KeyRing(path, has_sealed=lambda: True)
+    changes = (lambda: ring.seal(SECRET, context=CONTEXT), lambda: ring.derive("return links"), ring.rotate)
+    for change in changes:
+        with pytest.raises(VaultFault, match=r"restore it from its backup .* `python -m server.admin new-key-ring`"):
+            change()
+    assert not path.exists()
+
+
+def test_whether_something_was_sealed_is_asked_where_there_is_no_ring_alone(path: Path) -> None:
+    KeyRing(path).rotate()
+    asked: list[bool] = []
+    ring = KeyRing(path, has_sealed=lambda: asked.append(True) or True)  # type: ignore[func-returns-value]
+    assert ring.open(ring.seal(SECRET, context=CONTEXT), context=CONTEXT) == SECRET
+    ring.rotate()
+    assert not asked
+
+
+def test_a_ring_that_is_lost_for_good_is_begun_anew_and_never_over_one_that_is_there(path: Path) -> None:
+    ring = KeyRing(path, has_sealed=lambda: True)
+    key_id = ring.begin_anew()
+    assert key_id_of(ring.seal(SECRET, context=CONTEXT)) == key_id
+    with pytest.raises(VaultFault, match="nothing is lost"):
+        ring.begin_anew()
+    assert keys_in(path) == [key_id]
+
+
 def test_a_ring_that_is_restored_seals_again(ring: KeyRing, path: Path) -> None:
     token = ring.seal(SECRET, context=CONTEXT)
     path.rename(path.with_name("backup"))
@@ -128,7 +164,7 @@ def test_a_file_cut_off_while_it_is_in_use_is_refused(ring: KeyRing, path: Path)
     ring.seal(SECRET, context=CONTEXT)
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(VaultFault, match="restore it from a backup"):
-        ring.key_ids()
+        KeyRing(path).seal(SECRET, context=CONTEXT)
 
 
 def test_of_processes_that_start_together_exactly_one_makes_the_ring(ring: KeyRing, path: Path) -> None:
@@ -188,30 +224,7 @@ def test_rotations_side_by_side_lose_no_key(ring: KeyRing, path: Path) -> None:
     in_children(4, rotate)
     for thread in threads:
         thread.join()
-    assert len(set(KeyRing(path).key_ids())) == 1 + 4 + 4 * 3
-
-
-def test_a_retired_key_is_gone_and_a_used_one_stays(path: Path) -> None:
-    now = [1_800_000_000.0]
-    ring = KeyRing(path, clock=lambda: now[0])
-    first, second, third = ring.rotate(), ring.rotate(), ring.rotate()
-    now[0] += SETTLE_S + 1
-    assert ring.retire(lambda key_id: key_id == second) == (first,)
-    assert tuple(KeyRing(path).key_ids()) == (second, third)
-
-
-def test_the_newest_key_is_never_retired(path: Path) -> None:
-    ring = KeyRing(path, clock=lambda: 1_800_000_000.0)
-    newest = ring.rotate()
-    assert ring.retire(lambda key_id: False) == ()
-    assert tuple(ring.key_ids()) == (newest,)
-
-
-def test_a_key_that_was_superseded_just_now_is_not_retired(path: Path) -> None:
-    ring = KeyRing(path, clock=lambda: 1_800_000_000.0)
-    both = (ring.rotate(), ring.rotate())
-    assert ring.retire(lambda key_id: False) == ()
-    assert tuple(ring.key_ids()) == both
+    assert len(set(keys_in(path))) == 1 + 4 + 4 * 3
 
 
 def test_keys_do_not_show_in_representations(ring: KeyRing, path: Path) -> None:
