@@ -214,7 +214,10 @@ class SimulatedConnector(Connector):
 
     def fetch(self, attempt: AttemptRef) -> Conversation[Sequence[Fact]]:
         self._reach()
-        return self._facts_of(self.psp.sessions[attempt.attempt_id], attempt.attempt_id)
+        named = [one for one in self.psp.sessions.values() if one["id"] == attempt.psp_reference]
+        if not named:
+            raise ReadFailed("the PSP knows none of that name")
+        return self._facts_of(named[0], attempt.attempt_id)
         yield
 
     def recover(self, attempt: AttemptRef) -> Conversation[Opened | Refusal | None]:

@@ -49,9 +49,9 @@ class ResolutionRequest(Strict):
     attempt_id: str = Field(min_length=1, max_length=45, pattern=LINE)
     outcome: Literal["accept", "refund", "found", "not_paid", "succeeded", "failed"]
     """`accept` or `refund` money that the PSP reports in an odd amount, that is under review, or that the PSP refused to
-    give back. `found` (with
-    `psp_reference`) or `not_paid` for an attempt that got no answer. `succeeded` or `failed` for an operation
-    (`operation_id`) that the PSP can not be asked about."""
+    give back. `found` (with `psp_reference`) or `not_paid` for an attempt that got no answer; a wrong `psp_reference` can be
+    named anew until the PSP has answered to one. `succeeded` or `failed` for an operation (`operation_id`) that the PSP can
+    not be asked about."""
     note: str = Field(min_length=1, max_length=500, pattern=LINE)
     """How you know; it stands in the audit log."""
     operation_id: str | None = Field(None, min_length=1, max_length=45, pattern=LINE)

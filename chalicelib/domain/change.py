@@ -19,7 +19,8 @@ from chalicelib.domain.payment import Attempt, Closure, Entry, NextAction, Resol
 class Found:
     """What opening or looking an attempt up brought: the PSP's reference and the shopper's page. `called_at` is when the
     call to open was made again, if it was; `open_ms` how long the call took that brought the page. `completing_at` is when
-    the PSP is asked to complete, `completion_answered` which of those times it has answered."""
+    the PSP is asked to complete, `completion_answered` which of those times it has answered. `corrects` is the reference that
+    was an operator's mistake."""
 
     attempt_id: str
     psp_reference: str | None = None
@@ -28,6 +29,7 @@ class Found:
     open_ms: int | None = None
     completing_at: datetime | None = None
     completion_answered: datetime | None = None
+    corrects: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,10 @@ def attempts_after(known: tuple[Attempt, ...], change: Change, paid: Collection[
 
 
 def _with_found(attempt: Attempt, found: Found) -> Attempt:
-    """The first reference, page and measure that were found stay; a closed attempt's page is never shown."""
-    reference = attempt.psp_reference or found.psp_reference
+    """The first reference, page and measure that were found stay, but for a reference that was a mistake; a closed attempt's
+    page is never shown."""
+    mistaken = found.corrects is not None and found.corrects == attempt.psp_reference
+    reference = found.psp_reference if mistaken else attempt.psp_reference or found.psp_reference
     action = attempt.action or (found.action if attempt.closed is None else None)
     open_ms = found.open_ms if attempt.open_ms is None else attempt.open_ms
     return replace(

@@ -177,13 +177,15 @@ def _back(payment: Payment, attempt: Attempt, kind: Kind, id: str, amount: Money
 
 
 def _found(payment: Payment, folded: Folded, attempt: Attempt, said: Said, now: datetime) -> Change:
-    """The operator knows what the PSP calls the attempt: it is asked by that name."""
+    """The operator knows what the PSP calls the attempt: it is asked by that name. Where the PSP never answered to what an
+    operator named before, that was a mistake."""
     if said.psp_reference is None:
         detail = "With the outcome found, name what the PSP calls the checkout."
         raise Invalid(detail, (Pointer("/psp_reference", detail),))
-    if attempt.psp_reference is not None:
+    by_word = any(one.attempt_id == attempt.id and one.outcome == FOUND for one in payment.resolutions)
+    if attempt.psp_reference is not None and (folded.standings[attempt.id].opened or not by_word):
         raise Conflict(f"The PSP's reference of this attempt is known: {attempt.psp_reference}.")
-    return Change(found=(Found(attempt.id, said.psp_reference),))
+    return Change(found=(Found(attempt.id, said.psp_reference, corrects=attempt.psp_reference),))
 
 
 def _not_paid(payment: Payment, folded: Folded, attempt: Attempt, said: Said, now: datetime) -> Change:

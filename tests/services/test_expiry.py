@@ -205,6 +205,32 @@ def test_what_an_operator_found_is_asked_about_until_the_psp_answers(world: Worl
     assert queue_of_operators(world) == []
 
 
+@pytest.mark.parametrize("wrong", ["ses_of_nobody", "another payment's"])
+def test_a_reference_that_an_operator_got_wrong_can_be_named_again(world: World, wrong: str) -> None:
+    world.offer("psp-1", looks_up_references=False, key_lives_s={})
+    other = world.open("another-key", route="careful").payment
+    world.psps["psp-1"].script = lambda order: SILENT
+    payment = world.open(route="careful").payment
+    live_through(world, 11, 61, 301, 1801)
+    attempt_id, sessions = payment.attempts[0].id, world.psps["psp-1"].sessions
+    world.psps["psp-1"].pay(attempt_id)
+    mistake = sessions[other.attempts[0].id]["id"] if wrong == "another payment's" else wrong
+    world.say(payment.id, attempt_id, "found", psp_reference=mistake)
+    assert world.payment(payment.id).status is not Status.CAPTURED
+    assert queue_of_operators(world) == [payment.id]
+    world.say(payment.id, attempt_id, "found", psp_reference=sessions[attempt_id]["id"])
+    assert world.payment(payment.id).status is Status.CAPTURED
+    assert queue_of_operators(world) == []
+    with pytest.raises(Conflict, match="is known"):
+        world.say(payment.id, attempt_id, "found", psp_reference=mistake)
+
+
+def test_a_reference_that_the_psp_gave_is_no_operators_to_correct(world: World) -> None:
+    payment = world.open(route="careful").payment
+    with pytest.raises(Conflict, match="is known"):
+        world.say(payment.id, payment.attempts[0].id, "found", psp_reference="ses_other")
+
+
 def test_money_that_comes_to_a_lapsed_attempt_is_late_and_counts(world: World) -> None:
     world.offer("psp-1", looks_up_references=False, key_lives_s={})
     world.psps["psp-1"].script = lambda order: SILENT

@@ -13,7 +13,7 @@ from typing import Any
 from chalicelib.connectors.adyen.address import address_of
 from chalicelib.connectors.adyen.amounts import AMOUNTS
 from chalicelib.connectors.adyen.methods import METHODS
-from chalicelib.connectors.adyen.references import reference_of
+from chalicelib.connectors.adyen.references import reference_in, reference_of
 from chalicelib.connectors.adyen.tables import LINK_STATUS
 from chalicelib.contracts.amounts import Unwritable
 from chalicelib.contracts.calls import CheckoutOrder, Opened
@@ -76,8 +76,11 @@ def opened_of(link: Json, order: CheckoutOrder, asked: Json) -> Opened:
 
 
 def link_fact(link: Json, attempt_id: str) -> Fact:
-    """Adyen says only how far the page is; what was paid, and its reference, a webhook says."""
-    id, status = link["id"], link["status"]
+    """Adyen says only how far the page is; what was paid, and its reference, a webhook says. Raises ValueError where it is
+    another attempt's, whose end would be taken for this one's."""
+    id, status, reference = link["id"], link["status"], reference_in(link["reference"])
+    if reference is None or reference.attempt_id != attempt_id:
+        raise ValueError("the link is another attempt's")
     if not LINK_ID.fullmatch(id):
         raise ValueError("a link's id is letters and digits")
     return Fact(attempt_id, Kind.CHECKOUT, id, LINK_STATUS.of(status), reason=LINK_STATUS.note(status))

@@ -101,7 +101,7 @@ class PaystackConnector(Connector):
         """Lists that are too long keep nobody from hearing that it was paid; once that is known, they are an error."""
         reference = reference_of(attempt.attempt_id)
         if attempt.psp_reference != reference:
-            raise ValueError("the attempt's reference at Paystack is not ours")
+            raise ValueError(f"Paystack has this attempt as {reference}, and no other name")
         response = yield self._get(f"/transaction/verify/{reference}", "fetch")
         data = object_of(response)
         facts = transaction_facts(attempt.attempt_id, data)

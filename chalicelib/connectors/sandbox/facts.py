@@ -56,7 +56,9 @@ def decline_of(psp_code: str, message: str) -> Decline:
 
 
 def facts_of(session: Json, attempt_id: str) -> tuple[Fact, ...]:
-    """All facts of one session. Raises KeyError, TypeError or ValueError on what is no session."""
+    """All facts of one session. Raises KeyError, TypeError or ValueError on what is no session of the attempt's."""
+    if session["reference"] != attempt_id:
+        raise ValueError("the session is another attempt's")
     checkout = CHECKOUTS.of(session["status"])
     facts = [Fact(attempt_id, Kind.CHECKOUT, str(session["id"]), checkout)]
     if session["status"] == "approved":

@@ -12,7 +12,7 @@ BAD = {"raises", "refused"}
 def happy_steps(psp: str) -> dict[str, tuple[Scenario, Step]]:
     """By call, of those that ask the PSP anything: the step with the most exchanges, so that each place can go wrong."""
     found: dict[str, tuple[Scenario, Step]] = {}
-    for scenario, step in _all(psp):
+    for scenario, step in steps_of(psp):
         if step.exchanges and not BAD & step.expect.keys():
             known = found.get(step.call)
             if known is None or len(step.exchanges) > len(known[1].exchanges):
@@ -20,7 +20,7 @@ def happy_steps(psp: str) -> dict[str, tuple[Scenario, Step]]:
     return found
 
 
-def _all(psp: str) -> Iterator[tuple[Scenario, Step]]:
+def steps_of(psp: str) -> Iterator[tuple[Scenario, Step]]:
     for scenario in scenarios_of(psp):
         for step in scenario.steps:
             yield scenario, step

@@ -155,12 +155,15 @@ def play(
     return told_of(said, seen)
 
 
-def play_in_memory(connector: Connector, scenario: Scenario, step: Step) -> dict[str, Any]:
-    """The same without HTTP, and as fast as it can be: what decides is the connector alone."""
+def play_in_memory(
+    connector: Connector, scenario: Scenario, step: Step, conversation: Conversation[Any] | None = None
+) -> dict[str, Any]:
+    """The same without HTTP, and as fast as it can be: what decides is the connector alone. `conversation` in place of the
+    step's own."""
     answers = [signed_by(scenario.psp, answer_of(one)) for one in step.exchanges]
     sent, moved = False, False
     try:
-        conversation = conversation_of(connector, scenario, step)
+        conversation = conversation or conversation_of(connector, scenario, step)
         request = next(conversation)
         for answer in answers:
             sent, moved = True, moved or request.moves_money

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from chalicelib.contracts.conversation import Conversation
+from chalicelib.domain.ids import attempt_id_of
 from tests.conformance.connectors.answering import Answer
-from tests.conformance.connectors.happy import happy_steps
-from tests.conformance.connectors.playing import play, reference_of
+from tests.conformance.connectors.happy import BAD, happy_steps, steps_of
+from tests.conformance.connectors.playing import play, play_in_memory, reference_of
 from tests.conformance.connectors.profile import connector_of
-from tests.conformance.connectors.recordings import scenarios_of
+from tests.conformance.connectors.recordings import PAYMENT_ID, scenarios_of
 from tests.conformance.connectors.replay import Replay, answer_of
 
 NO_IDS = ("..", ".", "../../v1/balance", "a/b", "a?x=1", "a#b", "a b", "a%2fb", "a\r\nX-Other: 1", "ü", "", "\ud800")
@@ -40,6 +41,25 @@ def test_what_is_no_id_of_the_psps_is_asked_for_nowhere(psp: str, id: str) -> No
     asks_nothing(lambda: connector.look_up(id))
     asks_nothing(lambda: connector.fetch(reference))
     asks_nothing(lambda: connector.expire(reference))
+
+
+@pytest.mark.parametrize("another", [attempt_id_of(PAYMENT_ID, 2), attempt_id_of(f"pay_{'a' * 24}", 1)])
+def test_what_is_read_of_another_attempt_is_no_answer(psp: str, another: str) -> None:
+    """An operator may name the wrong one, and what it came to must not count twice. Captures and refunds are of no attempt but
+    that which was read before."""
+    played = 0
+    for scenario, step in steps_of(psp):
+        if step.call not in ("fetch", "expire", "complete") or BAD & step.expect.keys():
+            continue
+        if answer_of(step.exchanges[-1]).status == 404:
+            continue  # what is not there names nobody
+        reference = reference_of(scenario)
+        reference = replace(reference, checkout=replace(reference.checkout, attempt_id=another))
+        conversation = getattr(connector_of(psp), step.call)(reference)
+        told = play_in_memory(connector_of(psp), scenario, step, conversation)
+        assert told.get("raises") in ("ReadFailed", "OutcomeUnknown", "ValueError"), (scenario.name, told)
+        played += 1
+    assert played
 
 
 @pytest.mark.parametrize("beginning", [*UNSAFE, *ODD])

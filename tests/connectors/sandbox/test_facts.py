@@ -15,7 +15,7 @@ TEN = {"value": 1000, "currency": "EUR"}
 
 def session(page: str = "complete", /, **payment: Any) -> dict[str, Any]:
     paid = {"id": "pay_1", "status": "captured", "amount": TEN, **payment} if payment else None
-    return {"id": "ses_1", "status": page, "payment": paid}
+    return {"id": "ses_1", "reference": "att_1", "status": page, "payment": paid}
 
 
 def told(said: dict[str, Any], kind: Kind) -> list[Fact]:
