@@ -128,9 +128,11 @@ def needs_operator(payment: Payment, watched: Watched, folded: Folded, reviews: 
 
 def _is_stuck(attempt: Attempt, standing: Standing) -> bool:
     """Whether the schedule is used up and has settled nothing; or only time ended the attempt, and the PSP has never said
-    what it is. Of a page that is merely open at the PSP, and that nobody paid at, nothing is to be found out."""
+    what it is. Of a page that is merely open at the PSP when it is asked, and that nobody paid at, nothing is to be found
+    out; but one that only a webhook told of can not be asked about, and what came of it since may be lost."""
     if attempt.closed is Closure.LAPSED and not standing.processing:
-        return not (standing.opened or standing.confirmed or standing.has_money)
+        seen_open = standing.opened and attempt.psp_reference is not None
+        return not (seen_open or standing.confirmed or standing.has_money)
     return attempt.ask_at is None and attempt.phase in MUST_SETTLE
 
 

@@ -75,16 +75,20 @@ def test_money_that_goes_back_settles_an_attempt() -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "looks"),
+    ("facts", "reference", "looks"),
     [
-        ((UNANSWERED,), True),
-        ((UNANSWERED, fact(Kind.CHECKOUT, "s", State.OPEN)), False),
-        ((UNANSWERED, fact(Kind.CHECKOUT, "s", State.EXPIRED)), False),
-        ((UNANSWERED, PAID), False),
+        ((UNANSWERED,), None, True),
+        ((UNANSWERED, fact(Kind.CHECKOUT, "s", State.OPEN)), None, True),
+        ((UNANSWERED, fact(Kind.CHECKOUT, "s", State.OPEN)), "s", False),
+        ((UNANSWERED, fact(Kind.CHECKOUT, "s", State.EXPIRED)), None, False),
+        ((UNANSWERED, PAID), None, False),
     ],
 )
-def test_what_only_time_ended_is_looked_at_until_the_psp_has_spoken(facts: tuple[Fact, ...], looks: bool) -> None:
-    known = amend(payment(2), Change(facts=facts), NOW)
+def test_what_only_time_ended_is_looked_at_until_the_psp_has_spoken(
+    facts: tuple[Fact, ...], reference: str | None, looks: bool
+) -> None:
+    """That a page was open says something only where the PSP can be asked what came of it."""
+    known = with_attempt(amend(payment(2), Change(facts=facts), NOW), psp_reference=reference)
     assert must_look(with_attempt(known, closed=Closure.LAPSED, ask_at=NOW)) is looks
     assert not must_look(with_attempt(known, closed=Closure.SEALED, ask_at=NOW))
 

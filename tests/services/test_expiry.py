@@ -155,6 +155,23 @@ def test_a_lapsed_attempt_is_shown_to_an_operator(world: World) -> None:
     assert told(world, payment)[-2:] == ["payment.expired", "payment.review_required"]
 
 
+def test_a_page_that_only_a_webhook_told_of_is_shown_to_an_operator_as_its_payment_may_be_lost(world: World) -> None:
+    """The PSP can not be asked by our reference, and its own is not known: the webhook of the money was the only word of it."""
+    world.offer("psp-1", looks_up_references=False, key_lives_s={}, inert_until_visited=False)
+    bank = world.psps["psp-1"]
+    bank.script = lambda order: SILENT
+    payment = world.open(route="careful").payment
+    attempt_id = payment.attempts[0].id
+    hear(world, payment)
+    bank.pay(attempt_id)
+    live_through(world, 11, 61, 301, 1801, 90_000)
+    assert world.payment(payment.id).status is Status.EXPIRED
+    assert queue_of_operators(world) == [payment.id]
+    world.say(payment.id, attempt_id, "found", psp_reference=bank.sessions[attempt_id]["id"])
+    assert world.payment(payment.id).status is Status.CAPTURED
+    assert queue_of_operators(world) == []
+
+
 def test_an_operator_who_finds_that_a_lapsed_attempt_was_not_paid_clears_the_queue(world: World) -> None:
     world.offer("psp-1", looks_up_references=False, key_lives_s={})
     world.psps["psp-1"].script = lambda order: SILENT
