@@ -104,10 +104,15 @@ def reference_of(
 
 @dataclass(frozen=True, slots=True)
 class MoneyOrder:
-    """A capture, cancellation or refund. `operation_id` is the PSP's idempotency key and our reference."""
+    """A capture, cancellation or refund. `operation_id` is the PSP's idempotency key and our reference.
+
+    `repeats`: it may have been called for before. A connector that chooses what it asks the PSP for, by what it reads, chooses
+    what it chose then, or raises ReadFailed: the PSP may know the key for that alone.
+    """
 
     attempt: AttemptRef
     operation_id: str
     amount: Money | None
     reason: str | None = None
     final: bool = False
+    repeats: bool = False

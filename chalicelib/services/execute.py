@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 
 from chalicelib import telemetry
 from chalicelib.contracts.calls import AttemptRef, MoneyOrder, Refusal, RefusalKind, reference_of
-from chalicelib.contracts.connector import Connector
 from chalicelib.contracts.conversation import NOTHING_MOVED, CallFailed, Conversation, ReadFailed
 from chalicelib.domain.change import Asked, CallOutcome, Change
 from chalicelib.domain.errors import NotFound, PaymentServerError
@@ -123,7 +122,7 @@ class _Call:
         operation = self._operation
         self.was_made = True
         try:
-            said = self._ports.driver.converse(self._conversation(self._live.connector), self._deadline)
+            said = self._ports.driver.converse(self._conversation(first=first), self._deadline)
         except NOTHING_MOVED as error:
             self.was_made = False
             if first and operation.origin is not Origin.POLICY:
@@ -135,9 +134,11 @@ class _Call:
         text = f"{self._attempt.connection_id} took the {operation.kind}."
         return Change(facts=tuple(said)) + self._outcome(Called.ANSWERED, text=text)
 
-    def _conversation(self, connector: Connector) -> Conversation[Sequence[Fact] | Refusal]:
-        operation = self._operation
-        order = MoneyOrder(self._reference(), operation.id, operation.amount, operation.reason, operation.final)
+    def _conversation(self, *, first: bool) -> Conversation[Sequence[Fact] | Refusal]:
+        operation, connector = self._operation, self._live.connector
+        order = MoneyOrder(
+            self._reference(), operation.id, operation.amount, operation.reason, operation.final, repeats=not first
+        )
         return {
             OperationKind.CAPTURE: connector.capture,
             OperationKind.CANCELLATION: connector.cancel,

@@ -264,6 +264,11 @@ def test_a_repeat_is_made_where_the_psp_tells_of_something_else(executing: Execu
         Called.ANSWERED, None, "psp-1 took the refund.", REFUNDED
     )
     assert executing.connector.verbs == ["fetch", "refund"]
+    reference = reference_of(
+        executing.payment.attempts[0], executing.payment.order, executing.payment.facts, executing.payment.operations
+    )
+    repeat = MoneyOrder(reference, "op_1", money(400), "returned", True, repeats=True)
+    assert executing.connector.asked[-1] == ("refund", repeat), "and is known for one"
 
 
 def test_what_answers_a_repeat_proves_nothing_but_success(executing: Executing) -> None:

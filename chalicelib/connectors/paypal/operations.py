@@ -32,7 +32,7 @@ from chalicelib.connectors.paypal.tables import (
 )
 from chalicelib.contracts.amounts import Unwritable
 from chalicelib.contracts.calls import MoneyOrder, Refusal, RefusalKind
-from chalicelib.contracts.conversation import Conversation, HttpResponse
+from chalicelib.contracts.conversation import Conversation, HttpResponse, ReadFailed
 from chalicelib.domain.facts import Fact, State
 
 Done = Sequence[Fact] | Refusal
@@ -96,7 +96,7 @@ def refund(session: Session, order: MoneyOrder) -> Conversation[Done]:
     done = _ours(payments_in(found, "refunds"), order)
     if done is not None:
         return (refund_fact(done, order.attempt.attempt_id),)
-    taken = _refundable(found, 0 if order.amount is None else order.amount.value)
+    taken = _refundable_again(found, order) if order.repeats else _refundable(found, _value(order))
     if taken is None:
         return NOTHING_CAPTURED
     path = f"{path_of(Subject.CAPTURE, taken['id'])}/refund"
@@ -153,6 +153,21 @@ def _refundable(found: Json, value: int) -> Json | None:
         return (rest < value, rest if rest >= value else -rest, str(one["id"]))
 
     return min(captures, key=fitting, default=None)
+
+
+def _refundable_again(found: Json, order: MoneyOrder) -> Json | None:
+    """The capture that the call before was about: the only one that was ever enough, whatever has been refunded since. PayPal
+    takes a call for another one as another call: it speaks of a call in progress by the capture, and not of its key. Raises
+    ReadFailed where it may have been either."""
+    captures = payments_in(found, "captures")
+    enough = [one for one in captures if money_in(one).value >= _value(order)]
+    if len(captures) > 1 and len(enough) != 1:
+        raise ReadFailed("the refund that was not answered may have been of any of the order's captures")
+    return next(iter(enough or captures), None)
+
+
+def _value(order: MoneyOrder) -> int:
+    return 0 if order.amount is None else order.amount.value
 
 
 def _was_done_before(response: HttpResponse) -> bool:

@@ -1,6 +1,6 @@
 """PayPal as its specification has it: tokens, orders, authorizations, captures, refunds, disputes, webhooks.
 
-It remembers PayPal-Request-Ids.
+It remembers PayPal-Request-Ids, each for its own address.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ class PayPal(Peer):
         if call.headers.get("authorization") not in [f"Bearer {one}" for one in self.tokens]:
             return 401, {"name": "AUTHENTICATION_FAILURE", "message": "Authentication failed."}
         key = call.headers.get("paypal-request-id")
+        key = key and f"{key} {call.line}"
         if key and key in self.answers:
             return self.answers[key]
         if issue := self.refusal(call):

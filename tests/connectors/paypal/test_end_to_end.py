@@ -145,6 +145,46 @@ def test_a_refund_whose_answer_was_lost_is_known_by_its_invoice(shop: PayPalShop
     assert len(shop.movements(payment, "refunds")) == 1
 
 
+def refunded(shop: PayPalShop) -> list[str]:
+    """The captures of which refunds were asked for."""
+    return [line.split("/")[-2] for line in shop.psp.asked if line.endswith("/refund")]
+
+
+def test_a_refund_that_was_slow_is_not_asked_of_another_capture_meanwhile(shop: PayPalShop) -> None:
+    """PayPal is still at it, when another capture comes to have the least left that is enough."""
+    payment = shop.paid(capture=CaptureMode.MANUAL)
+    shop.world.do(CAPTURE, payment.id, "first", 500)
+    (first,) = shop.movements(payment, "captures")
+    shop.psp.down = ("POST /v2/payments/captures",)
+    shop.world.do(REFUND, payment.id, "slow", 400)
+    shop.psp.down = ()
+    shop.world.do(CAPTURE, payment.id, "second", 450)
+    for seconds in (11, 61, 301):
+        shop.world.settle(seconds)
+    assert (shop.operations(payment)[1], refunded(shop)) == (("refund", "unknown"), [first["id"]])
+    body = json.loads(next(one.body or b"" for one in shop.driver.requests if one.operation == "refund"))
+    shop.psp.refund(first["id"], body)
+    shop.world.settle(3600)
+    assert shop.operations(payment)[1] == ("refund", "succeeded")
+    assert (len(shop.movements(payment, "refunds")), shop.amounts(payment).refunded) == (1, 400)
+
+
+@pytest.mark.parametrize("captures", [(500,), (500, 399), (300, 500, 100)])
+def test_a_refund_that_was_lost_is_asked_for_again_where_one_capture_alone_is_enough(
+    shop: PayPalShop, captures: tuple[int, ...]
+) -> None:
+    payment = shop.paid(capture=CaptureMode.MANUAL)
+    for value in captures:
+        shop.world.do(CAPTURE, payment.id, f"capture-{value}", value)
+    (enough,) = [one["id"] for one in shop.movements(payment, "captures") if one["amount"]["value"] == "5.00"]
+    shop.psp.down = ("POST /v2/payments/captures",)
+    shop.world.do(REFUND, payment.id, "lost", 400)
+    shop.psp.down = ()
+    shop.world.settle(3600)
+    assert shop.operations(payment)[-1] == ("refund", "succeeded")
+    assert refunded(shop) == [enough, enough]
+
+
 def test_an_order_whose_creation_was_not_answered_is_the_same_order_when_it_is_asked_for_again(
     shop: PayPalShop,
 ) -> None:
