@@ -18,7 +18,7 @@ from chalicelib.connectors.paypal.answers import opened_in, order_in, read, the_
 from chalicelib.connectors.paypal.certificate import Certificates
 from chalicelib.connectors.paypal.events import said_in as event_in
 from chalicelib.connectors.paypal.facts import declined_facts, order_facts, seconds_in
-from chalicelib.connectors.paypal.issues import ERROR_NAME, ISSUE, Verdict
+from chalicelib.connectors.paypal.issues import ERROR_NAME, ISSUE, WAS_DONE_BEFORE, Verdict
 from chalicelib.connectors.paypal.methods import METHODS
 from chalicelib.connectors.paypal.order import order_of
 from chalicelib.connectors.paypal.places import path_of
@@ -130,7 +130,7 @@ class PayPalConnector(Connector):
         if response.status in (200, 201):
             return order_facts(the_order(response, attempt), attempt.attempt_id)
         said = said_in(response)
-        if said.verdict is Verdict.ALREADY:
+        if said.verdict in WAS_DONE_BEFORE:
             return order_in((yield from self._session.ask(self._session.get(path, "fetch"))), attempt)
         if said.verdict in _DECLINES:
             ends = said.verdict is not Verdict.SOFT

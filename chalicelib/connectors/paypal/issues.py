@@ -14,6 +14,7 @@ class Verdict(StrEnum):
     """What an error proves."""
 
     RUNNING = "running"  # another call is at it: nothing is known
+    SEEN = "seen"  # PayPal had this very call, or its invoice, before: what it does not show of it yet is not known
     ALREADY = "already"  # it was done before, perhaps by the call that this one repeats: read what is there
     FRAUD = "fraud"
     HARD = "hard"
@@ -22,6 +23,7 @@ class Verdict(StrEnum):
     RATE_LIMITED = "rate_limited"
 
 
+WAS_DONE_BEFORE = frozenset({Verdict.SEEN, Verdict.ALREADY})
 Meaning = tuple[Verdict, str]
 """What it proves, and PaymentServer's own word for it."""
 
@@ -71,9 +73,9 @@ _OPERATIONS = (
 
 _ALREADY = (
     "ORDER_ALREADY_AUTHORIZED ORDER_ALREADY_CAPTURED ORDER_ALREADY_COMPLETED ORDER_COMPLETED_OR_VOIDED "
-    "AUTHORIZATION_ALREADY_CAPTURED CAPTURE_FULLY_REFUNDED PREVIOUSLY_CAPTURED PREVIOUSLY_VOIDED DUPLICATE_INVOICE_ID "
-    "PAYPAL_REQUEST_ID_PREVIOUSLY_USED DUPLICATE_REQUEST_ID"
+    "AUTHORIZATION_ALREADY_CAPTURED CAPTURE_FULLY_REFUNDED PREVIOUSLY_CAPTURED PREVIOUSLY_VOIDED"
 )
+_SEEN = "DUPLICATE_INVOICE_ID PAYPAL_REQUEST_ID_PREVIOUSLY_USED DUPLICATE_REQUEST_ID"  # each holds our own id
 _RUNNING = "ORDER_COMPLETION_IN_PROGRESS PREVIOUS_REQUEST_IN_PROGRESS"
 
 _MISCONFIGURED = (
@@ -121,6 +123,7 @@ ISSUE = Words[Meaning](
     {
         **dict.fromkeys(_MISCONFIGURED.split(), UNLISTED),
         **dict.fromkeys(_ALREADY.split(), (Verdict.ALREADY, "already_done")),
+        **dict.fromkeys(_SEEN.split(), (Verdict.SEEN, "already_done")),
         **dict.fromkeys(_RUNNING.split(), (Verdict.RUNNING, "running")),
         **{code: (verdict, word) for verdict, word, codes in (*_DECLINES, *_OPERATIONS) for code in codes.split()},
     },
@@ -142,7 +145,7 @@ ERROR_NAME = Words[Meaning](
         "unauthorized_client": UNLISTED,
         "unsupported_grant_type": UNLISTED,
         "RESOURCE_CONFLICT": (Verdict.RUNNING, "running"),
-        "DUPLICATE_REQUEST_ID": (Verdict.ALREADY, "already_done"),
+        "DUPLICATE_REQUEST_ID": (Verdict.SEEN, "already_done"),
         "RATE_LIMIT_REACHED": (Verdict.RATE_LIMITED, "rate_limited"),
     },
     UNLISTED,

@@ -18,7 +18,7 @@ from chalicelib.connectors.paypal.facts import (
     refund_fact,
     void_fact,
 )
-from chalicelib.connectors.paypal.issues import Verdict
+from chalicelib.connectors.paypal.issues import WAS_DONE_BEFORE
 from chalicelib.connectors.paypal.order import amount_of, invoice_of
 from chalicelib.connectors.paypal.places import capture_id_in, operation_in, path_of
 from chalicelib.connectors.paypal.refusals import refusal_of, said_in
@@ -171,4 +171,4 @@ def _value(order: MoneyOrder) -> int:
 
 
 def _was_done_before(response: HttpResponse) -> bool:
-    return response.status >= 400 and said_in(response).verdict is Verdict.ALREADY
+    return response.status >= 400 and said_in(response).verdict in WAS_DONE_BEFORE

@@ -60,11 +60,11 @@ def _gravity(one: tuple[Meaning, str, str]) -> int:
 
 
 def refusal_of(response: HttpResponse, *, was_read: bool = False) -> Refusal:
-    """Raises OutcomeUnknown where it proves nothing: another call is still at it, or what it repeats was done before, and
-    nobody has read (`was_read`) whether by us."""
+    """Raises OutcomeUnknown where it proves nothing: another call is still at it, PayPal had this very call before, or what it
+    repeats was done before, and nobody has read (`was_read`) whether by us."""
     said = said_in(response)
     unread = said.verdict is Verdict.ALREADY and not was_read
-    if response.status < 400 or said.verdict is Verdict.RUNNING or unread:
+    if response.status < 400 or said.verdict in (Verdict.RUNNING, Verdict.SEEN) or unread:
         raise OutcomeUnknown(f"{said.status} {said.code} proves nothing")
     if said.verdict is Verdict.RATE_LIMITED:
         return Refusal(RefusalKind.RATE_LIMITED, "too many calls", retry_after_s=_seconds(response))

@@ -145,6 +145,13 @@ def test_a_refund_whose_answer_was_lost_is_known_by_its_invoice(shop: PayPalShop
     assert len(shop.movements(payment, "refunds")) == 1
 
 
+def test_a_refund_that_paypal_had_before_and_does_not_show_yet_frees_nothing(shop: PayPalShop) -> None:
+    payment = shop.paid()
+    shop.psp.refuses["/refund"] = "DUPLICATE_INVOICE_ID"
+    shop.world.do(REFUND, payment.id, "one", 400)
+    assert (shop.operations(payment), shop.amounts(payment).refundable) == ([("refund", "unknown")], 600)
+
+
 def refunded(shop: PayPalShop) -> list[str]:
     """The captures of which refunds were asked for."""
     return [line.split("/")[-2] for line in shop.psp.asked if line.endswith("/refund")]

@@ -65,6 +65,11 @@ def test_what_was_done_before_is_no_refusal_until_it_was_read() -> None:
     assert refusal_of(done, was_read=True).kind is RefusalKind.DECLINED
 
 
+def test_that_paypal_had_this_very_call_before_is_never_a_refusal() -> None:
+    with pytest.raises(OutcomeUnknown):
+        refusal_of(error(details=[{"issue": "DUPLICATE_INVOICE_ID"}]), was_read=True)
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b"null", b"{}", b'"no"', b'{"name": "X", "details": 17}', b'{"name": "X", "details": [17]}']
 )
