@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder, Opened
 from chalicelib.contracts.connector import Connector
@@ -126,6 +126,21 @@ def account_of(psp: str, settings: BaseModel) -> dict[str, str]:
     return {text: str(own[name]) for name, text in texts.items() if name in own and own[name] != text}
 
 
+def settings_in(path: Path, made: type[BaseModel]) -> BaseModel:
+    """Raises SystemExit with what is wrong, without a secret."""
+    try:
+        return made.model_validate(json.loads(path.read_text()), strict=False)
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False)]
+        raise SystemExit(f"make record: {path} does not fit: {'; '.join(wrong)}") from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no JSON"
+        raise SystemExit(
+            f"make record: SETTINGS={path}: {why}. It is to be a file with a connection's settings, as JSON; "
+            f"needed are {', '.join(name for name, field in made.model_fields.items() if field.is_required())}."
+        ) from None
+
+
 def document_of(recorder: Recorder, source: str) -> str:
     today = datetime.now(UTC).date().isoformat()
     written = {"recorded": f"live on {today}", "source": source, "scenarios": recorder.scenarios}
@@ -140,7 +155,7 @@ def main(arguments: list[str]) -> Path:
     parser.add_argument("--webhook-url", default="", help="for a PSP that is told one and looks whether it is there")
     given = parser.parse_args(arguments)
     made = connector_class(given.psp)
-    settings = made.settings.model_validate(json.loads(given.settings.read_text()), strict=False)
+    settings = settings_in(given.settings, made.settings)
     connector: Connector = made(settings)  # type: ignore[call-arg]  # every connector is made of its settings
     driver = Driver()
     recorder = Recorder(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from chalicelib.contracts.conversation import Conversation, HttpRequest
 from chalicelib.outbound.driver import Deadline, Driver
@@ -11,7 +14,7 @@ from tests.conformance.connectors.answering import Answer
 from tests.conformance.connectors.happy import happy_steps
 from tests.conformance.connectors.playing import expected_of, play
 from tests.conformance.connectors.profile import connector_class, connector_of, profile_of, secrets_of
-from tests.conformance.connectors.record import Recorder, account_of, document_of
+from tests.conformance.connectors.record import Recorder, account_of, document_of, settings_in
 from tests.conformance.connectors.recordings import ATTEMPT_ID, Scenario, operation_of, scenarios_in
 from tests.conformance.connectors.replay import Replay, answer_of, readdressed, signed_by
 from tests.conformance.connectors.test_scenarios import check_requests
@@ -132,3 +135,23 @@ def test_tokens_are_scrubbed_wherever_they_stand() -> None:
         "list": [{"access_token": "scrubbed"}, "Bearer scrubbed"],
         "secret": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "No such file"),
+        ("{", "it is no JSON"),
+        ('{"api_key": "sk_test_kit0of0nobody", "colour": 1}', "colour: Extra inputs"),
+    ],
+)
+def test_settings_that_do_not_fit_are_told_in_a_line_and_without_a_secret(
+    text: str | None, told: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "keys.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(SystemExit) as refused:
+        settings_in(path, connector_class("stripe").settings)
+    assert told in str(refused.value)
+    assert "sk_test_kit0of0nobody" not in str(refused.value)
