@@ -53,7 +53,9 @@ def create_webhook(ports: Ports, actor: Actor, merchant_id: str, connection_id: 
     live, settings = opened(ports, connection)
     setup = live.webhook_setup(webhook_url(ports, connection))
     if not setup.creates:
-        raise Conflict("This PSP's webhooks are entered by hand: GET says where.")
+        raise Conflict(
+            "This PSP's API makes no webhook: GET says what to enter there by hand, and whether anything is."
+        )
     _check_absent(connection, setup)
     try:
         made = ports.driver.converse(live.create_webhook(setup.url), Deadline(TEST_BUDGET_S))
