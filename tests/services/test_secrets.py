@@ -7,7 +7,7 @@ from traceback import format_exception
 from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, Field, SecretStr
 
 from chalicelib.connectors.registry import connectors
 from chalicelib.contracts.vault import Vault
@@ -30,6 +30,12 @@ GIVEN: dict[str, Any] = {
 @pytest.fixture
 def vault(tmp_path: Path) -> KeyRing:
     return KeyRing(tmp_path / "keyring.json")
+
+
+def _shown(secret: SecretStr) -> SecretStr:
+    if "other" in secret.get_secret_value():
+        raise ValueError("must be as it is shown")
+    return secret
 
 
 def sealed(vault: Vault, given: dict[str, Any], kept: dict[str, str] | None = None) -> Sealed:
@@ -155,6 +161,24 @@ def test_what_is_wrong_with_settings_is_pointed_at(vault: KeyRing, change: dict[
     with pytest.raises(Invalid) as refused:
         sealed(vault, {**GIVEN, **change})
     assert [one.pointer for one in refused.value.errors] == [pointer]
+
+
+class Limited(BaseModel):
+    key: Annotated[SecretStr, AfterValidator(_shown)] = Field(min_length=8, max_length=12)
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("k" * 7, "/settings/key: must have at least 8 characters"),
+        ("k" * 13, "/settings/key: must have at most 12 characters"),
+        ("of others", "/settings/key: must be as it is shown"),
+    ],
+)
+def test_what_is_wrong_with_a_secret_is_told_in_words(vault: KeyRing, key: str, told: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        seal_settings(vault, Limited, {"key": key}, Place("default", "toy-nl", "/settings", {}))
+    assert refused.value.detail == told
 
 
 def test_a_refusal_never_repeats_a_secret(vault: KeyRing) -> None:

@@ -7,6 +7,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
+from chalicelib.contracts.credential import Credential
+
 _HMAC_KEY = re.compile(r"(?:[0-9A-Fa-f]{2}){16,64}")
 
 
@@ -27,7 +29,7 @@ class AdyenSettings(BaseModel):
 
     merchant_account: str = Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9._-]+$")
     """The merchant account's name, such as `YourCompanyECOM`; webhooks of another one are refused."""
-    api_key: SecretStr = Field(min_length=12, max_length=1024)
+    api_key: Credential = Field(min_length=12, max_length=1024)
     """The API key of a web service user with the roles for Checkout and Pay by Link."""
     live_url_prefix: str | None = Field(default=None, max_length=50, pattern=r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$")
     """The account's own prefix of the live addresses, such as `1797a841fbb37ca7-YourCompany`. Without it, the account is one

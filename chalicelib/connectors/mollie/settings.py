@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field
+
+from chalicelib.contracts.credential import Credential
 
 
 class MollieSettings(BaseModel):
@@ -12,10 +14,10 @@ class MollieSettings(BaseModel):
     account_fields: ClassVar[frozenset[str]] = frozenset()  # the key alone says which profile it is
     webhook_fields: ClassVar[frozenset[str]] = frozenset({"webhook_secret", "webhook_secret_previous"})
 
-    api_key: SecretStr = Field(min_length=12, max_length=255)
+    api_key: Credential = Field(min_length=12, max_length=255)
     """The profile's API key (`test_…`, `live_…`). It decides between test and live."""
-    webhook_secret: SecretStr | None = Field(default=None, min_length=8, max_length=255)
+    webhook_secret: Credential | None = Field(default=None, min_length=8, max_length=255)
     """The signing secret of a webhook that was entered in Mollie's Dashboard. The webhooks that each payment asks for need
     none, so this is for a second way alone."""
-    webhook_secret_previous: SecretStr | None = Field(default=None, min_length=8, max_length=255)
+    webhook_secret_previous: Credential | None = Field(default=None, min_length=8, max_length=255)
     """The secret before, while it is being replaced."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from chalicelib.contracts.credential import Credential
 
 WEBHOOK_ID = r"^[a-zA-Z0-9]{1,50}$"
 
@@ -18,7 +20,7 @@ class PayPalSettings(BaseModel):
     """Which of PayPal's two worlds the app is of. It never changes."""
     client_id: str = Field(min_length=8, max_length=255, pattern=r"^[A-Za-z0-9_.-]+$")
     """The app's client id. It never changes; the secret may."""
-    client_secret: SecretStr = Field(min_length=8, max_length=255)
+    client_secret: Credential = Field(min_length=8, max_length=255)
     """The app's secret."""
     webhook_id: str | None = Field(default=None, pattern=WEBHOOK_ID)
     """The id that PayPal gave the webhook, a part of what it signs. Without it every webhook is refused."""

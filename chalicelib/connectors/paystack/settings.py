@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+
+from chalicelib.contracts.credential import Credential
 
 
 class PaystackSettings(BaseModel):
@@ -18,16 +20,17 @@ class PaystackSettings(BaseModel):
     """The business's name or number at Paystack, for people: it never changes."""
     mode: Literal["live", "test"]
     """Whether money moves. Both modes have one address; the key decides, so it is held to this."""
-    secret_key: SecretStr = Field(min_length=16, max_length=255)
+    secret_key: Credential = Field(min_length=16, max_length=255)
     """The secret key of that mode, `sk_live_…` or `sk_test_…`."""
-    secret_key_previous: SecretStr | None = Field(default=None, min_length=16, max_length=255)
+    secret_key_previous: Credential | None = Field(default=None, min_length=16, max_length=255)
     """The key before, while it is being replaced: webhooks may still be signed with it."""
     email: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=254)
     """An address of the merchant's own, for payments without one of the shopper's: Paystack wants one with each."""
 
-    @model_validator(mode="after")
-    def _keys_are_of_the_mode(self) -> Self:
-        for key in (self.secret_key, self.secret_key_previous):
-            if key is not None and not key.get_secret_value().startswith(f"sk_{self.mode}_"):
-                raise ValueError(f"the secret key of this mode starts with sk_{self.mode}_")
-        return self
+    @field_validator("secret_key", "secret_key_previous")
+    @classmethod
+    def _is_of_the_mode(cls, key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        start = f"sk_{info.data['mode']}_" if "mode" in info.data else ""
+        if key is not None and not key.get_secret_value().startswith(start):
+            raise ValueError(f"must be a secret key of the connection's mode: it starts with {start}")
+        return key

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field
+
+from chalicelib.contracts.credential import Credential
 
 
 class PaytrailSettings(BaseModel):
@@ -16,9 +18,9 @@ class PaytrailSettings(BaseModel):
 
     merchant_id: str = Field(pattern=r"^[1-9][0-9]{0,9}$")
     """The merchant ID, a number; it never changes. Paytrail publishes one for tests."""
-    secret_key: SecretStr = Field(min_length=8, max_length=255)
+    secret_key: Credential = Field(min_length=8, max_length=255)
     """The merchant account's secret key."""
-    secret_key_previous: SecretStr | None = Field(default=None, min_length=8, max_length=255)
+    secret_key_previous: Credential | None = Field(default=None, min_length=8, max_length=255)
     """The key before, while it is being replaced: callbacks and answers may still be signed with it."""
     email: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=254)
     """An address of the merchant's own, for payments without one of the shopper's: Paytrail wants one with each. Without it

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field
+
+from chalicelib.contracts.credential import Credential
 
 
 class SandboxSettings(BaseModel):
@@ -16,11 +18,11 @@ class SandboxSettings(BaseModel):
     """The account's address, for example http://localhost:8002/sandbox-a."""
     account: str = Field(max_length=40, pattern=r"^[a-z0-9][a-z0-9-]*$")
     """The account's name at the sandbox; it never changes."""
-    api_key: SecretStr = Field(min_length=8, max_length=200)
+    api_key: Credential = Field(min_length=8, max_length=200)
     """The account's API key."""
-    webhook_secret: SecretStr = Field(min_length=8, max_length=200)
+    webhook_secret: Credential = Field(min_length=8, max_length=200)
     """The secret that the account's webhooks are signed with."""
-    webhook_secret_previous: SecretStr | None = Field(default=None, min_length=8, max_length=200)
+    webhook_secret_previous: Credential | None = Field(default=None, min_length=8, max_length=200)
     """The secret before, while it is being replaced."""
     capture_on_return: bool = False
     """Whether the account takes nothing until the shopper is back: she then comes back through PaymentServer."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field
+
+from chalicelib.contracts.credential import Credential
 
 
 class StripeSettings(BaseModel):
@@ -12,12 +14,12 @@ class StripeSettings(BaseModel):
     account_fields: ClassVar[frozenset[str]] = frozenset()  # the key alone says which account it is
     webhook_fields: ClassVar[frozenset[str]] = frozenset({"webhook_secret", "webhook_secret_previous"})
 
-    api_key: SecretStr = Field(min_length=12, max_length=255)
+    api_key: Credential = Field(min_length=12, max_length=255)
     """The secret key (`sk_test_…`, `sk_live_…`), or a restricted one (`rk_…`) that may write Checkout Sessions, Payment
     Intents and Refunds, and read Disputes. It decides between test and live."""
-    webhook_secret: SecretStr | None = Field(default=None, min_length=8, max_length=255)
+    webhook_secret: Credential | None = Field(default=None, min_length=8, max_length=255)
     """The signing secret of the webhook endpoint (`whsec_…`). Without it every webhook is refused."""
-    webhook_secret_previous: SecretStr | None = Field(default=None, min_length=8, max_length=255)
+    webhook_secret_previous: Credential | None = Field(default=None, min_length=8, max_length=255)
     """The secret before, while it is being replaced."""
 
     @property

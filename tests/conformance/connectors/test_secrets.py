@@ -13,7 +13,7 @@ from chalicelib.contracts.calls import Refusal
 from chalicelib.contracts.conversation import CallFailed
 from chalicelib.domain.errors import PaymentServerError
 from chalicelib.outbound.driver import Deadline, Driver
-from chalicelib.services.secrets import concealed
+from chalicelib.services.secrets import concealed, secret_fields
 from tests.conformance.connectors.answering import Answer, Fault
 from tests.conformance.connectors.happy import happy_steps
 from tests.conformance.connectors.playing import conversation_of
@@ -67,3 +67,17 @@ def test_a_validation_error_of_the_settings_hides_them(psp: str) -> None:
         made.model_validate(wrong, strict=False)
     text = str(told.value.errors(include_input=False))
     assert not any(secret in text for secret in secrets_of(psp))
+
+
+@pytest.mark.parametrize("more", ["\n", "\r\nX-Other: 1", " ", "\u200b", "\u00e9", "\0"], ids=ascii)
+def test_a_secret_with_something_pasted_along_is_refused_in_words(psp: str, more: str) -> None:
+    """It could not be sent, which would look like an outage of the PSP's, and no webhook would fit it."""
+    made, profile = connector_class(psp).settings, profile_of(psp)
+    for field in sorted(secret_fields(made)):
+        good = str(profile.settings.get(field) or profile.secret)
+        with pytest.raises(ValidationError) as told:
+            made.model_validate({**profile.settings, field: good + more}, strict=False)
+        (wrong,) = told.value.errors(include_input=False)
+        assert wrong["loc"] == (field,)
+        assert "must be" in wrong["msg"]
+        assert good not in wrong["msg"]

@@ -51,8 +51,9 @@ def test_a_payment_without_any_usable_address_is_refused_before_anything_is_sent
 
 @pytest.mark.parametrize("field", ["secret_key", "secret_key_previous"])
 def test_a_key_of_the_other_mode_is_refused(field: str) -> None:
-    with pytest.raises(ValidationError, match="starts with sk_test_"):
+    with pytest.raises(ValidationError, match="starts with sk_test_") as told:
         connector_of("paystack", **{field: "sk_live_kit0key0of0nobody"})
+    assert [one["loc"] for one in told.value.errors()] == [(field,)]
 
 
 def test_a_list_of_full_pages_without_a_count_goes_on_until_one_is_not_full() -> None:
