@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from chalicelib.contracts.calls import MoneyOrder
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.operation import OperationKind
 from tests.psp import DECLINE, LOST, NOT_SENT, SILENT
@@ -112,9 +114,9 @@ def test_what_was_lost_on_its_way_is_sent_again_with_the_same_key(world: World) 
 
 def test_a_repeat_has_the_same_parameters(world: World) -> None:
     payment = held(world)
-    orders: list[object] = []
+    orders: list[MoneyOrder] = []
 
-    def lose(kind: str, order: object) -> str:
+    def lose(kind: str, order: MoneyOrder) -> str:
         orders.append(order)
         return LOST
 
@@ -122,8 +124,8 @@ def test_a_repeat_has_the_same_parameters(world: World) -> None:
     world.do(CAPTURE, payment.id, "k", 400, final=True)
     world.settle(11)
     world.settle(61)
-    assert len(orders) == 3
-    assert orders[1:] == orders[:1] * 2
+    assert [one.repeats for one in orders] == [False, True, True]
+    assert orders[1:] == [replace(orders[0], repeats=True)] * 2
 
 
 def test_an_error_that_answers_a_repeat_proves_nothing(world: World) -> None:
