@@ -137,7 +137,8 @@ def _watch_attempt(attempt: Attempt, payment: Payment, folded: Folded, asked: As
 
 
 def _watch_operation(operation: Operation, folded: Folded, asked: Asked | None, now: datetime) -> Operation:
-    phase = operation_phase_of(operation, folded.operations[operation.id])
+    holds = folded.standings[operation.attempt_id].held > 0
+    phase = operation_phase_of(operation, folded.operations[operation.id], holds=holds)
     if phase != operation.phase:
         made_at = now if phase is Phase.REFUNDED else None
         return replace(operation, phase=phase, asked=0, unreached=0, ask_at=next_step(phase, 0, now), made_at=made_at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from chalicelib.domain.operation import Called, Operation, OperationKind, OperationStatus, Origin
+from chalicelib.domain.operation import UNSURE, Called, Operation, OperationKind, OperationStatus, Origin
 from chalicelib.domain.payment import Attempt, Closure
 from chalicelib.domain.standing import Standing
 
@@ -77,7 +77,10 @@ def _may_be_asked_after_all(attempt: Attempt, standing: Standing) -> bool:
     return attempt.closed is Closure.LAPSED and attempt.psp_reference is not None and not standing.confirmed
 
 
-def operation_phase_of(operation: Operation, status: OperationStatus) -> Phase:
+def operation_phase_of(operation: Operation, status: OperationStatus, *, holds: bool = False) -> Phase:
+    """`holds`: something is still held at its attempt."""
+    if holds and status is OperationStatus.SUCCEEDED and _may_leave_a_hold(operation):
+        return Phase.UNANSWERED
     if operation.kind is OperationKind.REFUND and status is OperationStatus.SUCCEEDED:
         return Phase.REFUNDED
     if operation.kind is OperationKind.REFUND and operation.origin is Origin.PSP and status is OperationStatus.PENDING:
@@ -91,6 +94,12 @@ def operation_phase_of(operation: Operation, status: OperationStatus) -> Phase:
     if operation.called is Called.STARTED:
         return Phase.STARTED
     return Phase.REFUNDING if operation.kind is OperationKind.REFUND else Phase.PROCESSING
+
+
+def _may_leave_a_hold(operation: Operation) -> bool:
+    """Whether it is a last capture whose call came to no end, so that the PSP may not have heard what becomes of the rest."""
+    last = operation.kind is OperationKind.CAPTURE and operation.final
+    return last and operation.called in UNSURE and operation.origin is not Origin.PSP
 
 
 def next_ask(attempt: Attempt, phase: Phase, asked: int, now: datetime) -> datetime | None:

@@ -182,10 +182,11 @@ def _is_due(one: Attempt | Operation, now: datetime) -> bool:
 
 
 def _to_carry_out(operation: Operation, now: datetime, now_too: bool) -> bool:
-    """Whether nothing certain is known of an operation of ours, and no call holds it."""
+    """Whether nothing certain is known of an operation of ours, or of what it leaves, and no call holds it."""
     if operation.called not in UNSURE or operation.origin is Origin.PSP:
         return False
-    if operation.status not in (OperationStatus.PENDING, OperationStatus.UNKNOWN):
+    open = operation.status in (OperationStatus.PENDING, OperationStatus.UNKNOWN)
+    if not open and operation.phase != Phase.UNANSWERED:
         return False
     lease = operation.claim.lease_until if operation.claim is not None else None
     free = lease is None or lease <= now

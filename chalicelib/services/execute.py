@@ -19,7 +19,7 @@ from chalicelib.domain.change import Asked, CallOutcome, Change
 from chalicelib.domain.errors import NotFound, PaymentServerError
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, join
 from chalicelib.domain.fold import fold
-from chalicelib.domain.operation import Called, Operation, OperationKind, Origin, facts_about
+from chalicelib.domain.operation import Called, Operation, OperationKind, OperationStatus, Origin, facts_about
 from chalicelib.domain.payment import Attempt, Entry, Payment
 from chalicelib.outbound.driver import Deadline
 from chalicelib.services.ask import ABSENT_AFTER_S
@@ -107,7 +107,7 @@ class _Call:
             return self._called(first=True)
         read = self._read()
         if self._is_told_of(read.facts):
-            return read + self._outcome(Called.ANSWERED)
+            return read + self._finished(read.facts)
         if self._repeatable():
             return read + self._called(first=False)
         if not self._live.connector.capabilities.names_operations:
@@ -117,6 +117,21 @@ class _Call:
             return read + self._outcome(Called.UNANSWERED, again_at=proves_at)
         text = f"{self._attempt.connection_id} knows nothing of the {self._operation.kind}: it never happened."
         return read + self._outcome(Called.ABSENT, text=text)
+
+    def _finished(self, facts: Sequence[Fact]) -> Change:
+        """The PSP has the operation. What a last capture leaves may still be held, where the PSP is told apart to release it:
+        nobody knows whether it was, and to be told twice makes no difference."""
+        operation, attempt, connector = self._operation, self._attempt, self._live.connector
+        last = operation.kind is OperationKind.CAPTURE and operation.final
+        folded = fold(self._known(facts))
+        failed = folded.operations[operation.id] is OperationStatus.FAILED
+        if not (last and connector.capabilities.releases_rest and folded.standings[attempt.id].held) or failed:
+            return self._outcome(Called.ANSWERED)
+        try:
+            self._ports.driver.converse(connector.release_rest(self._order(facts)), self._deadline)
+        except CallFailed as error:  # what was read before still holds
+            return put_off(self._now, operation, attempt, f"release of the rest: {error.detail}", None)
+        return self._outcome(Called.ANSWERED)
 
     def _called(self, *, first: bool) -> Change:
         operation = self._operation
@@ -135,18 +150,23 @@ class _Call:
         return Change(facts=tuple(said)) + self._outcome(Called.ANSWERED, text=text)
 
     def _conversation(self, *, first: bool) -> Conversation[Sequence[Fact] | Refusal]:
-        operation, connector = self._operation, self._live.connector
-        order = MoneyOrder(
-            self._reference(), operation.id, operation.amount, operation.reason, operation.final, repeats=not first
-        )
+        connector, order = self._live.connector, replace(self._order(), repeats=not first)
         return {
             OperationKind.CAPTURE: connector.capture,
             OperationKind.CANCELLATION: connector.cancel,
             OperationKind.REFUND: connector.refund,
-        }[operation.kind](order)
+        }[self._operation.kind](order)
 
-    def _reference(self) -> AttemptRef:
-        known = self._payment
+    def _order(self, facts: Sequence[Fact] = ()) -> MoneyOrder:
+        operation = self._operation
+        return MoneyOrder(self._reference(facts), operation.id, operation.amount, operation.reason, operation.final)
+
+    def _known(self, facts: Sequence[Fact]) -> Payment:
+        """The payment with what was read now."""
+        return replace(self._payment, facts=join(self._payment.facts, facts))
+
+    def _reference(self, facts: Sequence[Fact] = ()) -> AttemptRef:
+        known = self._known(facts)
         return reference_of(self._attempt, known.order, known.facts, known.operations)
 
     def _refused(self, refusal: Refusal, *, first: bool) -> Change:
@@ -164,8 +184,7 @@ class _Call:
         return Change(facts=tuple(self._ports.driver.converse(conversation, self._deadline)))
 
     def _is_told_of(self, facts: Sequence[Fact]) -> bool:
-        known = replace(self._payment, facts=join(self._payment.facts, facts))
-        return bool(facts_about(self._operation, fold(known).sound))
+        return bool(facts_about(self._operation, fold(self._known(facts)).sound))
 
     def _repeatable(self) -> bool:
         return self._now < self._repeatable_until()

@@ -78,6 +78,7 @@ class MollieConnector(Connector):
         inert_until_visited=True,
         key_lives_s={**dict.fromkeys(("open", "capture", "refund"), KEY_LIVES_S), "cancel": RELEASE_LIVES_S},
         names_operations=True,
+        releases_rest=True,
         webhook_address=WebhookAddress.OWN,
     )
 
@@ -129,8 +130,7 @@ class MollieConnector(Connector):
         return payment_facts(_read(response), parts, attempt, self._now())
 
     def capture(self, order: MoneyOrder) -> Conversation[Done]:
-        """After the last capture Mollie is told to release the rest. Should that call go wrong, the rest is released when
-        the authorization's time is over."""
+        """After the last capture Mollie is told to release the rest. Should that call go wrong, it is made again by itself."""
         path, last = payment_path(order.attempt.psp_reference), _leaves_a_rest(order)
         try:
             fields = {} if order.amount is None else {"amount": amount_of(order.amount)}
@@ -141,12 +141,17 @@ class MollieConnector(Connector):
         if response.status != 201:
             return refusal_of(response)
         fact = capture_fact(_ours(response.json(), order), order.attempt.attempt_id)
-        if last:
-            key = f"{order.operation_id}-release"
-            response = yield self._post(f"{path}/release-authorization", {}, "release", key=key, moves_money=False)
-            if response.status not in (202, 422):  # 422: nothing is held any more
-                raise ValueError(f"Mollie answered {response.status} to the release of the rest")
+        yield from self.release_rest(order)
         return (fact,)
+
+    def release_rest(self, order: MoneyOrder) -> Conversation[None]:
+        """Two releases do no more than one, whether Mollie still knows the key or not."""
+        if not _leaves_a_rest(order):
+            return
+        path, key = payment_path(order.attempt.psp_reference), f"{order.operation_id}-release"
+        response = yield self._post(f"{path}/release-authorization", {}, "release", key=key, moves_money=False)
+        if response.status not in (202, 422):  # 422: nothing is held any more
+            raise ValueError(f"Mollie answered {response.status} to the release of the rest")
 
     def cancel(self, order: MoneyOrder) -> Conversation[Done]:
         """A release takes no metadata: the operation is named on the payment before. It is under way when Mollie has taken
@@ -253,7 +258,8 @@ def _leaves_a_rest(order: MoneyOrder) -> bool:
     """Whether the last capture leaves something held, as far as is known."""
     if not order.final or order.amount is None:
         return False
-    captured = (one.amount.value for one in order.attempt.facts if _is_capture(one) and one.amount)
+    others = (one for one in order.attempt.facts if _is_capture(one) and one.operation_id != order.operation_id)
+    captured = (one.amount.value for one in others if one.amount)
     return sum(captured) + order.amount.value < order.attempt.checkout.order.amount.value
 
 

@@ -97,7 +97,7 @@ def _fact(view: Mapping[str, Any]) -> Fact:
 
 def conversation_of(connector: Connector, scenario: Scenario, step: Step) -> Conversation[Any]:
     ref = reference_of(scenario)
-    if step.call in MONEY_CALLS:
+    if step.call in (*MONEY_CALLS, "release_rest"):
         known = replace(ref, facts=facts_before(scenario, step))
         return getattr(connector, step.call)(money_order_of(known, step.operation))  # type: ignore[no-any-return]
     if step.call == "open_checkout":

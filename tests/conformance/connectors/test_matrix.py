@@ -35,5 +35,5 @@ def test_every_capability_of_the_contract_is_in_the_api(psp: str) -> None:
     view, can = connector_view(connector_class(psp)), connector_class(psp).capabilities
     shown = {**view, **view["capabilities"]}
     for name in can.__dataclass_fields__:
-        if name != "names_operations":  # how we find out, not what the PSP can do
+        if name not in ("names_operations", "releases_rest"):  # how we find out and carry out, not what the PSP can do
             assert name in shown, name

@@ -14,7 +14,7 @@ from tests.conformance.connectors.happy import happy_steps
 from tests.conformance.connectors.profile import connector_class, connector_of, profile_of
 from tests.conformance.connectors.recordings import CONNECTORS, objects_of, scenarios_of
 
-MAY_BE_ABSENT = ("capture", "cancel", "refund", "expire", "recover", "complete", "create_webhook")
+MAY_BE_ABSENT = ("capture", "release_rest", "cancel", "refund", "expire", "recover", "complete", "create_webhook")
 URL = "https://pay.example/webhooks/default/the-connection"
 
 
@@ -37,6 +37,8 @@ def offered_by(psp: str) -> set[str]:
         offered.add("recover")
     if can.completes_on_return:
         offered.add("complete")
+    if can.releases_rest:
+        offered.add("release_rest")
     if connector_of(psp).webhook_setup(URL).creates:
         offered.add("create_webhook")
     return offered
