@@ -164,6 +164,8 @@ def decide(machine: Machine, chance: Random, payment: Payment) -> bool:
             stuck = folded.operations[one.id] in (OperationStatus.PENDING, OperationStatus.UNKNOWN)
             if one.attempt_id != attempt.id or not stuck or one.ask_at is not None or one.origin is Origin.PSP:
                 continue
+            if machine.promises.is_under_way(one):
+                continue
             outcome = "succeeded" if machine.promises.was_done(one) else "failed"
             machine.call(
                 lambda world, attempt=attempt, one=one, outcome=outcome: world.say(

@@ -159,9 +159,16 @@ class Promises:
 
     def was_done(self, operation: Operation) -> bool:
         """Whether the bank made the movement that this operation of ours asked for."""
+        return "succeeded" in self._said_of(operation)
+
+    def is_under_way(self, operation: Operation) -> bool:
+        """Whether the bank itself does not know yet."""
+        return "pending" in self._said_of(operation)
+
+    def _said_of(self, operation: Operation) -> set[str]:
         payment = (self._session(operation.attempt_id) or {}).get("payment") or {}
         movements = payment.get(_MOVEMENTS[operation.kind], ())
-        return any(one["reference"] == operation.id and one["status"] == "succeeded" for one in movements)
+        return {one["status"] for one in movements if one["reference"] == operation.id}
 
     def _money_agrees(self, payment: Payment, folded: Folded) -> Iterator[str]:
         books = [books_of(session) for one in payment.attempts if (session := self._session(one.id)) is not None]
