@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from pydantic import BaseModel
 
 from chalicelib.connectors.stripe.amounts import AMOUNTS, CURRENCIES, limits
+from chalicelib.connectors.stripe.errors import ERRORS
 from chalicelib.connectors.stripe.events import Said, said_in
 from chalicelib.connectors.stripe.facts import (
     ATTEMPT,
@@ -56,7 +57,7 @@ class StripeConnector(Connector):
     title: ClassVar[str] = "Stripe"
     settings: ClassVar[type[BaseModel]] = StripeSettings
     signature_headers: ClassVar[frozenset[str]] = frozenset({"stripe-signature"})
-    words: ClassVar[tuple[Words[Any], ...]] = ALL
+    words: ClassVar[tuple[Words[Any], ...]] = (*ALL, *ERRORS)
     amounts: ClassVar[Amounts] = AMOUNTS
     capabilities: ClassVar[Capabilities] = Capabilities(
         operations=frozenset({"capture", "cancel", "refund", "expire"}),

@@ -131,7 +131,7 @@ def decline_of(error: Json) -> Decline:
     cls, code = DECLINE.of(psp_code)
     advised = ADVICE.of(error.get("advice_code")) if error.get("advice_code") else None
     harder = advised if advised is not None and cls.value == "soft" else cls
-    return Decline(harder, code, psp_code[:60], str(error.get("message") or "")[:200])
+    return Decline(harder, code, psp_code[:80], str(error.get("message") or "")[:200])
 
 
 def refund_fact(refund: Json, attempt_id: str) -> Fact:

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from chalicelib.connectors.stripe.errors import ERROR_CODE, ERROR_TYPE, Verdict
 from chalicelib.connectors.stripe.facts import decline_of
 from chalicelib.contracts.calls import Refusal, RefusalKind
 from chalicelib.contracts.conversation import HttpResponse
+from chalicelib.domain.facts import Decline
 
 
 def refusal_of(response: HttpResponse) -> Refusal:
     """Raises ValueError where the answer proves nothing: the first call with this key is still running (409), or was another
     one (`idempotency_error`)."""
     error = response.json()["error"]
-    kind, code = str(error["type"]), str(error.get("code") or error["type"])
-    if response.status < 400 or response.status == 409 or kind in ("idempotency_error", "api_error"):
-        raise ValueError(f"the answer {response.status} {kind} proves nothing")
-    if kind == "card_error":
-        decline = decline_of(error)
-        return Refusal(RefusalKind.DECLINED, f"{decline.cls} decline, {decline.psp_code}", decline)
+    verdict, code = ERROR_TYPE.of(error["type"]), str(error.get("code") or error["type"])
+    if response.status < 400 or response.status == 409 or verdict is Verdict.NOTHING:
+        raise ValueError(f"the answer {response.status} {str(error['type'])[:40]} proves nothing")
+    if verdict is Verdict.DECLINED:
+        return _declined(decline_of(error))
     if response.status == 429:
         return Refusal(RefusalKind.RATE_LIMITED, "too many calls", retry_after_s=_seconds(response))
-    return Refusal(RefusalKind.MISCONFIGURED, f"{response.status} {code}: {str(error.get('message') or '')[:200]}")
+    message, meaning = str(error.get("message") or "")[:200], ERROR_CODE.of(code)
+    if meaning is not None:
+        return _declined(Decline(*meaning, psp_code=code[:80], message=message))
+    return Refusal(RefusalKind.MISCONFIGURED, f"{response.status} {code}: {message}")
+
+
+def _declined(decline: Decline) -> Refusal:
+    return Refusal(RefusalKind.DECLINED, f"{decline.cls} decline, {decline.psp_code}", decline)
 
 
 def _seconds(response: HttpResponse) -> int | None:

@@ -187,6 +187,36 @@ DECLINE = Words(
         "transaction_not_allowed": (SOFT, "not_permitted"),
         "try_again_later": (SOFT, "issuer_unavailable"),
         "withdrawal_count_limit_exceeded": (SOFT, "limit_exceeded"),
+        # of methods that are no cards, and have no decline code
+        "account_closed": (HARD, "invalid_account"),
+        "bank_account_declined": (SOFT, "declined"),
+        "bank_account_restricted": (HARD, "not_permitted"),
+        "bank_account_unusable": (HARD, "invalid_account"),
+        "bank_account_unverified": (SOFT, "authentication_required"),
+        "bank_account_verification_failed": (SOFT, "authentication_failed"),
+        "charge_exceeds_source_limit": (SOFT, "limit_exceeded"),
+        "charge_exceeds_transaction_limit": (SOFT, "limit_exceeded"),
+        "debit_not_authorized": (HARD, "authorization_revoked"),
+        "expired_payment_method": (HARD, "expired_card"),
+        "no_account": (HARD, "invalid_account"),
+        "payment_intent_action_required": (SOFT, "authentication_required"),
+        "payment_intent_mandate_invalid": (HARD, "authorization_revoked"),
+        "payment_intent_payment_attempt_expired": (SOFT, "expired"),
+        "payment_intent_payment_attempt_failed": (SOFT, "declined"),
+        "payment_method_bank_account_blocked": (HARD, "not_permitted"),
+        "payment_method_customer_decline": (SOFT, "cancelled"),
+        "payment_method_microdeposit_failed": (SOFT, "authentication_failed"),
+        "payment_method_microdeposit_processing_error": (SOFT, "processing_error"),
+        "payment_method_microdeposit_verification_amounts_invalid": (SOFT, "authentication_failed"),
+        "payment_method_microdeposit_verification_amounts_mismatch": (SOFT, "authentication_failed"),
+        "payment_method_microdeposit_verification_attempts_exceeded": (SOFT, "too_many_tries"),
+        "payment_method_microdeposit_verification_descriptor_code_mismatch": (SOFT, "authentication_failed"),
+        "payment_method_microdeposit_verification_timeout": (SOFT, "expired"),
+        "payment_method_not_available": (SOFT, "processing_error"),
+        "payment_method_provider_decline": (SOFT, "declined"),
+        "payment_method_provider_timeout": (SOFT, "issuer_unavailable"),
+        "payment_method_restricted": (HARD, "restricted_card"),
+        "refer_to_customer": (SOFT, "declined"),
     },
     (SOFT, "declined"),
 )
@@ -195,4 +225,13 @@ DECLINE = Words(
 ADVICE: Words[DeclineClass | None] = Words(
     "advice_code", {"do_not_try_again": HARD, "try_again_later": None, "confirm_card_data": None}, None
 )
-ALL = (SESSION_STATUS, INTENT_STATUS, CANCELLATION_REASON, REFUND_STATUS, DISPUTE_STATUS, EVENT_TYPE, DECLINE, ADVICE)
+ALL = (
+    SESSION_STATUS,
+    INTENT_STATUS,
+    CANCELLATION_REASON,
+    REFUND_STATUS,
+    DISPUTE_STATUS,
+    EVENT_TYPE,
+    DECLINE,
+    ADVICE,
+)

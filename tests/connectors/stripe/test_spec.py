@@ -13,10 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.connectors.stripe.connector import StripeConnector
+from chalicelib.connectors.stripe.errors import ERROR_CODE, ERROR_TYPE
 from chalicelib.connectors.stripe.methods import LOCALES, METHODS
 from chalicelib.connectors.stripe.tables import (
     ADVICE,
     CANCELLATION_REASON,
+    DECLINE,
     DISPUTE_STATUS,
     EVENT_TYPE,
     INTENT_STATUS,
@@ -106,6 +108,12 @@ def test_the_tables_have_every_word_of_the_specification() -> None:
     assert set(DISPUTE_STATUS.meanings) == enum("dispute", "status")
     advice = SPEC.schemas["charge"]["properties"]["outcome"]["properties"]["advice_code"]["enum"]
     assert set(ADVICE.meanings) == set(advice)
+    error = SPEC.schemas["payment_intent"]["properties"]["last_payment_error"]["properties"]
+    assert set(ERROR_TYPE.meanings) == set(error["type"]["enum"])
+    assert set(ERROR_CODE.meanings) <= set(error["code"]["enum"])
+    about_paying = ("payment_method_", "payment_intent_", "bank_account_", "charge_", "account_closed", "no_account")
+    told = {one for one in error["code"]["enum"] if one.startswith(about_paying)}
+    assert told <= DECLINE.meanings.keys() | ERROR_CODE.meanings.keys()
 
 
 def test_each_event_and_method_is_one_of_the_specification() -> None:
