@@ -14,12 +14,12 @@ def refusal_of(response: HttpResponse) -> Refusal:
     one (`idempotency_error`)."""
     error = response.json()["error"]
     verdict, code = ERROR_TYPE.of(error["type"]), str(error.get("code") or error["type"])
+    if response.status == 429:  # whatever it is called: docs.stripe.com/rate-limits
+        return Refusal(RefusalKind.RATE_LIMITED, "too many calls", retry_after_s=_seconds(response))
     if response.status < 400 or response.status == 409 or verdict is Verdict.NOTHING:
         raise ValueError(f"the answer {response.status} {str(error['type'])[:40]} proves nothing")
     if verdict is Verdict.DECLINED:
         return _declined(decline_of(error))
-    if response.status == 429:
-        return Refusal(RefusalKind.RATE_LIMITED, "too many calls", retry_after_s=_seconds(response))
     message, meaning = str(error.get("message") or "")[:200], ERROR_CODE.of(code)
     if meaning is not None:
         return _declined(Decline(*meaning, psp_code=code[:80], message=message))
