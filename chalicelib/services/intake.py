@@ -12,7 +12,7 @@ import base64
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import NoReturn
@@ -22,7 +22,7 @@ from chalicelib.contracts.connector import Verifying
 from chalicelib.contracts.conversation import CallFailed
 from chalicelib.contracts.query import check_query
 from chalicelib.contracts.queue import Topic
-from chalicelib.contracts.webhooks import Acknowledgement, AskPsp, Delivery
+from chalicelib.contracts.webhooks import Acknowledgement, AskPsp, Delivery, LeftOut, LookUp
 from chalicelib.domain.errors import (
     Fault,
     MethodNotAllowed,
@@ -34,6 +34,8 @@ from chalicelib.domain.errors import (
     TooManyRequests,
     VaultFault,
 )
+from chalicelib.domain.facts import Fact
+from chalicelib.domain.ids import payment_id_in
 from chalicelib.domain.view import text_of
 from chalicelib.outbound.offline import WantsCall, finished
 from chalicelib.services.allowance import Allowance
@@ -53,6 +55,8 @@ DOWN_FOR_S = 3.0  # what did not answer is not asked again so soon: each try wou
 # verified by a document that is not known yet, of which there is a new one in months; the other is itself asked about.
 UNKNOWN_MAX, UNKNOWN_EVERY_S = 20, 6.0
 ASKED_MAX, ASKED_EVERY_S = 100, 1.0
+# Deliveries of which a part is left out, for each connection: each is kept, and one genuine part makes any number of them.
+MIXED_MAX, MIXED_EVERY_S = 20, 60.0
 SLOW_S = (
     1.0  # a vault that takes so long to fail did not answer; a secret that does not open is one connection's affair
 )
@@ -71,6 +75,7 @@ class Intake:
         self._documents = PublicDocuments(ports)
         self._unknown = Allowance(UNKNOWN_MAX, UNKNOWN_EVERY_S, monotonic)
         self._asked = Allowance(ASKED_MAX, ASKED_EVERY_S, monotonic)
+        self._mixed = Allowance(MIXED_MAX, MIXED_EVERY_S, monotonic)
 
     def take(
         self,
@@ -153,16 +158,20 @@ class Intake:
             raise TooManyRequests("More unknown webhooks came than can be looked into; send it again later.", wait_s)
 
     def _queue_verified(self, live: ReceivingConnection, delivery: Delivery) -> str:
-        """What became of it: queued, or covered by a look at the same attempt that is queued already."""
+        """What became of it: queued, or covered by a look at the same attempt that is queued already. Raises TooManyRequests
+        for one that is genuine in part alone, where too many came."""
         merchant_id, connection_id = live.connection.merchant_id, live.connection.id
-        attempt_id = _looked_at(live.connector, delivery)
+        said = _said_by(live.connector, delivery)
+        if any(isinstance(one, LeftOut) for one in said):
+            self._take_turn(self._mixed, live)
+        looked_at = delivery.attempt_id or _looked_at(said)
         # Another account may name the attempt too, by its own genuine webhooks, and must cover none of these.
-        whose = f"{connection_key(merchant_id, connection_id)}/{attempt_id}"
-        delay_s = self._looks.delay_s(whose) if attempt_id else 0.0
+        whose = f"{connection_key(merchant_id, connection_id)}/{looked_at}"
+        delay_s = self._looks.delay_s(whose) if looked_at else 0.0
         if delay_s is None:
             return "covered"
         self._queue(merchant_id, connection_id, delivery, verified=True, delay_s=delay_s)
-        if attempt_id:
+        if looked_at:
             self._looks.queued(whose, delay_s)
         return "queued"
 
@@ -200,16 +209,24 @@ class Intake:
         raise error
 
 
-def _looked_at(connector: Verifying, delivery: Delivery) -> str | None:
-    """The attempt that a verified delivery says "look" about, where it says nothing else."""
+def _said_by(connector: Verifying, delivery: Delivery) -> Sequence[Fact | AskPsp | LookUp | LeftOut]:
     if delivery.attempt_id is not None:
-        return delivery.attempt_id
+        return ()  # its address says it
     try:
-        said = connector.read(delivery)
+        return connector.read(delivery)
     except Exception:  # `apply` tells of it, and keeps the delivery
-        return None
-    attempts = {one.attempt_id if isinstance(one, AskPsp) else None for one in said}
+        return ()
+
+
+def _looked_at(said: Sequence[Fact | AskPsp | LookUp | LeftOut]) -> str | None:
+    """The attempt that a verified delivery says "look" about, where it says nothing else. What names none of ours is for
+    people, who see each."""
+    attempts = {_looked_at_by(one) for one in said}
     return attempts.pop() if len(attempts) == 1 else None
+
+
+def _looked_at_by(said: Fact | AskPsp | LookUp | LeftOut) -> str | None:
+    return said.attempt_id if isinstance(said, AskPsp) and payment_id_in(said.attempt_id) else None
 
 
 def check_method(delivery: Delivery, *connectors: Verifying | type[Verifying]) -> None:

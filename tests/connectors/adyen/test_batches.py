@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.contracts.queue import Topic
-from chalicelib.domain.errors import SignatureInvalid, Unreadable
+from chalicelib.domain.errors import SignatureInvalid, TooManyRequests, Unreadable
 from chalicelib.domain.facts import Fact
 from chalicelib.domain.payment import Payment, Status
 from chalicelib.services.apply import UNMATCHED_RETRY_AFTER_S
+from chalicelib.services.intake import MIXED_EVERY_S, MIXED_MAX
 from tests.builders import NOW
 from tests.connectors.adyen.profile import SECRET, sign
 from tests.connectors.adyen.samples import ATTEMPT_ID, PAID, connector, delivery, item
@@ -185,3 +186,32 @@ def test_what_is_said_of_a_forged_item_is_no_text_of_its_own(shop: AdyenShop) ->
     shop.hears(body=delivery_of(items[0], hostile))
     (kept,) = shop.kept()
     assert not any(text in kept.detail for text in ("script", "CALL", "pay here"))
+
+
+def test_whoever_has_one_genuine_item_fills_the_inbox_only_so_far(shop: AdyenShop) -> None:
+    """Each delivery is another one, with the same genuine item among other nonsense: beyond a bound they are not taken in."""
+    (paid, other), items = two_paid(shop)
+
+    def taken(number: int) -> bool:
+        try:
+            shop.world.intake.take("default", "adyen-1", {}, delivery_of(items[0], {"pspReference": f"FORGED{number}"}))
+        except TooManyRequests:
+            return False
+        return True
+
+    assert sum(taken(number) for number in range(200)) == MIXED_MAX
+    shop.world.settle()
+    assert len(shop.kept()) == MIXED_MAX
+    shop.hears(body=delivery_of(items[1]))
+    assert (shop.status(paid), shop.status(other)) == (Status.CAPTURED, Status.CAPTURED), "whole ones wait for nobody"
+    shop.world.clock.forward(3 * MIXED_EVERY_S)
+    assert sum(taken(number) for number in range(200, 300)) == 3
+
+
+def test_what_bears_another_reference_is_kept_each_though_many_come_at_once(shop: AdyenShop) -> None:
+    """None is a look that could stand for another: each is an event that people must see."""
+    for number in range(4):
+        changes = {"merchantReference": "order-77", "merchantAccountCode": "FirstECOM", "originalReference": PAID}
+        shop.hears(body=delivery_of(signed(item("REFUND", f"REFUND{number}", **changes))))
+    shop.world.settle(3_600)
+    assert len(shop.kept()) == 4
