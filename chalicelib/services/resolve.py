@@ -177,15 +177,22 @@ def _back(payment: Payment, attempt: Attempt, kind: Kind, id: str, amount: Money
 
 
 def _found(payment: Payment, folded: Folded, attempt: Attempt, said: Said, now: datetime) -> Change:
-    """The operator knows what the PSP calls the attempt: it is asked by that name. Where the PSP never answered to what an
-    operator named before, that was a mistake."""
+    """The operator knows what the PSP calls the attempt: it is asked by that name."""
     if said.psp_reference is None:
         detail = "With the outcome found, name what the PSP calls the checkout."
         raise Invalid(detail, (Pointer("/psp_reference", detail),))
-    by_word = any(one.attempt_id == attempt.id and one.outcome == FOUND for one in payment.resolutions)
-    if attempt.psp_reference is not None and (folded.standings[attempt.id].opened or not by_word):
+    if attempt.psp_reference is not None and not _is_mistaken(payment, folded, attempt):
         raise Conflict(f"The PSP's reference of this attempt is known: {attempt.psp_reference}.")
     return Change(found=(Found(attempt.id, said.psp_reference, corrects=attempt.psp_reference),))
+
+
+def _is_mistaken(payment: Payment, folded: Folded, attempt: Attempt) -> bool:
+    """Whether an operator named the attempt by what the PSP never answered to. Webhooks find the attempt by our own id, so
+    that they are no answer to it; what they call its page then is another name."""
+    by_word = any(one.attempt_id == attempt.id and one.outcome == FOUND for one in payment.resolutions)
+    pages = {fact.id for fact in payment.facts if fact.attempt_id == attempt.id and fact.kind is Kind.CHECKOUT}
+    otherwise = bool(pages) and attempt.psp_reference not in pages
+    return by_word and (otherwise or not folded.standings[attempt.id].opened)
 
 
 def _not_paid(payment: Payment, folded: Folded, attempt: Attempt, said: Said, now: datetime) -> Change:

@@ -242,6 +242,25 @@ def test_a_reference_that_an_operator_got_wrong_can_be_named_again(world: World,
         world.say(payment.id, attempt_id, "found", psp_reference=mistake)
 
 
+def test_a_wrong_reference_can_be_named_again_although_a_webhook_told_of_the_attempt(world: World) -> None:
+    """The webhook named our attempt, and is no answer to what the operator named."""
+    world.offer("psp-1", looks_up_references=False, key_lives_s={}, inert_until_visited=False)
+    bank = world.psps["psp-1"]
+    bank.script = lambda order: SILENT
+    payment = world.open(route="careful").payment
+    attempt_id = payment.attempts[0].id
+    world.say(payment.id, attempt_id, "found", psp_reference="ses_of_nobody")
+    bank.pay(attempt_id)
+    hear(world, payment)
+    assert world.payment(payment.id).status is Status.CAPTURED
+    world.say(payment.id, attempt_id, "found", psp_reference=bank.sessions[attempt_id]["id"])
+    bank.move(attempt_id, "refunds", 400)
+    world.attend.sync(payment.id)
+    assert world.payment(payment.id).status is Status.PARTIALLY_REFUNDED
+    with pytest.raises(Conflict, match="is known"):
+        world.say(payment.id, attempt_id, "found", psp_reference="ses_of_nobody")
+
+
 def test_a_reference_that_the_psp_gave_is_no_operators_to_correct(world: World) -> None:
     payment = world.open(route="careful").payment
     with pytest.raises(Conflict, match="is known"):

@@ -29,7 +29,7 @@ from chalicelib.connectors.paystack.webhook import said_by
 from chalicelib.contracts.amounts import Amounts, Unwritable
 from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder, Opened, Refusal, RefusalKind
 from chalicelib.contracts.connector import Capabilities, Connector
-from chalicelib.contracts.conversation import Conversation, HttpRequest
+from chalicelib.contracts.conversation import Conversation, HttpRequest, ReadFailed
 from chalicelib.contracts.page import page_in
 from chalicelib.contracts.webhooks import AskPsp, Delivery, LookUp, WebhookSetup
 from chalicelib.contracts.words import Words
@@ -101,7 +101,7 @@ class PaystackConnector(Connector):
         """Lists that are too long keep nobody from hearing that it was paid; once that is known, they are an error."""
         reference = reference_of(attempt.attempt_id)
         if attempt.psp_reference != reference:
-            raise ValueError(f"Paystack has this attempt as {reference}, and no other name")
+            raise ReadFailed(f"Paystack has this attempt as {reference}, and no other name")
         response = yield self._get(f"/transaction/verify/{reference}", "fetch")
         data = object_of(response)
         facts = transaction_facts(attempt.attempt_id, data)

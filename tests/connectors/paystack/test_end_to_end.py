@@ -117,6 +117,23 @@ def test_a_reference_that_is_taken_opens_no_page_and_is_no_decline(shop: Paystac
     assert not any(one.decline for one in payment.facts)
 
 
+def test_an_operator_who_named_it_otherwise_is_told_its_name_and_can_mend_that(shop: PaystackShop) -> None:
+    """The dashboard shows a number first. A webhook finds the attempt all the same, and refunds are to be heard of."""
+    with shop.psp.silent(OPENS):
+        answer = shop.world.open(route="careful", amount=shop.naira(1000))
+    payment, ((name, transaction),) = shop.now(answer.payment), shop.psp.transactions.items()
+    attempt_id = payment.attempts[0].id
+    shop.world.say(payment.id, attempt_id, "found", psp_reference=str(transaction["id"]))
+    assert any(name in one.summary for one in shop.now(payment).timeline)
+    shop.psp.pays(name)
+    shop.hears()
+    assert shop.status(payment) is Status.CAPTURED
+    shop.world.say(payment.id, attempt_id, "found", psp_reference=name)
+    shop.refunds(payment, "some", 400)
+    shop.settled()
+    assert shop.operations(payment) == [("refund", "succeeded")]
+
+
 def test_an_opening_that_paystack_refuses_leads_to_the_next_psp(shop: PaystackShop) -> None:
     shop.psp.refuses[OPENS] = "invalid_Key"
     assert shop.tried(shop.open()) == ["paystack-ng", "psp-2"]
