@@ -85,7 +85,8 @@ class Verifying(Protocol):
 class Connector(ABC):
     """Constructed with its validated settings. `settings` is a pydantic model; its secrets are SecretStr fields. Its class
     variable `account_fields` names what identifies the account, `webhook_fields` the secrets that verify a webhook:
-    `verify` and `read` work without the others.
+    `verify` and `read` work without the others. Where a key alone says whether money moves, its property `livemode` does:
+    True, False, or None where the key does not tell.
 
     `words` are all its tables, `amounts` how it writes an amount; the conformance kit tests both entry by entry.
 

@@ -12,7 +12,7 @@ from chalicelib.contracts.connector import Connector
 from chalicelib.contracts.conversation import CallFailed
 from chalicelib.contracts.store import Page
 from chalicelib.domain.configuration import Connection
-from chalicelib.domain.errors import Conflict, Invalid, Pointer, StaleVersion
+from chalicelib.domain.errors import Conflict, Invalid, Pointer, StaleVersion, StorageFault, VaultFault
 from chalicelib.outbound.driver import Deadline
 from chalicelib.routing.rules import SLUG
 from chalicelib.services.audit import Actor
@@ -124,6 +124,7 @@ def update_connection(
         place = Place(merchant_id, connection_id, "/settings", present.secrets)
         sealed = seal_settings(ports.vault, connector.settings, body.settings, place)
         _check_account(connector, present, sealed.public)
+        _check_mode(ports, connector, present, sealed.model)
         return replace(present, enabled=enabled, settings=sealed.public, secrets=sealed.secrets)
 
     return update(ports, CONNECTIONS, connection_key(merchant_id, connection_id), expected, decide, actor)
@@ -137,6 +138,20 @@ def _check_account(connector: type[Connector], present: Connection, settings: di
             raise _invalid(
                 f"/settings/{name}", "names the account at the PSP, which never changes; make another connection"
             )
+
+
+def _check_mode(ports: Ports, connector: type[Connector], present: Connection, settings: BaseModel) -> None:
+    """Test and live are two accounts, where only the key says which of them it is. One that can not be opened any more, since
+    its key ring is lost, says nothing: it is what is being entered again."""
+    wanted = getattr(settings, "livemode", None)
+    if wanted is None:
+        return
+    try:
+        before = getattr(opened_settings(ports.vault, present, connector.settings), "livemode", None)
+    except (VaultFault, StorageFault):
+        return
+    if before not in (None, wanted):
+        raise _invalid("/settings", "the key is of the other mode: test and live do not mix; make another connection")
 
 
 def delete_connection(ports: Ports, actor: Actor, merchant_id: str, connection_id: str, expected: int) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from chalicelib.connectors.mollie import MollieConnector
+from chalicelib.connectors.stripe import StripeConnector
 from chalicelib.domain.errors import Conflict, Invalid, NotFound, PreconditionFailed
 from chalicelib.services.change import CONNECTIONS, update
 from chalicelib.services.configuration import Configuration
@@ -23,6 +26,7 @@ from chalicelib.services.configure_connections import (
 from chalicelib.services.configured_view import connection_view
 from chalicelib.services.kinds import connection_key
 from chalicelib.services.ports import Ports
+from chalicelib.vault.keyring import KeyRing
 from tests.services.configured import ACTOR, SHOP, MovingClock, answering, connection_body, ports_at
 
 
@@ -138,6 +142,36 @@ def test_what_names_the_account_never_changes(ports: Ports, fields: dict[str, ob
     with pytest.raises(Invalid) as refused:
         update_connection(ports, ACTOR, SHOP, "toy-nl", change(**fields), 1)
     assert [one.pointer for one in refused.value.errors] == [pointer]
+
+
+TEST, LIVE = "test_0123456789", "live_0123456789"
+
+
+@pytest.mark.parametrize(("name", "kind"), [("stripe", "sk_"), ("stripe", "rk_"), ("mollie", "")])
+def test_a_key_of_the_other_mode_is_another_account(ports: Ports, name: str, kind: str) -> None:
+    """With a test key in a live connection, orders would be paid with test cards."""
+    ports = replace(ports, connectors={"stripe": StripeConnector, "mollie": MollieConnector})
+
+    def key(text: str) -> dict[str, object]:
+        return {"settings": {"api_key": kind + text}}
+
+    for present, other in ((TEST, LIVE), (LIVE, TEST)):
+        id = f"{name}-{present[:4]}"
+        create_connection(
+            ports, ACTOR, SHOP, ConnectionBody(id=id, connector=name, settings={"api_key": kind + present})
+        )
+        with pytest.raises(Invalid, match="test and live"):
+            update_connection(ports, ACTOR, SHOP, id, change(**key(other)), 1)
+        assert update_connection(ports, ACTOR, SHOP, id, change(**key(f"{present}_new")), 1).version == 2
+
+
+def test_where_the_old_key_is_lost_with_its_key_ring_the_new_one_is_taken(ports: Ports, tmp_path: Path) -> None:
+    ports = replace(ports, connectors={"stripe": StripeConnector})
+    body = ConnectionBody(id="stripe-nl", connector="stripe", settings={"api_key": f"sk_{LIVE}"})
+    create_connection(ports, ACTOR, SHOP, body)
+    ports = replace(ports, vault=KeyRing(tmp_path / "another-keyring.json"))
+    settings = {"api_key": f"sk_{LIVE}_new"}
+    assert update_connection(ports, ACTOR, SHOP, "stripe-nl", change(settings=settings), 1).version == 2
 
 
 def test_a_stale_version_changes_nothing(ports: Ports) -> None:

@@ -21,3 +21,8 @@ class MollieSettings(BaseModel):
     none, so this is for a second way alone."""
     webhook_secret_previous: Credential | None = Field(default=None, min_length=8, max_length=255)
     """The secret before, while it is being replaced."""
+
+    @property
+    def livemode(self) -> bool | None:
+        """None where the key does not tell, as one that is masked."""
+        return {"live_": True, "test_": False}.get(self.api_key.get_secret_value()[:5])
