@@ -101,14 +101,14 @@ class StripeConnector(Connector):
         response = yield self._get(_session_path(attempt), "fetch", expand=expand)
         session = _the_session(response, attempt)
         facts = list(session_facts(session, attempt.attempt_id))
-        intent = session.get("payment_intent")
-        charge = intent.get("latest_charge") if isinstance(intent, Mapping) else None
+        intent = _in_full(session, "payment_intent")
+        charge = _in_full(intent, "latest_charge")
         # Not by `amount_refunded`: one that failed is no longer in it, and one that waits perhaps not yet. What a read does not
         # show may be taken for what never happened.
-        if isinstance(charge, Mapping) and charge.get("captured"):
+        if charge.get("captured"):
             for refund in (yield from self._all("/v1/refunds", intent["id"])):
                 facts.append(refund_fact(refund, attempt.attempt_id))
-        if isinstance(charge, Mapping) and charge.get("disputed"):
+        if charge.get("disputed"):
             for dispute in (yield from self._all("/v1/disputes", intent["id"])):
                 facts.append(dispute_fact(dispute, attempt.attempt_id))
         return facts
@@ -275,6 +275,15 @@ def _the_session(response: HttpResponse, attempt: AttemptRef) -> Any:
     if (session["id"], attempt_in(session)) != (attempt.psp_reference, attempt.attempt_id):
         raise ValueError("the answer is another attempt's session")
     return session
+
+
+def _in_full(thing: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """What the read was to expand, empty where there is none. Raises ValueError for its id alone: what is below it would be
+    taken for what never happened."""
+    found = thing.get(name) or {}
+    if not isinstance(found, Mapping):
+        raise ValueError(f"Stripe did not answer with the {name} in full")
+    return found
 
 
 def _session_path(attempt: AttemptRef) -> str:

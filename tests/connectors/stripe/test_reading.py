@@ -55,6 +55,16 @@ def test_refunds_are_asked_for_only_where_money_was_taken() -> None:
         assert len(asked) == 1
 
 
+@pytest.mark.parametrize("what", ["intent", "charge"])
+def test_a_read_that_was_not_answered_in_full_is_no_answer(what: str) -> None:
+    """With an id alone in its place the payment, or its refunds, would seem never to have been."""
+    session = object_of("stripe", "session_paid")
+    intent = session["payment_intent"]
+    session["payment_intent"] = intent["id"] if what == "intent" else {**intent, "latest_charge": "ch_kit1"}
+    with pytest.raises(ValueError, match="in full"):
+        read(AttemptRef(CHECKOUT, "cs_test_kit1"), session)
+
+
 def test_what_is_another_attempts_is_no_answer() -> None:
     """Whoever mixes answers up, between Stripe and us: the money would be another shopper's."""
     for odd in ({"id": "cs_test_kit2"}, {"metadata": {"paymentserver_attempt": "att_another"}}, {"metadata": {}}):
