@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 
-from chalicelib.connectors.paypal.facts import Json, money_in, order_facts, unit_in
+from chalicelib.connectors.paypal.facts import Json, is_named, money_in, order_facts, unit_in
 from chalicelib.connectors.paypal.places import page_of, path_of
 from chalicelib.connectors.paypal.refusals import said_in
 from chalicelib.connectors.paypal.tables import Subject
@@ -37,11 +37,20 @@ def the_order(response: HttpResponse, attempt: AttemptRef) -> Json:
     return order
 
 
+def whole_order(response: HttpResponse, attempt: AttemptRef) -> Json:
+    """Of a read, which leaves nothing out: whoever named the order may have named somebody else's, whose money is not ours.
+    Raises as `the_order` does."""
+    order = the_order(response, attempt)
+    if not is_named(order, attempt.attempt_id):
+        raise ValueError("nothing says that the order is the attempt's")
+    return order
+
+
 def order_in(response: HttpResponse, attempt: AttemptRef) -> tuple[Fact, ...]:
     """The facts of the order that was read, or that PayPal no longer has it: unpaid orders are forgotten after hours. Raises
     ReadFailed; ValueError or KeyError for what is no answer of PayPal's."""
     if response.status != 404:
-        return order_facts(the_order(response, attempt), attempt.attempt_id)
+        return order_facts(whole_order(response, attempt), attempt.attempt_id)
     if said_in(response).code not in _UNKNOWN:
         raise ReadFailed("the answer 404 is not PayPal's word of the order")
     try:

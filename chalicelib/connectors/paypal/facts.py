@@ -53,6 +53,14 @@ def seconds_in(thing: Json, field: str = "update_time") -> int:
     return int(datetime.fromisoformat(text.upper().replace("Z", "+00:00")).timestamp()) if text else 0
 
 
+def is_named(order: Json, attempt_id: str) -> bool:
+    """Whether an order that was read says that it is this attempt's: by the `custom_id` or `invoice_id` that we gave it.
+    One that somebody else opened at the account may have neither."""
+    unit, moved = unit_in(order), [*payments_in(order, "authorizations"), *payments_in(order, "captures")]
+    by_custom_id = attempt_id in [one.get("custom_id") for one in (unit, *moved)]
+    return by_custom_id or str(unit.get("invoice_id") or "").endswith(attempt_id)
+
+
 def order_facts(order: Json, attempt_id: str) -> tuple[Fact, ...]:
     """All facts of one order. Raises KeyError, TypeError or ValueError on what is no order of this attempt."""
     if unit_in(order).get("custom_id", attempt_id) != attempt_id:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.connectors.paypal.answers import read, the_order
+from chalicelib.connectors.paypal.answers import read, whole_order
 from chalicelib.connectors.paypal.facts import (
     Json,
     authorization_facts,
@@ -113,7 +113,7 @@ def refund(session: Session, order: MoneyOrder) -> Conversation[Done]:
 
 def _order(session: Session, order: MoneyOrder) -> Conversation[Json]:
     path = path_of(Subject.ORDER, order.attempt.psp_reference)
-    return the_order((yield from session.ask(session.get(path, "fetch"))), order.attempt)
+    return whole_order((yield from session.ask(session.get(path, "fetch"))), order.attempt)
 
 
 def _asked(order: MoneyOrder) -> dict[str, Any]:
