@@ -22,6 +22,7 @@ from chalicelib.connectors.stripe.facts import (
     intent_facts,
     intent_id_in,
     money_in,
+    never_came,
     refund_fact,
     session_fact,
     session_facts,
@@ -103,6 +104,7 @@ class StripeConnector(Connector):
         facts = list(session_facts(session, attempt.attempt_id))
         intent = _in_full(session, "payment_intent")
         charge = _in_full(intent, "latest_charge")
+        facts += never_came(session, intent, attempt.facts)
         # Not by `amount_refunded`: one that failed is no longer in it, and one that waits perhaps not yet. What a read does not
         # show may be taken for what never happened.
         if charge.get("captured"):

@@ -4,7 +4,8 @@ the release, whether an answer, a webhook or a read tells of them."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -75,6 +76,16 @@ def session_facts(session: Json, attempt_id: str) -> Iterator[Fact]:
         unpaid = session["status"] == "complete" and session["payment_status"] == "unpaid"
         if unpaid and intent["status"] == "requires_payment_method":
             yield failed_session_fact(session, attempt_id)
+
+
+def never_came(session: Json, intent: Json, known: Iterable[Fact]) -> Iterator[Fact]:
+    """What was under way when it was heard of last, and is not any more: nobody can pay on the page, or once more."""
+    page_is_over = session["status"] in ("complete", "expired") and session["payment_status"] == "unpaid"
+    if not (page_is_over and intent and intent["status"] in ("requires_payment_method", "canceled")):
+        return
+    for fact in known:
+        if fact.kind in (Kind.AUTHORIZATION, Kind.CAPTURE) and fact.id == intent["id"] and fact.state is State.PENDING:
+            yield replace(fact, state=State.FAILED, reason="")
 
 
 def intent_facts(intent: Json, attempt_id: str) -> Iterator[Fact]:

@@ -153,6 +153,12 @@ class Stripe(Peer):
         intent["last_payment_error"] = {**error, "decline_code": decline_code, "charge": charge}
         self.tell("payment_intent.payment_failed", intent)
 
+    def tries(self, id: str, status: str, event: str) -> None:
+        """The shopper's bank is being asked, or has said no; the page stays."""
+        intent = self._intent(self.sessions[id])
+        intent["status"] = status
+        self.tell(event, intent)
+
     def name(self, id: str, given: Json) -> Json:
         self.intents[id]["metadata"] |= given["metadata"]
         return self.intents[id]

@@ -14,6 +14,7 @@ from chalicelib.domain.facts import DeclineClass, Kind
 from chalicelib.domain.operation import OperationKind, Origin
 from chalicelib.domain.order import CaptureMode
 from chalicelib.domain.payment import Payment, Status
+from chalicelib.domain.watch import Phase
 from tests.connectors.peer import serving
 from tests.connectors.shop import Shop
 from tests.connectors.stripe.peer import Stripe
@@ -184,6 +185,23 @@ def test_a_page_that_ran_out_expires(shop: StripeShop) -> None:
     stripe.expire(page, {})
     shop.hears()
     assert shop.status(payment) is Status.EXPIRED
+
+
+@pytest.mark.parametrize("capture", CaptureMode)
+@pytest.mark.parametrize("becomes", ["requires_payment_method", "canceled"])
+def test_what_was_under_way_and_did_not_come_ends_with_its_page(
+    shop: StripeShop, becomes: str, capture: CaptureMode
+) -> None:
+    payment = shop.open(capture=capture)
+    stripe, page = shop.page(payment)
+    stripe.tries(page, "processing", "payment_intent.processing")
+    shop.hears()
+    stripe.tries(page, becomes, "payment_intent.payment_failed")
+    stripe.expire(page, {})
+    shop.hears()
+    shop.world.settle(3_601)
+    assert (shop.now(payment).attempts[0].phase, shop.now(payment).attention) == (Phase.SETTLED, False)
+    assert shop.status(payment) in (Status.EXPIRED, Status.CANCELLED)
 
 
 @pytest.mark.parametrize(("ends", "lost"), [("won", 0), ("lost", 1000)])
