@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from chalicelib.contracts.connector import Connector
 from chalicelib.contracts.webhooks import Acknowledgement, Delivery
 from chalicelib.domain.fold import Amounts, fold
+from chalicelib.domain.operation import OperationKind
 from chalicelib.domain.payment import Payment, Status
 from chalicelib.services.apply import Apply
 from chalicelib.services.audit import Actor
@@ -20,6 +21,7 @@ from chalicelib.services.configure_connections import (
 )
 from chalicelib.services.intake import Intake
 from chalicelib.services.kinds import INBOX
+from chalicelib.services.turns import Answer
 from tests.connectors.peer import Peer, PeerDriver
 from tests.psp import SimulatedConnector, SimulatedPsp
 from tests.world import HandClock, World
@@ -109,3 +111,38 @@ class Shop(Generic[P]):
 
     def check(self) -> ConnectionTest:
         return check_connection(self.world.ports, "default", self.first)
+
+
+class SettlingShop(Shop[P]):
+    """At a PSP whose refunds wait for banks, and whose peer `settles` them."""
+
+    currency: ClassVar[str] = "EUR"
+    done: ClassVar[str]  # the PSP's word
+
+    def hears(self) -> None:
+        """All that the PSP has to tell, the newest first, and each twice."""
+        raise NotImplementedError
+
+    def pays(self, payment: Payment) -> None:
+        self.psp.pays(self.reference(payment))
+        self.hears()
+
+    def refunds(self, payment: Payment, key: str, value: int | None = None) -> Answer:
+        return self.world.do(OperationKind.REFUND, payment.id, key, value, currency=self.currency)
+
+    def settled(self, status: str | None = None) -> None:
+        """Banks are done, and the PSP says so."""
+        self.psp.settles(status or self.done)
+        self.hears()
+
+    def must_refund_in_two_parts(self, payment: Payment) -> None:
+        """400 of 1000, and then the rest; nothing is left over in the inbox."""
+        self.refunds(payment, "some", 400)
+        assert (self.operations(payment), self.amounts(payment).refundable) == ([("refund", "pending")], 600)
+        self.settled()
+        assert (self.status(payment), self.amounts(payment).refundable) == (Status.PARTIALLY_REFUNDED, 600)
+        self.refunds(payment, "rest")
+        self.settled()
+        assert (self.status(payment), self.operations(payment)) == (Status.REFUNDED, [("refund", "succeeded")] * 2)
+        assert [one["amount"] for one in self.psp.refunds] == [400, 600]
+        assert self.inbox() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,13 @@ TO_THE_END_S = (901, 961)  # asked after a quarter of an hour, and a minute afte
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return World(tmp_path)
+
+
+def unanswered(world: World, **offer: Any) -> Payment:
+    """A payment whose page nobody heard of, at a PSP that finds nothing by our reference and takes no call twice."""
+    world.offer("psp-1", looks_up_references=False, key_lives_s={}, **offer)
+    world.psps["psp-1"].script = lambda order: SILENT
+    return world.open(route="careful").payment
 
 
 def live_through(world: World, *waits_s: int) -> None:
@@ -136,9 +144,7 @@ def test_a_page_that_never_ends_may_still_be_paid_at_and_needs_superseding(world
 
 
 def test_an_unanswered_attempt_at_a_psp_that_can_not_be_asked_lapses(world: World) -> None:
-    world.offer("psp-1", looks_up_references=False, key_lives_s={})
-    world.psps["psp-1"].script = lambda order: SILENT
-    payment = world.open(route="careful").payment
+    payment = unanswered(world)
     live_through(world, 11, 61, 301)
     assert world.payment(payment.id).status is Status.UNKNOWN
     live_through(world, 1801)
@@ -147,9 +153,7 @@ def test_an_unanswered_attempt_at_a_psp_that_can_not_be_asked_lapses(world: Worl
 
 
 def test_a_lapsed_attempt_is_shown_to_an_operator(world: World) -> None:
-    world.offer("psp-1", looks_up_references=False, key_lives_s={})
-    world.psps["psp-1"].script = lambda order: SILENT
-    payment = world.open(route="careful").payment
+    payment = unanswered(world)
     live_through(world, 11, 61, 301, 1801)
     assert queue_of_operators(world) == [payment.id]
     assert told(world, payment)[-2:] == ["payment.expired", "payment.review_required"]
@@ -157,10 +161,7 @@ def test_a_lapsed_attempt_is_shown_to_an_operator(world: World) -> None:
 
 def test_a_page_that_only_a_webhook_told_of_is_shown_to_an_operator_as_its_payment_may_be_lost(world: World) -> None:
     """The PSP can not be asked by our reference, and its own is not known: the webhook of the money was the only word of it."""
-    world.offer("psp-1", looks_up_references=False, key_lives_s={}, inert_until_visited=False)
-    bank = world.psps["psp-1"]
-    bank.script = lambda order: SILENT
-    payment = world.open(route="careful").payment
+    payment, bank = unanswered(world, inert_until_visited=False), world.psps["psp-1"]
     attempt_id = payment.attempts[0].id
     hear(world, payment)
     bank.pay(attempt_id)
@@ -173,18 +174,14 @@ def test_a_page_that_only_a_webhook_told_of_is_shown_to_an_operator_as_its_payme
 
 
 def test_an_operator_who_finds_that_a_lapsed_attempt_was_not_paid_clears_the_queue(world: World) -> None:
-    world.offer("psp-1", looks_up_references=False, key_lives_s={})
-    world.psps["psp-1"].script = lambda order: SILENT
-    payment = world.open(route="careful").payment
+    payment = unanswered(world)
     live_through(world, 11, 61, 301, 1801)
     world.say(payment.id, payment.attempts[0].id, "not_paid")
     assert queue_of_operators(world) == []
 
 
 def test_an_operator_who_finds_what_the_psp_calls_it_has_it_asked_about(world: World) -> None:
-    world.offer("psp-1", looks_up_references=False, key_lives_s={})
-    world.psps["psp-1"].script = lambda order: SILENT
-    payment = world.open(route="careful").payment
+    payment = unanswered(world)
     live_through(world, 11, 61, 301, 1801)
     attempt_id = payment.attempts[0].id
     session = world.psps["psp-1"].sessions[attempt_id]
@@ -195,9 +192,7 @@ def test_an_operator_who_finds_what_the_psp_calls_it_has_it_asked_about(world: W
 
 
 def test_the_open_page_that_an_operator_found_is_closed_at_its_psp(world: World) -> None:
-    world.offer("psp-1", looks_up_references=False, key_lives_s={})
-    world.psps["psp-1"].script = lambda order: SILENT
-    payment = world.open(route="careful").payment
+    payment = unanswered(world)
     live_through(world, 11, 61, 301, 1801)
     attempt_id = payment.attempts[0].id
     world.say(payment.id, attempt_id, "found", psp_reference=world.psps["psp-1"].sessions[attempt_id]["id"])
@@ -206,9 +201,7 @@ def test_the_open_page_that_an_operator_found_is_closed_at_its_psp(world: World)
 
 
 def test_what_an_operator_found_is_asked_about_until_the_psp_answers(world: World) -> None:
-    world.offer("psp-1", looks_up_references=False, key_lives_s={})
-    world.psps["psp-1"].script = lambda order: SILENT
-    payment = world.open(route="careful").payment
+    payment = unanswered(world)
     live_through(world, 11, 61, 301, 1801)
     attempt_id = payment.attempts[0].id
     world.psps["psp-1"].pay(attempt_id)
@@ -224,10 +217,8 @@ def test_what_an_operator_found_is_asked_about_until_the_psp_answers(world: Worl
 
 @pytest.mark.parametrize("wrong", ["ses_of_nobody", "another payment's"])
 def test_a_reference_that_an_operator_got_wrong_can_be_named_again(world: World, wrong: str) -> None:
-    world.offer("psp-1", looks_up_references=False, key_lives_s={})
     other = world.open("another-key", route="careful").payment
-    world.psps["psp-1"].script = lambda order: SILENT
-    payment = world.open(route="careful").payment
+    payment = unanswered(world)
     live_through(world, 11, 61, 301, 1801)
     attempt_id, sessions = payment.attempts[0].id, world.psps["psp-1"].sessions
     world.psps["psp-1"].pay(attempt_id)
@@ -244,10 +235,7 @@ def test_a_reference_that_an_operator_got_wrong_can_be_named_again(world: World,
 
 def test_a_wrong_reference_can_be_named_again_although_a_webhook_told_of_the_attempt(world: World) -> None:
     """The webhook named our attempt, and is no answer to what the operator named."""
-    world.offer("psp-1", looks_up_references=False, key_lives_s={}, inert_until_visited=False)
-    bank = world.psps["psp-1"]
-    bank.script = lambda order: SILENT
-    payment = world.open(route="careful").payment
+    payment, bank = unanswered(world, inert_until_visited=False), world.psps["psp-1"]
     attempt_id = payment.attempts[0].id
     world.say(payment.id, attempt_id, "found", psp_reference="ses_of_nobody")
     bank.pay(attempt_id)
@@ -268,18 +256,14 @@ def test_a_reference_that_the_psp_gave_is_no_operators_to_correct(world: World) 
 
 
 def test_money_that_comes_to_a_lapsed_attempt_is_late_and_counts(world: World) -> None:
-    world.offer("psp-1", looks_up_references=False, key_lives_s={})
-    world.psps["psp-1"].script = lambda order: SILENT
-    payment = world.open(route="careful").payment
+    payment = unanswered(world)
     live_through(world, 11, 61, 301, 1801)
     pay(world, payment)
     assert world.payment(payment.id).status is Status.CAPTURED
 
 
 def test_a_lapsed_attempt_that_its_psp_tells_of_needs_no_operator_any_more(world: World) -> None:
-    world.offer("psp-1", looks_up_references=False, key_lives_s={})
-    world.psps["psp-1"].script = lambda order: SILENT
-    payment = world.open(route="careful").payment
+    payment = unanswered(world)
     live_through(world, 11, 61, 301, 1801)
     world.psps["psp-1"].expire(payment.attempts[0].id)
     hear(world, payment)
@@ -288,9 +272,7 @@ def test_a_lapsed_attempt_that_its_psp_tells_of_needs_no_operator_any_more(world
 
 def test_money_that_came_in_time_never_becomes_late(world: World) -> None:
     """Nobody knows what the PSP calls the attempt, but its webhook told that it is paid."""
-    world.offer("psp-1", looks_up_references=False, key_lives_s={})
-    world.psps["psp-1"].script = lambda order: SILENT
-    payment = world.open(route="careful").payment
+    payment = unanswered(world)
     pay(world, payment)
     live_through(world, 11, 61, 301, 1801, 7201)
     assert world.payment(payment.id).attempts[0].closed is None

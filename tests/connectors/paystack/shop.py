@@ -10,19 +10,19 @@ from typing import Any
 
 from chalicelib.connectors.paystack import PaystackConnector
 from chalicelib.domain.money import Money
-from chalicelib.domain.operation import OperationKind
 from chalicelib.domain.payment import Payment
 from chalicelib.services.looks import LOOK_EVERY_S
-from chalicelib.services.turns import Answer
 from tests.connectors.paystack.peer import Paystack
 from tests.connectors.paystack.profile import SECRET, sign
 from tests.connectors.peer import serving
-from tests.connectors.shop import Shop
+from tests.connectors.shop import SettlingShop
 from tests.world import HandClock
 
 
-class PaystackShop(Shop[Paystack]):
+class PaystackShop(SettlingShop[Paystack]):
     connector = PaystackConnector
+    currency = "NGN"
+    done = "processed"
 
     def open(self, **order: Any) -> Payment:
         return super().open(**{"amount": self.naira(1000), **order})
@@ -37,18 +37,6 @@ class PaystackShop(Shop[Paystack]):
         for event in [*reversed(told), *told]:
             self.take(sign(json.dumps(event).encode(), SECRET, self.world.clock.now()))
         self.world.settle(LOOK_EVERY_S)
-
-    def pays(self, payment: Payment) -> None:
-        self.psp.pays(self.reference(payment))
-        self.hears()
-
-    def refunds(self, payment: Payment, key: str, value: int | None = None) -> Answer:
-        return self.world.do(OperationKind.REFUND, payment.id, key, value, currency="NGN")
-
-    def settled(self, status: str = "processed") -> None:
-        """Banks are done, and Paystack says so."""
-        self.psp.settles(status)
-        self.hears()
 
 
 @contextmanager

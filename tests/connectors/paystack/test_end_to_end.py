@@ -23,15 +23,7 @@ def test_a_checkout_is_paid_and_refunded_in_two_parts(shop: PaystackShop) -> Non
     assert shop.url(payment).startswith("https://checkout.paystack.com/")
     shop.pays(payment)
     assert shop.status(payment) is Status.CAPTURED
-    shop.refunds(payment, "some", 400)
-    assert (shop.operations(payment), shop.amounts(payment).refundable) == ([("refund", "pending")], 600)
-    shop.settled()
-    assert (shop.status(payment), shop.amounts(payment).refundable) == (Status.PARTIALLY_REFUNDED, 600)
-    shop.refunds(payment, "rest")
-    shop.settled()
-    assert (shop.status(payment), shop.operations(payment)) == (Status.REFUNDED, [("refund", "succeeded")] * 2)
-    assert [one["amount"] for one in shop.psp.refunds] == [400, 600]
-    assert shop.inbox() == []
+    shop.must_refund_in_two_parts(payment)
 
 
 def test_without_webhooks_asking_tells_the_same(shop: PaystackShop) -> None:

@@ -9,18 +9,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chalicelib.connectors.paytrail import PaytrailConnector
-from chalicelib.domain.operation import OperationKind
-from chalicelib.domain.payment import Payment
 from chalicelib.services.looks import LOOK_EVERY_S
-from chalicelib.services.turns import Answer
 from tests.connectors.paytrail.peer import Paytrail
 from tests.connectors.peer import serving
-from tests.connectors.shop import Shop
+from tests.connectors.shop import SettlingShop
 from tests.world import HandClock
 
 
-class PaytrailShop(Shop[Paytrail]):
+class PaytrailShop(SettlingShop[Paytrail]):
     connector = PaytrailConnector
+    done = "ok"
 
     def called(self, url: str) -> None:
         """Somebody calls an address at our door, by GET, as Paytrail does. Raises SignatureInvalid."""
@@ -35,18 +33,6 @@ class PaytrailShop(Shop[Paytrail]):
         for url in [*reversed(told), *told]:
             self.called(url)
         self.world.settle(LOOK_EVERY_S)
-
-    def pays(self, payment: Payment) -> None:
-        self.psp.pays(self.reference(payment))
-        self.hears()
-
-    def refunds(self, payment: Payment, key: str, value: int | None = None) -> Answer:
-        return self.world.do(OperationKind.REFUND, payment.id, key, value)
-
-    def settled(self, status: str = "ok") -> None:
-        """Banks are done, and Paytrail says so."""
-        self.psp.settles(status)
-        self.hears()
 
 
 @contextmanager

@@ -44,15 +44,7 @@ def test_a_checkout_is_paid_and_refunded_in_two_parts(shop: PaytrailShop) -> Non
     assert shop.url(payment) == f"https://pay.paytrail.com/pay/{shop.reference(payment)}"
     shop.pays(payment)
     assert (shop.status(payment), shop.amounts(payment)[:2]) == (Status.CAPTURED, (1000, 1000))
-    shop.refunds(payment, "some", 400)
-    assert (shop.operations(payment), shop.amounts(payment).refundable) == ([("refund", "pending")], 600)
-    shop.settled()
-    assert (shop.status(payment), shop.amounts(payment).refundable) == (Status.PARTIALLY_REFUNDED, 600)
-    shop.refunds(payment, "rest")
-    shop.settled()
-    assert (shop.status(payment), shop.operations(payment)) == (Status.REFUNDED, [("refund", "succeeded")] * 2)
-    assert [one["amount"] for one in shop.psp.refunds] == [400, 600]
-    assert shop.inbox() == []
+    shop.must_refund_in_two_parts(payment)
 
 
 def test_a_shop_that_asks_at_her_redirect_knows_of_it_before_any_call_back(shop: PaytrailShop) -> None:
