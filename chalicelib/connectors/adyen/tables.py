@@ -197,8 +197,11 @@ ERROR_CODE = Words[RefusalKind | None](
         "167": RefusalKind.MISCONFIGURED,  # the original pspReference is required
         "177": RefusalKind.MISCONFIGURED,  # too much metadata
         "178": RefusalKind.MISCONFIGURED,  # a key of the metadata is too long
+        "702": RefusalKind.MISCONFIGURED,  # the body can not be read
         "704": None,  # the request was processed before, or is in progress
         "901": RefusalKind.MISCONFIGURED,  # invalid merchant account
+        "905": RefusalKind.MISCONFIGURED,  # the account does not take such payments
+        "14_030": RefusalKind.MISCONFIGURED,  # the return URL is missing
     },
     RefusalKind.MISCONFIGURED,
 )
