@@ -18,7 +18,7 @@ from dev.seed import ROUTES
 from dev.shop import Json, Shop
 from tests.aws.packages import Package
 from tests.aws.standin import Deployed, deployed
-from tests.conformance.wire import free_port
+from tests.ports import free_port
 from tests.servers.process import serving
 
 SWEEP_EVERY_S = 2.0

@@ -15,7 +15,8 @@ from pathlib import Path
 from chalicelib.contracts.publisher import Publisher, Target
 from chalicelib.publishers.rabbitmq import RabbitmqPublisher, RabbitmqTarget
 from tests.conformance.channel import LOOPBACK, Received, lacking, needs_library, until, wired
-from tests.conformance.wire import Wire, free_port
+from tests.conformance.wire import Wire
+from tests.ports import free_port
 
 SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"  # the one in the path is a script that becomes another user
 USER, PASSWORD = "shop", "what-only-the-shop-knows"

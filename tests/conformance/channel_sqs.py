@@ -23,7 +23,8 @@ from botocore.config import Config
 from chalicelib.contracts.publisher import Publisher, Target
 from chalicelib.publishers.sqs import SqsPublisher, SqsTarget
 from tests.conformance.channel import LOOPBACK, Received, until, wired
-from tests.conformance.wire import Wire, free_port
+from tests.conformance.wire import Wire
+from tests.ports import free_port
 
 GUNICORN = (
     "--worker-class=gthread --threads=8 --keep-alive=60 --log-level=error tests.conformance.moto_served:application"

@@ -15,7 +15,8 @@ import pytest
 from chalicelib.contracts.publisher import Publisher, Target
 from chalicelib.publishers.webhook import WebhookPublisher, WebhookTarget
 from tests.conformance.channel import LOOPBACK, Received, wired
-from tests.conformance.wire import Wire, free_port
+from tests.conformance.wire import Wire
+from tests.ports import free_port
 
 SIGNING = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
 TOKEN = "bearer-of-the-subscriber"

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tests.conformance.channel import Received, lacking, needs_library, until
+from tests.ports import free_port
 
 PARTITIONS = 3
 QUIET = logging.Logger("kafka", level=logging.CRITICAL + 1)
@@ -29,8 +30,7 @@ class Tansu:
     def __init__(self) -> None:
         needs_library("confluent_kafka", "kafka")
         self._binary = _binary()
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.address: tuple[str, int] = free.getsockname()
+        self.address = ("127.0.0.1", free_port())
         self._process: subprocess.Popen[bytes]
         self.start()
 

@@ -4,20 +4,12 @@ where it is given a context."""
 from __future__ import annotations
 
 import contextlib
-import random
 import socket
 import ssl
 import threading
 from collections.abc import Iterator
 
-
-def free_port() -> int:
-    """One below those that the system gives to outgoing connections: nothing takes it while a server is down, and nobody who
-    dials it again and again ends up talking to himself."""
-    for port in random.sample(range(20_000, 30_000), 100):
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
-    raise AssertionError("no port is free")
+from tests.ports import free_port
 
 
 class Wire:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import stat
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from dev.identity import create_app
 from dev.identity.accounts import API_SCOPES
 from dev.identity.key_file import KEPT_S, KeyFile
 from tests.dev.identity_server import Server, identity_in, verified
+from tests.ports import free_port
 
 EVERY_SCOPE = set(API_SCOPES)
 
@@ -180,12 +180,11 @@ def test_it_refuses_to_start_outside_development(tmp_path: Path, environment: di
     assert not (tmp_path / "state").exists()
 
 
-def test_it_serves_as_a_program_quietly_and_takes_a_rotation_from_the_command_line(
-    tmp_path: Path, free_port: int
-) -> None:
-    server = Server(f"http://localhost:{free_port}", tmp_path)
+def test_it_serves_as_a_program_quietly_and_takes_a_rotation_from_the_command_line(tmp_path: Path) -> None:
+    port = free_port()
+    server = Server(f"http://localhost:{port}", tmp_path)
     development = {"PAYMENTSERVER_ENV": "development"}
-    with program(tmp_path, "--port", str(free_port), "--issuer", server.url, **development) as started:
+    with program(tmp_path, "--port", str(port), "--issuer", server.url, **development) as started:
         try:
             ends = time.monotonic() + 60
             while True:
@@ -203,10 +202,3 @@ def test_it_serves_as_a_program_quietly_and_takes_a_rotation_from_the_command_li
             started.terminate()
         printed, complained = started.communicate(timeout=60)
     assert (started.returncode, printed, complained) == (0, "", "")
-
-
-@pytest.fixture
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

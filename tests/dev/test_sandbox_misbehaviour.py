@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ from dev.sandbox.accounts import ACCOUNTS
 from dev.sandbox.loopback import serving
 from dev.sandbox.timing import RETRY_AFTER_S, Timing
 from tests.dev.merchant import EURO_1050, QUICK, Inbox, Merchant, euro, is_signed, listening, until
+from tests.ports import free_port
 
 SECRET = ACCOUNTS["sandbox-a"].webhook_secret
 
@@ -202,7 +202,7 @@ def test_the_program_starts_in_development_alone(tmp_path: Path) -> None:
 
 
 def test_the_program_survives_a_kill_and_stops_while_it_holds_a_caller(tmp_path: Path) -> None:
-    port = _free_port()
+    port = free_port()
     merchant = Merchant(f"http://localhost:{port}")
     with _running(port, tmp_path) as killed:
         session = merchant.paid()
@@ -221,13 +221,6 @@ def test_the_program_survives_a_kill_and_stops_while_it_holds_a_caller(tmp_path:
 def _is_never_answered(merchant: Merchant) -> None:
     with pytest.raises(requests.ConnectionError):
         merchant.create("timeout_before")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 @contextmanager

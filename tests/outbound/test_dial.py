@@ -12,6 +12,7 @@ import pytest
 from chalicelib.outbound.dial import AddressRefused, addresses_of, guarded_session
 from tests.outbound.addresses import KINDS
 from tests.outbound.keeping import Keeping, keeping
+from tests.ports import free_port
 
 # Two servers at one port: `OUTER` stands for a public address, `INNER` for a service that nobody is to reach.
 OUTER, INNER = "127.0.0.2", "127.0.0.1"
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.allow_hosts([OUTER, INNER])
 
 @pytest.fixture
 def outer() -> Iterator[Keeping]:
-    with keeping(OUTER) as serving:
+    with keeping(OUTER, free_port((OUTER, INNER))) as serving:
         yield serving
 
 

@@ -20,6 +20,7 @@ from chalicelib.contracts.conversation import (
 )
 from chalicelib.domain.errors import SignatureInvalid
 from chalicelib.outbound.driver import Deadline, Driver
+from tests.ports import free_port
 
 Behaviour = Callable[[socket.socket], None]
 
@@ -80,10 +81,8 @@ def test_an_answer_is_the_conversations_result() -> None:
 
 
 def test_a_closed_port_proves_that_nothing_was_sent() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
     with pytest.raises(NotSent):
-        converse(f"http://127.0.0.1:{port}")
+        converse(f"http://127.0.0.1:{free_port()}")
 
 
 def test_a_name_without_an_address_proves_that_nothing_was_sent() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from chalice.app import BadRequestError, Response
 
 from chalicelib.api.threadlocal import ThreadSafeChalice
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 app = ThreadSafeChalice(app_name="shop")
@@ -124,12 +125,6 @@ port, workers = map(int, sys.argv[1:3])
 gunicorn_worker.ARRIVE_WITHIN_S = float(sys.argv[3])
 GatewayServer(Serving("https://pay.example", port=port, workers=workers, app="tests.server.shop:app")).run()
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Server:

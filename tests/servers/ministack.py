@@ -9,7 +9,7 @@ from subprocess import CalledProcessError
 
 from dev.ministack import CREDENTIALS, environment_of, program
 from tests.conformance.channel import lacking
-from tests.conformance.wire import free_port
+from tests.ports import free_port
 from tests.servers.process import serving
 
 __all__ = ["CREDENTIALS", "ministack"]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import requests
+
+from tests.ports import free_port
 
 Json = dict[str, Any]
 ROOT = Path(__file__).parents[2]
@@ -102,27 +102,10 @@ def order(**changes: Any) -> Json:
     return {name: value for name, value in body.items() if value is not None}
 
 
-def free_ports(count: int) -> int:
-    """The first of `count` consecutive loopback ports that nobody uses, below those the kernel hands out."""
-    while True:
-        first = random.randrange(10_000, 30_000)
-        if all(_is_free(port) for port in range(first, first + count)):
-            return first
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
 @contextmanager
 def running(var: Path) -> Iterator[Stack]:
     """Starts the stack with its data in `var`; at the end it must stop by itself, in time and with exit code 0."""
-    port = free_ports(4)
+    port = free_port(count=4)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PAYMENTSERVER_")}
     environment |= {"PORT": str(port), "PAYMENTSERVER_VAR": str(var)}
     with (var.parent / "stack.log").open("wb") as log:

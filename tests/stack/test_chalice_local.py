@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.ports import free_port
 from tests.stack.problems import problem_of
-from tests.stack.running import ROOT, STOPS_WITHIN_S, Stack, free_ports, order, send
+from tests.stack.running import ROOT, STOPS_WITHIN_S, Stack, order, send
 
 CHALICE = Path(sys.executable).with_name("chalice")
 READY_WITHIN_S = 60
@@ -22,7 +23,7 @@ READY_WITHIN_S = 60
 @pytest.fixture(scope="module")
 def local(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The stack once more, its API being that of `chalice local`; it names the gateway as its public address."""
-    port = free_ports(1)
+    port = free_port()
     settings = {"ENV": "development", "ISSUER": stack.identity, "PUBLIC_URL": stack.api, "VAR": str(stack.var)}
     environment = {**os.environ, **{f"PAYMENTSERVER_{name}": value for name, value in settings.items()}}
     with (tmp_path_factory.mktemp("chalice") / "local.log").open("wb") as log:

@@ -22,7 +22,8 @@ import requests
 
 from dev.sandbox.accounts import ACCOUNTS
 from dev.shop import Listener
-from tests.stack.running import ROOT, Json, Stack, free_ports, send
+from tests.ports import free_port
+from tests.stack.running import ROOT, Json, Stack, send
 
 ORDERS_AT_ONCE, ORDERS_FOR_EACH_KILL = 4, 3  # of 120 kills all fit into the 500 sessions that a PSP's log shows
 PATIENCE_S = 240  # a PSP whose webhooks were refused waits up to a minute before the next one
@@ -79,7 +80,7 @@ def wait_ready(stack: Stack, timeout_s: float = 60) -> None:
 @contextmanager
 def unruly(folder: Path) -> Iterator[Stack]:
     """A stack that may be killed; `stack.process` is whichever launcher runs now."""
-    port = free_ports(4)
+    port = free_port(count=4)
     stack = Stack(port, folder / "var", launched(port, folder / "var", folder / "log"))
     try:
         wait_ready(stack)

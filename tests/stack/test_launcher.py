@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.server.shop import wait_for
-from tests.stack.running import READY_WITHIN_S, ROOT, STOPS_WITHIN_S, Stack, free_ports, wait_until_ready
+from tests.stack.running import READY_WITHIN_S, ROOT, STOPS_WITHIN_S, Stack, wait_until_ready
 
 GREETING = "PaymentServer is ready"
 REFUSES_WITHIN_S = 10
@@ -56,7 +57,7 @@ def ports_in_use(port: int) -> list[int]:
 
 
 def test_ctrl_c_stops_every_part_and_the_next_start_finds_everything(tmp_path: Path) -> None:
-    port, key = free_ports(4), str(uuid.uuid4())
+    port, key = free_port(count=4), str(uuid.uuid4())
     with started(port, tmp_path) as stack:
         first = stack.checkout(key)
         os.killpg(stack.process.pid, signal.SIGINT)
@@ -69,7 +70,7 @@ def test_ctrl_c_stops_every_part_and_the_next_start_finds_everything(tmp_path: P
 
 
 def test_a_killed_launcher_takes_its_parts_along_and_may_be_started_at_once(tmp_path: Path) -> None:
-    port = free_ports(4)
+    port = free_port(count=4)
     with started(port, tmp_path) as killed:
         killed.process.kill()
         killed.process.wait()
@@ -80,7 +81,7 @@ def test_a_killed_launcher_takes_its_parts_along_and_may_be_started_at_once(tmp_
 
 @pytest.mark.parametrize("offset", range(4))
 def test_a_port_that_somebody_has_is_named_at_once(tmp_path: Path, offset: int) -> None:
-    port = free_ports(4)
+    port = free_port(count=4)
     with socket.create_server(("127.0.0.1", port + offset)):
         refused = launcher(port, tmp_path / "var", tmp_path / "log")
         assert refused.wait(REFUSES_WITHIN_S) == 1
@@ -89,8 +90,8 @@ def test_a_port_that_somebody_has_is_named_at_once(tmp_path: Path, offset: int) 
 
 
 def test_a_second_launcher_in_the_same_folder_gives_up_at_once(tmp_path: Path) -> None:
-    with started(free_ports(4), tmp_path) as stack:
-        second = launcher(free_ports(4), stack.var, tmp_path / "second.log")
+    with started(free_port(count=4), tmp_path) as stack:
+        second = launcher(free_port(count=4), stack.var, tmp_path / "second.log")
         assert second.wait(REFUSES_WITHIN_S) == 1
         assert "runs in" in (tmp_path / "second.log").read_text()
         assert stack.checkout(str(uuid.uuid4())).status_code == 201

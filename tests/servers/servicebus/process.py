@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.wire import free_port
+from tests.ports import free_port
 
 SENDER, SENDER_KEY = "paymentserver", "c2VuZGVyLWtleS1vZi10aGUtdGVzdHM="
 LISTENER, LISTENER_KEY = "listener", "bGlzdGVuZXIta2V5LW9mLXRoZS10ZXN0cw=="
