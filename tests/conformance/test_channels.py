@@ -26,6 +26,7 @@ from tests.conformance.channels import CHANNELS
 from tests.conformance.wire import Wire
 
 SHORT_S = 1.5  # for what is waited out
+BUSY_S = 6  # what a busy machine may take besides; a time-out of a library's own is longer
 BROKERS = [pytest.param(one, id=str(one), marks=pytest.mark.xdist_group(f"channel {one}")) for one in CHANNELS]
 
 
@@ -177,7 +178,7 @@ def test_nothing_counts_before_the_broker_has_acknowledged_it(
         failed = failure_of(hasty, destination.target, event(sequence=2))
         took_s = time.monotonic() - began
     assert isinstance(failed, Retry)
-    assert took_s < 3 * SHORT_S + 2
+    assert took_s < 3 * SHORT_S + BUSY_S
 
 
 def test_a_broker_that_never_greets_is_given_up_in_time(
@@ -188,7 +189,7 @@ def test_a_broker_that_never_greets_is_given_up_in_time(
         failed = failure_of(hasty, destination.target)
         took_s = time.monotonic() - began
     assert isinstance(failed, Retry)
-    assert took_s < 3 * SHORT_S + 2
+    assert took_s < 3 * SHORT_S + BUSY_S
 
 
 def test_an_unreachable_broker_is_tried_again(broker: Broker, destination: Destination, publisher: Publisher) -> None:
