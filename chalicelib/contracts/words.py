@@ -26,6 +26,10 @@ class Words(Generic[T]):
     def of(self, word: object) -> T:
         return self.meanings.get(str(word), self.otherwise)
 
+    def telling(self) -> tuple[str, ...]:
+        """The words that mean something else than one nobody has heard of: of event types, those to subscribe to."""
+        return tuple(word for word, meaning in self.meanings.items() if meaning != self.otherwise)
+
     def note(self, word: object) -> str:
         """A fact's `reason`: empty for a known word, so that one nobody has heard of can be seen on the payment."""
         return "" if str(word) in self.meanings else f"{UNHEARD_OF}{self.field} {str(word)[:40]}"

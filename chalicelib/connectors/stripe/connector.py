@@ -192,7 +192,7 @@ class StripeConnector(Connector):
     def webhook_setup(self, url: str) -> WebhookSetup:
         return WebhookSetup(
             url=url,
-            events=tuple(EVENT_TYPE.meanings),
+            events=EVENT_TYPE.telling(),
             where="Stripe Dashboard, Workbench, Webhooks: add a destination for events of your account, API version "
             + API_VERSION,
             secret="Signing secret of the destination (whsec_…)",  # noqa: S106 - words about it
@@ -201,7 +201,7 @@ class StripeConnector(Connector):
         )
 
     def create_webhook(self, url: str) -> Conversation[WebhookMade | Refusal]:
-        fields = {"url": url, "enabled_events": list(EVENT_TYPE.meanings), "api_version": API_VERSION}
+        fields = {"url": url, "enabled_events": list(EVENT_TYPE.telling()), "api_version": API_VERSION}
         response = yield self._post("/v1/webhook_endpoints", fields, "create_webhook", moves_money=False)
         if response.status != 200:
             return refusal_of(response)

@@ -18,6 +18,7 @@ from chalicelib.connectors.stripe.tables import (
     INTENT_STATUS,
     REFUND_STATUS,
     SESSION_STATUS,
+    UNPAID,
     Stage,
 )
 from chalicelib.domain.facts import Decline, Fact, Kind, State
@@ -73,14 +74,14 @@ def session_facts(session: Json, attempt_id: str) -> Iterator[Fact]:
     intent = session.get("payment_intent")
     if isinstance(intent, Mapping):
         yield from intent_facts(intent, attempt_id)
-        unpaid = session["status"] == "complete" and session["payment_status"] == "unpaid"
+        unpaid = session["status"] == "complete" and UNPAID.of(session["payment_status"])
         if unpaid and intent["status"] == "requires_payment_method":
             yield failed_session_fact(session, attempt_id)
 
 
 def never_came(session: Json, intent: Json, known: Iterable[Fact]) -> Iterator[Fact]:
     """What was under way when it was heard of last, and is not any more: nobody can pay on the page, or once more."""
-    page_is_over = session["status"] in ("complete", "expired") and session["payment_status"] == "unpaid"
+    page_is_over = session["status"] in ("complete", "expired") and UNPAID.of(session["payment_status"])
     if not (page_is_over and intent and intent["status"] in ("requires_payment_method", "canceled")):
         return
     for fact in known:

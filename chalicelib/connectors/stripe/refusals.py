@@ -11,17 +11,18 @@ from chalicelib.domain.facts import Decline
 
 def refusal_of(response: HttpResponse) -> Refusal:
     """Raises ValueError where the answer proves nothing: the first call with this key is still running (409), or was another
-    one (`idempotency_error`)."""
+    one (`idempotency_error`), or what was asked waits for somebody to approve it."""
     error = response.json()["error"]
     verdict, code = ERROR_TYPE.of(error["type"]), str(error.get("code") or error["type"])
+    meaning = ERROR_CODE.of(code)
     if response.status == 429:  # whatever it is called: docs.stripe.com/rate-limits
         return Refusal(RefusalKind.RATE_LIMITED, "too many calls", retry_after_s=_seconds(response))
-    if response.status < 400 or response.status == 409 or verdict is Verdict.NOTHING:
-        raise ValueError(f"the answer {response.status} {str(error['type'])[:40]} proves nothing")
+    if response.status < 400 or response.status == 409 or Verdict.NOTHING in (verdict, meaning):
+        raise ValueError(f"the answer {response.status} {code[:40]} proves nothing")
     if verdict is Verdict.DECLINED:
         return _declined(decline_of(error))
-    message, meaning = str(error.get("message") or "")[:200], ERROR_CODE.of(code)
-    if meaning is not None:
+    message = str(error.get("message") or "")[:200]
+    if not isinstance(meaning, Verdict):
         return _declined(Decline(*meaning, psp_code=code[:80], message=message))
     return Refusal(RefusalKind.MISCONFIGURED, f"{response.status} {code}: {message}")
 

@@ -26,6 +26,9 @@ SESSION_STATUS = Words(
     "session.status", {"open": State.OPEN, "complete": State.OPEN, "expired": State.EXPIRED}, State.OPEN
 )
 
+# Whether nothing was paid on it yet.
+UNPAID = Words("session.payment_status", {"unpaid": True, "paid": False, "no_payment_required": False}, False)
+
 # docs.stripe.com/payments/paymentintents/lifecycle
 INTENT_STATUS = Words(
     "payment_intent.status",
@@ -101,7 +104,8 @@ class Subject(StrEnum):
     NOTHING = "nothing"
 
 
-# docs.stripe.com/api/events/types: what the webhook subscribes to, in this order.
+# docs.stripe.com/api/events/types: what the webhook subscribes to, in this order, and what else there is about checkouts,
+# payments, charges, refunds, reviews and warnings of fraud. Events of Stripe's other resources are about nothing of ours.
 EVENT_TYPE = Words(
     "event.type",
     {
@@ -126,6 +130,18 @@ EVENT_TYPE = Words(
         "charge.dispute.closed": Subject.DISPUTE,
         "charge.dispute.funds_withdrawn": Subject.DISPUTE,
         "charge.dispute.funds_reinstated": Subject.DISPUTE,
+        # What they tell has an event above, or moves nothing.
+        "payment_intent.created": Subject.NOTHING,
+        "payment_intent.partially_funded": Subject.NOTHING,  # a bank transfer that does not come to the amount yet
+        "charge.pending": Subject.NOTHING,
+        "charge.succeeded": Subject.NOTHING,
+        "charge.failed": Subject.NOTHING,
+        "charge.updated": Subject.NOTHING,  # its description or metadata
+        "charge.refund.updated": Subject.NOTHING,
+        "radar.early_fraud_warning.created": Subject.NOTHING,
+        "radar.early_fraud_warning.updated": Subject.NOTHING,
+        "review.opened": Subject.NOTHING,
+        "review.closed": Subject.NOTHING,
     },
     Subject.NOTHING,
 )
@@ -166,6 +182,7 @@ DECLINE = Words(
         "issuer_not_available": (SOFT, "issuer_unavailable"),
         "lost_card": (HARD, "lost_card"),
         "merchant_blacklist": (FRAUD, "fraud"),
+        "mobile_device_authentication_required": (SOFT, "authentication_required"),
         "new_account_information_available": (HARD, "invalid_account"),
         "no_action_taken": (SOFT, "declined"),
         "not_permitted": (HARD, "not_permitted"),
@@ -187,7 +204,20 @@ DECLINE = Words(
         "transaction_not_allowed": (SOFT, "not_permitted"),
         "try_again_later": (SOFT, "issuer_unavailable"),
         "withdrawal_count_limit_exceeded": (SOFT, "limit_exceeded"),
-        # of methods that are no cards, and have no decline code
+        # of methods that are no cards
+        "compliance_violation": (HARD, "compliance"),
+        "expired_payment_information": (SOFT, "expired_card"),
+        "invalid_authorization": (HARD, "authorization_revoked"),
+        "invalid_billing_agreement": (HARD, "authorization_revoked"),
+        "invalid_business_account": (SOFT, "not_permitted"),  # the merchant's
+        "invalid_customer_account": (SOFT, "invalid_account"),
+        "invalid_payment_information": (HARD, "declined"),
+        "partner_generic_decline": (SOFT, "declined"),
+        "partner_high_risk_customer": (FRAUD, "fraud"),
+        "partner_payment_not_found": (SOFT, "processing_error"),
+        "payment_disputed": (SOFT, "disputed"),
+        "payment_limit_exceeded": (SOFT, "limit_exceeded"),
+        # of those, what has no decline code
         "account_closed": (HARD, "invalid_account"),
         "bank_account_declined": (SOFT, "declined"),
         "bank_account_restricted": (HARD, "not_permitted"),
@@ -227,6 +257,7 @@ ADVICE: Words[DeclineClass | None] = Words(
 )
 ALL = (
     SESSION_STATUS,
+    UNPAID,
     INTENT_STATUS,
     CANCELLATION_REASON,
     REFUND_STATUS,

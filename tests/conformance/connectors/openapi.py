@@ -15,6 +15,8 @@ from openapi_schema_validator import OAS30Validator
 from chalicelib.contracts.conversation import HttpRequest
 from tests.conformance.connectors.specs import spec_file
 
+_PARTS = ("allOf", "anyOf", "oneOf")
+
 
 @cache
 def specification(name: str) -> Specification:
@@ -79,9 +81,35 @@ class Specification:
         """All that an object may hold, whatever parts it is put together from."""
         schema = self.resolved(schema)
         found = dict(schema.get("properties", {}))
-        for part in (*schema.get("allOf", ()), *schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        for part in (one for kind in _PARTS for one in schema.get(kind, ())):
             found = {**self.fields(part), **found}
         return found
+
+    def lists(self, *names: str) -> dict[str, set[str]]:
+        """Each list of words for a field of one of these names, by where it stands: `order.payer.status`."""
+        found: dict[str, set[str]] = {}
+        for schema, part in self.schemas.items():
+            for at, field in self._fields_below(part, schema):
+                words = set(self._words(field)) if at.rpartition(".")[2] in names else set()
+                if words:
+                    found[at] = found.get(at, set()) | words
+        return found
+
+    def _fields_below(self, part: Any, at: str) -> Iterator[tuple[str, Any]]:
+        """Those that the schema itself has, and not those of what it refers to."""
+        for name, field in part.get("properties", {}).items():
+            yield f"{at}.{name}", field
+            yield from self._fields_below(field, f"{at}.{name}")
+        for inner in (*(part.get(kind, ()) for kind in _PARTS), [part["items"]] if "items" in part else []):
+            for one in inner:
+                yield from self._fields_below(one, at)
+
+    def _words(self, part: Any) -> Iterator[str]:
+        part = self.resolved(part)
+        yield from (one for one in part.get("enum", ()) if one is not None)
+        for kind in _PARTS:
+            for inner in part.get(kind, ()):
+                yield from self._words(inner)
 
     def unknown(self, schema: Any, value: Any, at: str = "") -> Iterator[str]:
         """Fields that it does not know, though its schemas are open: the PSP would leave them unread, or refuse them."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from chalicelib.contracts.words import Words
 
 _BESIDE = Path(__file__).parents[3].parent / "shared" / "psp-specs"
 
@@ -24,3 +27,7 @@ def spec_file(name: str) -> str:
 def vectors_of(psp: str) -> list[dict[str, Any]]:
     """The published signatures."""
     return [one for one in json.loads(spec_file("signature-vectors.json"))["vectors"] if one["psp"] == psp]
+
+
+def is_in_one_of(tables: Iterable[Words[Any]], words: Collection[str]) -> bool:
+    return any(table.meanings.keys() >= set(words) for table in tables)
