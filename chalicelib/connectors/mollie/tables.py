@@ -115,7 +115,8 @@ class Subject(StrEnum):
     NOTHING = "nothing"
 
 
-# docs.mollie.com/reference/webhooks-new: what a webhook of the Dashboard subscribes to, in this order.
+# docs.mollie.com/reference/webhooks-new: what a webhook of the Dashboard subscribes to, in this order, and what is about
+# nothing of ours.
 EVENT_TYPE = Words(
     "event.type",
     {
@@ -135,6 +136,26 @@ EVENT_TYPE = Words(
         "chargeback.reversed": Subject.PART,
         "capture.succeeded": Subject.PART,
         "capture.failed": Subject.PART,
+        "payment-link.paid": Subject.NOTHING,
+        "balance-transaction.created": Subject.NOTHING,
+        "payout.initiated": Subject.NOTHING,
+        "payout.processing-at-bank": Subject.NOTHING,
+        "payout.completed": Subject.NOTHING,
+        "payout.canceled": Subject.NOTHING,
+        "payout.failed": Subject.NOTHING,
+        "sales-invoice.created": Subject.NOTHING,
+        "sales-invoice.issued": Subject.NOTHING,
+        "sales-invoice.canceled": Subject.NOTHING,
+        "sales-invoice.paid": Subject.NOTHING,
+        "sales-invoice.e-invoice-failed": Subject.NOTHING,
+        "sales-invoice.e-invoice-issued": Subject.NOTHING,
+        "business-account-transfer.requested": Subject.NOTHING,
+        "business-account-transfer.initiated": Subject.NOTHING,
+        "business-account-transfer.pending-review": Subject.NOTHING,
+        "business-account-transfer.processed": Subject.NOTHING,
+        "business-account-transfer.failed": Subject.NOTHING,
+        "business-account-transfer.blocked": Subject.NOTHING,
+        "business-account-transfer.returned": Subject.NOTHING,
     },
     Subject.NOTHING,
 )

@@ -59,7 +59,7 @@ def _asked(subject: Subject, event: Json) -> Sequence[AskPsp | LookUp]:
 def setup(url: str) -> WebhookSetup:
     return WebhookSetup(
         url=url,
-        events=tuple(EVENT_TYPE.meanings),
+        events=EVENT_TYPE.telling(),
         where="nothing need be entered at Mollie, since each payment tells it where its webhooks go. As a second way, Mollie "
         "Dashboard, Developers, Webhooks can call this address with these events, once its signing secret is the setting "
         "webhook_secret",
