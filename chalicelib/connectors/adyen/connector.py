@@ -24,7 +24,7 @@ from chalicelib.connectors.adyen.references import modification_reference_of
 from chalicelib.connectors.adyen.refusals import refusal_of
 from chalicelib.connectors.adyen.settings import AdyenSettings
 from chalicelib.connectors.adyen.signature import check
-from chalicelib.connectors.adyen.tables import ALL, EVENT_CODE, MODIFICATION_STATUS, Subject
+from chalicelib.connectors.adyen.tables import ALL, EVENT_CODE, MODIFICATION_STATUS
 from chalicelib.connectors.adyen.webhook import said_in
 from chalicelib.contracts.amounts import Amounts, Unwritable
 from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder, Opened, Refusal, RefusalKind
@@ -162,7 +162,7 @@ class AdyenConnector(Connector):
     def webhook_setup(self, url: str) -> WebhookSetup:
         return WebhookSetup(
             url=url,
-            events=tuple(code for code, subject in EVENT_CODE.meanings.items() if subject is not Subject.NOTHING),
+            events=EVENT_CODE.telling(),
             where="Customer Area of the merchant account, Developers, Webhooks: add a Standard webhook, method JSON",
             secret="HMAC key of the webhook, under Security: generate, copy, then save",  # noqa: S106 - words about it
             secret_field="hmac_key",  # noqa: S106 - a setting's name

@@ -1,5 +1,5 @@
 """Adyen's words and what they mean, at Checkout API v72 and standard webhooks v1. An unlisted one is pending, soft, or says
-nothing."""
+nothing. The statuses of sessions, and the results of payments without a page, nothing here asks for."""
 
 from __future__ import annotations
 
@@ -171,7 +171,16 @@ REFUSAL = Words(
         "No checking account available on Card": (HARD, "invalid_account"),  # 34
         "No savings account available on Card": (HARD, "invalid_account"),  # 35
         "Mobile pin required": (SOFT, "authentication_required"),  # 36
+        "Contactless fallback": (SOFT, "card_not_supported"),  # 37
         "Authentication required": (SOFT, "authentication_required"),  # 38
+        "RReq not received from DS": (SOFT, "authentication_failed"),  # 39
+        "Current AID is in Penalty Box": (SOFT, "issuer_unavailable"),  # 40, the network can not be reached
+        "CVM Required Restart Payment": (SOFT, "authentication_required"),  # 41
+        "3DS Authentication Error": (SOFT, "authentication_failed"),  # 42
+        "Online PIN required": (SOFT, "authentication_required"),  # 43
+        "Try another interface": (SOFT, "card_not_supported"),  # 44
+        "Chip downgrade mode": (SOFT, "card_not_supported"),  # 45
+        "Transaction blocked by Adyen to prevent excessive retry fees": (SOFT, "too_many_tries"),  # 46
     },
     (SOFT, "declined"),
 )
@@ -187,7 +196,7 @@ def refusal_in(reason: str) -> str:
 ERROR_TYPE = Words("errorType", {"validation": True, "security": True, "configuration": True, "internal": False}, False)
 
 # Of those, what is wrong; None proves nothing all the same: the first call with the key is still under way, or came to an end
-# that nobody knows.
+# that nobody knows. What is not here of Adyen's long list proves what its type says.
 ERROR_CODE = Words[RefusalKind | None](
     "errorCode",
     {
@@ -197,9 +206,13 @@ ERROR_CODE = Words[RefusalKind | None](
         "167": RefusalKind.MISCONFIGURED,  # the original pspReference is required
         "177": RefusalKind.MISCONFIGURED,  # too much metadata
         "178": RefusalKind.MISCONFIGURED,  # a key of the metadata is too long
+        "701": None,  # the server could not process it
         "702": RefusalKind.MISCONFIGURED,  # the body can not be read
+        "703": None,  # something that it needs is away for now
         "704": None,  # the request was processed before, or is in progress
         "901": RefusalKind.MISCONFIGURED,  # invalid merchant account
+        "903": None,  # an internal error
+        "904": None,  # it could not be processed
         "905": RefusalKind.MISCONFIGURED,  # the account does not take such payments
         "14_030": RefusalKind.MISCONFIGURED,  # the return URL is missing
     },

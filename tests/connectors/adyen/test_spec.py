@@ -12,13 +12,22 @@ from hypothesis import strategies as st
 from chalicelib.connectors.adyen.amounts import CURRENCIES
 from chalicelib.connectors.adyen.connector import KEY_LIVES_S, REFUND_REASONS, AdyenConnector
 from chalicelib.connectors.adyen.link import LINK_ID
-from chalicelib.connectors.adyen.tables import DISPUTE_STATUS, EVENT_CODE, LINK_STATUS, MODIFICATION_STATUS
+from chalicelib.connectors.adyen.tables import (
+    ALL,
+    DISPUTE_STATUS,
+    ERROR_CODE,
+    ERROR_TYPE,
+    EVENT_CODE,
+    LINK_STATUS,
+    MODIFICATION_STATUS,
+)
 from chalicelib.contracts.calls import CheckoutOrder, MoneyOrder
 from chalicelib.contracts.conversation import Conversation, HttpRequest
 from chalicelib.domain.money import EXPONENT, VALUE_MAX, Money
 from chalicelib.domain.order import Order
 from tests.conformance.connectors.checkouts import line, orders
 from tests.conformance.connectors.recordings import exchanges_of, scenarios_of
+from tests.conformance.connectors.specs import is_in_one_of
 from tests.connectors.adyen.samples import ATTEMPT_ID, OPERATION_ID, connector, delivery, item, manual, reference
 from tests.connectors.adyen.specification import check, checkout, webhooks
 
@@ -122,6 +131,23 @@ def test_every_word_of_the_specification_is_in_a_table() -> None:
     assert set(disputed) == DISPUTE_STATUS.meanings.keys()
     reasons = schemas["PaymentRefundRequest"]["properties"]["merchantRefundReason"]["enum"]
     assert set(REFUND_REASONS.values()) == set(reasons)
+
+
+def test_every_other_list_of_words_is_of_an_answer_that_is_never_asked_for() -> None:
+    documented = {**checkout().lists("status", "resultCode"), **webhooks().lists("eventCode", "disputeStatus")}
+    assert {at.partition(".")[0] for at, words in documented.items() if not is_in_one_of(ALL, words)} == {
+        "Payment", "PaymentAmountUpdateResponse", "PaymentDetailsResponse", "PaymentResponse",
+        "PaymentValidationsNameResponse", "SessionResultResponse",
+    }  # fmt: skip
+
+
+def test_each_error_of_the_specification_s_examples_is_in_the_tables() -> None:
+    spec = checkout()
+    values = [one["value"] for one in spec.document["components"]["examples"].values()]
+    errors = [one for one in values if isinstance(one, dict) and "errorCode" in one]
+    assert len(errors) >= 5
+    assert {one["errorCode"] for one in errors} <= ERROR_CODE.meanings.keys()
+    assert {one["errorType"] for one in errors} <= ERROR_TYPE.meanings.keys()
 
 
 def test_what_the_specification_s_examples_say_is_read() -> None:
