@@ -125,7 +125,8 @@ class Subject(StrEnum):
 
 
 # developer.paypal.com/api/rest/webhooks/event-names: what the webhook subscribes to, in this order. The subject is what
-# PayPal documents; what the event's `resource_type` says goes before it.
+# PayPal documents; what the event's `resource_type` says goes before it. Events about anything else than checkouts, payments
+# and disputes (payouts, subscriptions, invoices, tokens, merchants) are about nothing of ours.
 EVENT_TYPE = Words(
     "event_type",
     {
@@ -143,6 +144,17 @@ EVENT_TYPE = Words(
         "CUSTOMER.DISPUTE.CREATED": Subject.DISPUTE,
         "CUSTOMER.DISPUTE.UPDATED": Subject.DISPUTE,
         "CUSTOMER.DISPUTE.RESOLVED": Subject.DISPUTE,
+        # of the APIs before Orders v2, by which nothing is paid here
+        "CHECKOUT.CHECKOUT.BUYER-APPROVED": Subject.NOTHING,
+        "PAYMENTS.PAYMENT.CREATED": Subject.NOTHING,
+        "PAYMENT.ORDER.CREATED": Subject.NOTHING,
+        "PAYMENT.ORDER.CANCELLED": Subject.NOTHING,
+        "PAYMENT.SALE.COMPLETED": Subject.NOTHING,
+        "PAYMENT.SALE.DENIED": Subject.NOTHING,
+        "PAYMENT.SALE.PENDING": Subject.NOTHING,
+        "PAYMENT.SALE.REFUNDED": Subject.NOTHING,
+        "PAYMENT.SALE.REVERSED": Subject.NOTHING,
+        "RISK.DISPUTE.CREATED": Subject.NOTHING,  # CUSTOMER.DISPUTE.CREATED took its place
     },
     Subject.NOTHING,
 )

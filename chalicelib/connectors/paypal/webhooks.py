@@ -82,7 +82,7 @@ def _disputed(dispute: Json, session: Session) -> Conversation[str | None]:
 def setup(url: str) -> WebhookSetup:
     return WebhookSetup(
         url=url,
-        events=tuple(EVENT_TYPE.meanings),
+        events=EVENT_TYPE.telling(),
         where="PayPal Developer Dashboard, Apps & Credentials, your REST app: Add Webhook",
         secret="Webhook ID, beside the URL in the list of the app's webhooks",  # noqa: S106 - words about it
         secret_field="webhook_id",  # noqa: S106 - a setting's name
@@ -92,7 +92,7 @@ def setup(url: str) -> WebhookSetup:
 
 def create(url: str, session: Session) -> Conversation[WebhookMade | Refusal]:
     """PayPal takes a URL once for an app: one that is there already is found in its list."""
-    body = {"url": url, "event_types": [{"name": name} for name in EVENT_TYPE.meanings]}
+    body = {"url": url, "event_types": [{"name": name} for name in EVENT_TYPE.telling()]}
     response = yield from session.ask(session.post(PATH, body, "create_webhook", moves_money=False))
     if response.status == 201:
         return _made(read(response))
