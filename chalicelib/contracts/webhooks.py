@@ -26,9 +26,11 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class AskPsp:
-    """A webhook that only says "look": fetch this attempt."""
+    """A webhook that only says "look": fetch this attempt. `psp_reference`: what a signed webhook says that the PSP calls it,
+    by which it is fetched where no answer to our call has told; `fetch` refuses what is another attempt's."""
 
     attempt_id: str
+    psp_reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from chalicelib.contracts.queue import Topic
 from chalicelib.contracts.store import NEW, Stored
 from chalicelib.contracts.webhooks import AskPsp, Delivery, LeftOut, LookUp
 from chalicelib.domain.amend import amend
-from chalicelib.domain.change import Change
+from chalicelib.domain.change import Change, Found
 from chalicelib.domain.configuration import InboxItem
 from chalicelib.domain.errors import MethodNotAllowed, NotFound, PaymentServerError, SignatureInvalid, StaleVersion
 from chalicelib.domain.facts import Fact, storable
@@ -184,13 +184,14 @@ class Apply:
 
     def _join(self, live: LiveConnection, attempt_id: str, sayings: Sequence[Fact | AskPsp]) -> None:
         stored = self._payment_of(live, attempt_id)
-        facts = tuple(storable(one) for one in sayings if isinstance(one, Fact))
-        if any(isinstance(one, AskPsp) for one in sayings):
-            facts += self._fetched(live, stored.value, attempt_id)
-        now = self._ports.clock.now()
+        change = Change(facts=tuple(storable(one) for one in sayings if isinstance(one, Fact)))
+        looks = [one for one in sayings if isinstance(one, AskPsp)]
+        if looks:
+            change += self._fetched(live, stored.value, looks)
+        facts, now = change.facts, self._ports.clock.now()
         summary = f"{live.connection.id} says by webhook: {words_of(facts)}."
         entry = Entry(now, "webhook", summary, {"attempt_id": attempt_id, "connection_id": live.connection.id})
-        change = Change(facts=facts, entries=(entry,))
+        change += Change(entries=(entry,))
         stored = commit(self._ports, stored, lambda newest: amend(newest, change, now))
         folded = fold(stored.value)
         if live.connector.capabilities.completes_on_return and folded.standings[attempt_id].waits_for_completion:
@@ -215,13 +216,18 @@ class Apply:
         telemetry.note(payment_id=payment_id)
         return stored
 
-    def _fetched(self, live: LiveConnection, payment: Payment, attempt_id: str) -> tuple[Fact, ...]:
-        attempt = payment.attempt(attempt_id)
+    def _fetched(self, live: LiveConnection, payment: Payment, looks: Sequence[AskPsp]) -> Change:
+        """What the PSP says of one attempt. Where its reference came with the webhook alone, that this read it proves it."""
+        attempt = payment.attempt(looks[0].attempt_id)
         assert attempt is not None, "the payment was found by this attempt"
+        found: tuple[Found, ...] = ()
         if attempt.psp_reference is None:
-            raise NotApplied("unmatched", "the PSP's own reference is not known yet")
+            told = next((one.psp_reference for one in looks if one.psp_reference), None)
+            if told is None:
+                raise NotApplied("unmatched", "the PSP's own reference is not known yet")
+            attempt, found = replace(attempt, psp_reference=told), (Found(attempt.id, told),)
         reference = reference_of(attempt, payment.order, payment.facts, payment.operations)
-        return tuple(self._converse(live.connector.fetch(reference), "failed"))
+        return Change(facts=tuple(self._converse(live.connector.fetch(reference), "failed")), found=found)
 
     def _keep(
         self, merchant_id: str, connection_id: str, delivery: Delivery, reason: NotApplied, *, verified: bool

@@ -47,15 +47,16 @@ def facts_of_refund(document: Mapping[str, Any], attempt_id: str, operation_id: 
 def told_by_callback(said: Mapping[str, str]) -> Sequence[Fact | AskPsp]:
     """Of a callback's parameters, verified. Nothing where the references are not ours. Raises Unreadable.
 
-    About a payment it only says "look": the shopper's redirect has the same parameters with the same signature, so whoever saw
-    one can deliver it. A refund's callback goes from Paytrail to us alone, and nothing else tells how the refund ended.
+    About a payment it only says "look", by the transaction that it names where the opening was not answered: the shopper's
+    redirect has the same parameters with the same signature, so whoever saw one can deliver it. A refund's callback goes from
+    Paytrail to us alone, and nothing else tells how the refund ended.
     """
     stamp, attempt_id = _text(said, "stamp"), _text(said, "reference")
     payment_id = payment_id_in(attempt_id)
     if payment_id is None or payment_id != payment_id_in(stamp) or not attempt_id.startswith("att_"):
         return []
     if stamp == attempt_id:
-        return [AskPsp(attempt_id)]
+        return [AskPsp(attempt_id, said.get("checkout-transaction-id"))]
     status, cents = _text(said, "status"), _text(said, "amount")
     if not _CENTS.fullmatch(cents):
         raise Unreadable("The callback's amount is no number of cents.")

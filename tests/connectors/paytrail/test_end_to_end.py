@@ -211,16 +211,39 @@ def test_where_the_route_holds_it_is_never_asked_for_again_and_its_page_shown_to
     assert shop.tried(payment) == ["paytrail-fi", "psp-2"]
 
 
-def test_money_for_a_page_that_nobody_was_shown_is_kept_for_an_operator(shop: PaytrailShop) -> None:
-    """Nobody should have its address; should somebody pay there, it is in the inbox, since nothing can be read without what
-    Paytrail calls the payment."""
+def test_money_for_a_page_whose_opening_was_not_answered_is_the_payments(shop: PaytrailShop) -> None:
+    """The call back has Paytrail's name for it, by which it is read and can be refunded."""
+    with shop.psp.silent(OPENS):
+        payment = shop.now(shop.world.open(route="careful").payment)
+    (transaction,) = shop.psp.payments
+    shop.psp.pays(transaction)
+    shop.hears()
+    assert (shop.status(payment), shop.reference(payment), shop.inbox()) == (Status.CAPTURED, transaction, [])
+    shop.must_refund_in_two_parts(payment)
+
+
+def test_money_for_a_page_that_nobody_was_shown_goes_back_where_another_psp_was_paid(shop: PaytrailShop) -> None:
     with shop.psp.silent(OPENS):
         payment = shop.open()
     paid_at_the_next(shop, payment)
     shop.psp.pays(*shop.psp.payments)
     shop.hears()
-    assert shop.inbox() == [("unmatched", "the PSP's own reference is not known yet")]
-    assert shop.amounts(payment)[:2] == (1000, 1000)
+    shop.world.settle()
+    assert (shop.inbox(), [one["amount"] for one in shop.psp.refunds]) == ([], [1000])
+    shop.settled()
+    assert shop.amounts(payment)[1:3] == (2000, 1000)
+
+
+def test_a_call_back_that_names_another_payment_finds_nothing(shop: PaytrailShop) -> None:
+    """What is read by that name has to be the attempt's own."""
+    other = shop.paid()
+    with shop.psp.silent(OPENS):
+        payment = shop.now(shop.world.open(key="another", route="careful").payment)
+    shop.psp.pays(list(shop.psp.payments)[1])
+    shop.called(signed(shop.psp.told.pop(), **{"transaction-id": shop.reference(other)}))
+    shop.world.settle(LOOK_EVERY_S)
+    assert (shop.status(payment), shop.now(payment).attempts[0].psp_reference) == (Status.UNKNOWN, None)
+    assert [status for status, _ in shop.inbox()] == ["failed"]
 
 
 def test_a_rate_limit_at_the_opening_leads_to_the_next_psp(shop: PaytrailShop) -> None:
