@@ -158,7 +158,7 @@ class Intake:
             raise TooManyRequests("More unknown webhooks came than can be looked into; send it again later.", wait_s)
 
     def _queue_verified(self, live: ReceivingConnection, delivery: Delivery) -> str:
-        """What became of it: queued, or covered by a look at the same attempt that is queued already. Raises TooManyRequests
+        """What became of it: queued, or covered by a look at the same thing that is queued already. Raises TooManyRequests
         for one that is genuine in part alone, where too many came."""
         merchant_id, connection_id = live.connection.merchant_id, live.connection.id
         said = _said_by(live.connector, delivery)
@@ -219,13 +219,15 @@ def _said_by(connector: Verifying, delivery: Delivery) -> Sequence[Fact | AskPsp
 
 
 def _looked_at(said: Sequence[Fact | AskPsp | LookUp | LeftOut]) -> str | None:
-    """The attempt that a verified delivery says "look" about, where it says nothing else. What names none of ours is for
-    people, who see each."""
-    attempts = {_looked_at_by(one) for one in said}
-    return attempts.pop() if len(attempts) == 1 else None
+    """The attempt, or the thing of the PSP's, that a verified delivery says "look" about, where it says nothing else. What
+    names no attempt of ours is for people, who see each."""
+    looked_at = {_looked_at_by(one) for one in said}
+    return looked_at.pop() if len(looked_at) == 1 else None
 
 
 def _looked_at_by(said: Fact | AskPsp | LookUp | LeftOut) -> str | None:
+    if isinstance(said, LookUp):
+        return f"its {said.psp_object}"
     return said.attempt_id if isinstance(said, AskPsp) and payment_id_in(said.attempt_id) else None
 
 

@@ -2,8 +2,8 @@
 one such as a redirect with the same parameters, can call without end.
 
 A delivery is queued at once, and those that come soon after it are one look a little later, which sees whatever they were
-about. So nothing is missed, and one attempt makes one message each LOOK_EVERY_S at most (for each process that takes webhooks
-in).
+about. So nothing is missed, and one attempt, or one thing of the PSP's that does not say whose it is, makes one message each
+LOOK_EVERY_S at most (for each process that takes webhooks in).
 """
 
 from __future__ import annotations

@@ -200,7 +200,7 @@ class MollieConnector(Connector):
         if payment["id"] != psp_object:
             raise ValueError("Mollie answered with another payment than was asked for")
         attempt_id = attempt_in(payment)
-        return (AskPsp(attempt_id),) if attempt_id else ()
+        return (AskPsp(attempt_id, psp_object),) if attempt_id else ()
 
     def webhook_setup(self, url: str) -> WebhookSetup:
         return webhook.setup(url)

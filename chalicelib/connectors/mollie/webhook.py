@@ -2,12 +2,14 @@
 
 The usual one (docs.mollie.com/reference/webhooks) is a form with nothing but a payment's id, `id=tr_…`, and is not signed. It
 goes to the address that the payment gave when it was made, whose token nobody but Mollie and we know: that is its signature,
-and the payment meant is the one whose address it is, whatever the form says. The other (docs.mollie.com/reference/webhooks-new)
+and the payment meant is the one whose address it is, whatever the form says: its id is what the payment is asked for by where
+the call that made it was never answered, and Mollie must call it that one's. The other (docs.mollie.com/reference/webhooks-new)
 goes to the one address that was entered in the Dashboard, and is signed.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +22,9 @@ from chalicelib.domain.errors import SignatureInvalid, Unreadable
 from chalicelib.domain.json_text import parse
 
 Json = Mapping[str, Any]
+_FORM = re.compile(
+    rb"id=(tr_[A-Za-z0-9]{1,60})"
+)  # the id counts where nobody knows it yet, and the payment it names is read
 
 
 def verify(delivery: Delivery, secrets: Iterable[str]) -> None:
@@ -35,7 +40,8 @@ def said_in(delivery: Delivery) -> Sequence[AskPsp | LookUp]:
     """Raises Unreadable, but for nothing that came to a payment's own address: what was queued stands for the calls that come
     soon after it (services.looks), so it has to be a look itself. Nothing where an event is about nothing of ours."""
     if delivery.attempt_id is not None:
-        return (AskPsp(delivery.attempt_id),)
+        form = _FORM.fullmatch(delivery.body)
+        return (AskPsp(delivery.attempt_id, form[1].decode() if form else None),)
     try:
         event = parse(delivery.body)
         subject = EVENT_TYPE.of(event["type"])

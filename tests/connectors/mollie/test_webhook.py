@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,15 +19,77 @@ from tests.connectors.mollie.peer import EVENT_SECRET
 from tests.connectors.mollie.shop import MollieShop
 
 
-def test_a_signed_event_tells_of_the_same(shop: MollieShop) -> None:
-    payment = shop.open()
-    shop.psp.pays(shop.reference(payment))
-    event = {"resource": "event", "id": "event_1", "type": "payment.paid", "entityId": shop.reference(payment)}
+def tells(shop: MollieShop, id: str) -> None:
+    """A signed event of the Dashboard's webhook, the same each time."""
+    event = {"resource": "event", "id": "event_1", "type": "payment.paid", "entityId": id}
     body = json.dumps(event).encode()
     signature = hmac.new(EVENT_SECRET.encode(), body, hashlib.sha256).hexdigest()
     shop.world.intake.take("default", "mollie-nl", {"x-mollie-signature": signature}, body)
+
+
+def called(shop: MollieShop, id: str, body: str = "") -> None:
+    """The address that a payment gave."""
+    query = urlsplit(shop.psp.payments[id]["webhookUrl"]).query
+    shop.world.intake.take("default", "mollie-nl", {}, (body or f"id={id}").encode(), query=query)
+
+
+def test_a_signed_event_tells_of_the_same(shop: MollieShop) -> None:
+    payment = shop.open()
+    shop.psp.pays(shop.reference(payment))
+    tells(shop, shop.reference(payment))
     shop.world.settle()
     assert shop.status(payment) is Status.CAPTURED
+
+
+def test_ten_thousand_replays_of_a_signed_event_are_a_few_looks(shop: MollieShop) -> None:
+    """There is no time in its signature; and it may be of a payment that is nobody's of ours, with no address to hold it to."""
+    foreign = "tr_MadeInAnotherShop"
+    for _ in range(10):
+        for _ in range(1_000):
+            tells(shop, foreign)
+        shop.world.clock.forward(2)
+    shop.world.settle()
+    shop.world.settle(LOOK_EVERY_S)
+    asked = [line for line in shop.psp.asked if foreign in line]
+    assert 1 <= len(asked) <= 4, "20 s of them: one each 10 s, and one at each end"
+
+
+def test_the_last_event_of_a_payment_is_never_left_to_a_look_before_it(shop: MollieShop) -> None:
+    payment = shop.open()
+    tells(shop, shop.reference(payment))
+    shop.world.settle()
+    for _ in range(3):
+        tells(shop, shop.reference(payment))
+    shop.psp.pays(shop.reference(payment))
+    tells(shop, shop.reference(payment))
+    shop.world.settle(LOOK_EVERY_S)
+    assert shop.status(payment) is Status.CAPTURED
+
+
+@pytest.mark.parametrize("tell", [tells, called])
+def test_a_payment_whose_creation_was_not_answered_is_settled_by_its_webhook(
+    shop: MollieShop, tell: Callable[[MollieShop, str], None]
+) -> None:
+    """Long after Mollie forgot the key by which the call could be made again."""
+    with shop.psp.silent("/v2/payments"):
+        payment = shop.open(route="careful")
+    shop.world.settle(7_200)
+    (id,) = shop.psp.payments
+    shop.psp.pays(id)
+    tell(shop, id)
+    shop.world.settle()
+    assert (shop.status(payment), shop.reference(payment)) == (Status.CAPTURED, id)
+
+
+def test_its_address_makes_no_other_payment_its(shop: MollieShop) -> None:
+    paid = shop.paid(key="one")
+    with shop.psp.silent("/v2/payments"):
+        payment = shop.open(key="two", route="careful")
+    shop.world.settle(7_200)
+    called(shop, list(shop.psp.payments)[1], body=f"id={shop.reference(paid)}")
+    shop.world.settle()
+    assert (shop.status(payment), shop.now(payment).attempts[0].psp_reference) == (Status.EXPIRED, None)
+    assert [status for status, _ in shop.inbox()] == ["failed"]
 
 
 def test_what_a_call_claims_is_never_believed(shop: MollieShop) -> None:

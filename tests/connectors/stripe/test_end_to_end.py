@@ -15,6 +15,7 @@ from chalicelib.domain.operation import OperationKind, Origin
 from chalicelib.domain.order import CaptureMode
 from chalicelib.domain.payment import Payment, Status
 from chalicelib.domain.watch import Phase
+from chalicelib.services.looks import LOOK_EVERY_S
 from tests.connectors.peer import serving
 from tests.connectors.shop import Shop
 from tests.connectors.stripe.peer import Stripe
@@ -213,6 +214,7 @@ def test_a_dispute_takes_the_money_until_it_is_won(shop: StripeShop, ends: str, 
     assert (shop.status(payment), amounts.charged_back, amounts.refundable) == (Status.CAPTURED, 1000, 0)
     stripe.close(dispute, ends)
     shop.hears()
+    shop.world.settle(LOOK_EVERY_S)
     assert (shop.amounts(payment).charged_back, shop.amounts(payment).refundable) == (lost, 1000 - lost)
 
 
