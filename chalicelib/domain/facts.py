@@ -115,14 +115,14 @@ def _whole(text: str) -> str:
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 
-def renamed(attempt_id: str, id: str) -> Fact:
+def renamed(attempt_id: str, id: str, revision: int = 0) -> Fact:
     """What takes a capture's name away: another name tells of that movement from here on."""
-    return Fact(attempt_id, Kind.CAPTURE, id, State.FAILED, reason=RENAMED)
+    return Fact(attempt_id, Kind.CAPTURE, id, State.FAILED, revision=revision, reason=RENAMED)
 
 
 def is_renamed(fact: Fact) -> bool:
     """Whether it counts for nothing. The reason alone says nothing: it may be a PSP's own text."""
-    return fact.reason == RENAMED and fact == renamed(fact.attempt_id, fact.id)
+    return fact.reason == RENAMED and fact == renamed(fact.attempt_id, fact.id, fact.revision)
 
 
 Name = tuple[str, str, str]

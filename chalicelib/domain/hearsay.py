@@ -3,6 +3,7 @@
 An operator's word counts while the PSP is silent, or says no more than that something is under way: she may know how it came
 out though the PSP will never tell. Not every PSP repeats our operations' names: where it tells of a movement of that kind and
 amount and not whose it is, it is the one that she saw, and becomes the operation's. Counted beside it, one refund would be two.
+A word about what somebody made at the PSP has that movement's name, and no operation of ours.
 """
 
 from __future__ import annotations
@@ -23,11 +24,8 @@ def without_hearsay(facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
     if not words:
         return facts
     said = [fact for fact in facts if not fact.id.startswith(OPERATOR)]
-    told: dict[tuple[object, ...], list[Fact]] = {}
-    for fact in said:
-        told.setdefault(_whose(fact), []).append(fact)
     for word in words:
-        own = told.get(_whose(word), [])
+        own = [fact for fact in said if _is_about(word, fact)]
         meant = own[0] if own else seen_by(word, said)
         if meant is None:
             said.append(word)
@@ -38,8 +36,13 @@ def without_hearsay(facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
     return tuple(said)
 
 
-def _whose(fact: Fact) -> tuple[object, ...]:
-    return fact.attempt_id, fact.kind, fact.operation_id
+def _is_about(word: Fact, fact: Fact) -> bool:
+    """Whether the PSP says whose the movement is, and the word is about that one."""
+    if fact.id.startswith(OPERATOR) or (fact.attempt_id, fact.kind) != (word.attempt_id, word.kind):
+        return False
+    if word.operation_id is None:
+        return OPERATOR + fact.id == word.id
+    return fact.operation_id == word.operation_id
 
 
 def seen_by(word: Fact, facts: Iterable[Fact]) -> Fact | None:

@@ -218,7 +218,7 @@ def _operation_of(payment: Payment, folded: Folded, attempt: Attempt, said: Said
 def _operation_succeeded(payment: Payment, folded: Folded, attempt: Attempt, said: Said, now: datetime) -> Change:
     operation = _operation_of(payment, folded, attempt, said)
     fact = _word(operation, State.SUCCEEDED)
-    seen = seen_by(fact, folded.sound)
+    seen = seen_by(fact, folded.sound) if operation.movement is None else None
     if seen is not None and seen.state is State.FAILED:
         raise Conflict(
             f"The PSP tells of a {operation.kind} of this amount that failed, and not whose it is; sync the payment first, "
@@ -237,6 +237,8 @@ def _operation_failed(payment: Payment, folded: Folded, attempt: Attempt, said: 
 
 
 def _word(operation: Operation, state: State) -> Fact:
-    """What an operator says of an operation, as a movement."""
-    kind, id = MOVEMENT[operation.kind], f"{OPERATOR}{operation.id}"
-    return Fact(operation.attempt_id, kind, id, state, operation.amount, operation_id=operation.id)
+    """What an operator says of an operation, as a movement; of one that was made at the PSP, under that movement's name."""
+    kind = MOVEMENT[operation.kind]
+    if operation.movement is not None:
+        return Fact(operation.attempt_id, kind, OPERATOR + operation.movement[1], state, operation.amount)
+    return Fact(operation.attempt_id, kind, OPERATOR + operation.id, state, operation.amount, operation_id=operation.id)

@@ -83,6 +83,21 @@ def test_when_that_movement_fails_the_operation_has_failed() -> None:
     assert fold(known).operations["op_1"] is OperationStatus.FAILED
 
 
+@pytest.mark.parametrize("state", [OK, FAILED])
+def test_a_word_about_what_was_made_at_the_psp_is_about_that_movement_and_gives_way_to_the_psp(state: State) -> None:
+    """Others of the same amount, one of which may be ours, stay what they are."""
+    word = refund(f"{OPERATOR}r", state)
+    for order in itertools.permutations((word, refund("q"), refund("r", PENDING), refund("s", PENDING), WORD)):
+        known = after(*order)
+        statuses = {one.movement: fold(known).operations[one.id] for one in known.operations}
+        assert statuses[Kind.REFUND, "r"] == state
+        assert statuses[Kind.REFUND, "s"] is OperationStatus.PENDING
+    for told in (OK, FAILED):
+        found = amend(known, Change(facts=(refund("r", told),)), NOW)
+        (made,) = [one for one in found.operations if one.movement == (Kind.REFUND, "r")]
+        assert fold(found).operations[made.id] == told
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -30,6 +30,8 @@ from chalicelib.domain.money import Money
 
 PSP_REFERENCE = re.compile(r"[A-Za-z0-9]{1,64}")
 _SALE = "capture:"
+_TOLD = 1  # the revision of what outweighs that an authorization alone tells of a sale
+_LAPSE = "expiry:"  # what was released by nobody's operation is named so
 _STATE = {True: State.SUCCEEDED, False: State.FAILED, None: State.PENDING}
 _DISPUTE = {
     Subject.INQUIRY: State.INQUIRY,
@@ -103,36 +105,47 @@ def _adjustment(item: Item) -> Iterator[Fact]:
 
 
 def _capture(item: Item, subject: Subject, in_parts: bool) -> Iterator[Fact]:
-    """A capture can fail after it succeeded. Where the account captures once only, the first gives back what it leaves."""
+    """A capture can fail after it succeeded. Where the account captures once only, the first gives back what it leaves
+    (docs.adyen.com, api-explorer, /captures: any unclaimed amount after a partial capture gets cancelled), whoever made it;
+    what one by hand leaves is nobody's cancellation.
+    """
     failed = subject is Subject.FAILED_CAPTURE
     if failed and not item.success:
         return
     state = State.FAILED if failed else _STATE[item.success]
     reason = item.reason if state is State.FAILED else ""
     if item.ours.is_sale:
-        yield from _sale(item, state, reason)
+        yield from _sale(item, subject, state, reason)
         return
     operation_id = item.ours.operation_id
     yield item.fact(Kind.CAPTURE, item.psp_reference, state, item.money, operation_id=operation_id, reason=reason)
-    if operation_id and item.success and not in_parts:
-        rest = f"rest:{item.psp_reference}"
+    if item.success and not in_parts:
+        rest = f"{'' if operation_id else _LAPSE}rest:{item.psp_reference}"
         yield item.fact(Kind.RELEASE, rest, state, revision=int(failed), operation_id=operation_id)
 
 
-def _sale(item: Item, state: State, reason: str) -> Iterator[Fact]:
-    """Adyen's own capture, by its own name from here on. When it fails the money is still held, and another may be made."""
+def _sale(item: Item, subject: Subject, state: State, reason: str) -> Iterator[Fact]:
+    """Adyen's own capture, by its own name from here on. When it fails the money is still held, and another may be made.
+
+    A capture that Adyen refused may be its own or somebody's who captured by hand what Adyen had captured before; where no
+    event told of its own, nothing says which. So that one is under way until an event tells, or an operator.
+    """
     if state is State.PENDING:
         return
+    own = _SALE + _payment(item)
     if state is State.FAILED:
         yield item.fact(Kind.AUTHORIZATION, _payment(item), State.SUCCEEDED, item.money)
     yield item.fact(Kind.CAPTURE, item.psp_reference, state, item.money, reason=reason)
-    yield renamed(item.ours.attempt_id, _SALE + _payment(item))
+    if state is State.FAILED and subject is Subject.CAPTURE:
+        yield item.fact(Kind.CAPTURE, own, State.PENDING, item.money, revision=_TOLD)
+    else:
+        yield renamed(item.ours.attempt_id, own, _TOLD)
 
 
 def _never_captured(item: Item) -> Iterator[Fact]:
     """A sale whose money was given back before Adyen captured it."""
     yield item.fact(Kind.AUTHORIZATION, _payment(item), State.SUCCEEDED, item.money)
-    yield item.fact(Kind.CAPTURE, _SALE + _payment(item), State.FAILED, item.money)
+    yield item.fact(Kind.CAPTURE, _SALE + _payment(item), State.FAILED, item.money, revision=_TOLD)
 
 
 def _void(item: Item) -> Iterator[Fact]:
@@ -151,7 +164,7 @@ def _lapse(item: Item) -> Iterator[Fact]:
     if item.success:
         if item.ours.is_sale and item.original:
             yield from _never_captured(item)
-        yield item.fact(Kind.RELEASE, f"expiry:{item.psp_reference}", State.SUCCEEDED)
+        yield item.fact(Kind.RELEASE, _LAPSE + item.psp_reference, State.SUCCEEDED)
 
 
 def _void_or_refund(item: Item) -> Iterator[Fact]:

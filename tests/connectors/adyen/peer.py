@@ -90,7 +90,7 @@ class Adyen(Peer):
         payment, name = self.payments[id], self._name("MOD")
         made = {**body, "pspReference": name, "paymentPspReference": payment["pspReference"]}
         self.modifications.append({**made, "event": KINDS[what]})
-        self._tell(KINDS[what], name, body["reference"], body.get("amount") or payment["amount"], payment)
+        self.tell(KINDS[what], name, body["reference"], body.get("amount") or payment["amount"], payment)
         return 201, {**made, "status": "received"}
 
     def pay(self, link_id: str) -> None:
@@ -99,16 +99,16 @@ class Adyen(Peer):
         assert link["status"] == "active"
         link["status"] = "completed"
         self.payments[reference] = {"pspReference": reference, "amount": link["amount"]}
-        self._tell("AUTHORISATION", reference, link["reference"], link["amount"])
+        self.tell("AUTHORISATION", reference, link["reference"], link["amount"])
 
     def decline(self, link_id: str, reason: str) -> None:
         """The shopper's card is refused; the page stays."""
         link = self.links[link_id]
         assert link["status"] == "active"
         name = self._name("PAY")
-        self._tell("AUTHORISATION", name, link["reference"], link["amount"], success="false", reason=reason)
+        self.tell("AUTHORISATION", name, link["reference"], link["amount"], success="false", reason=reason)
 
-    def _tell(
+    def tell(
         self, event: str, name: str, reference: str, amount: Json, payment: Json | None = None, **more: str
     ) -> None:
         item = {

@@ -37,7 +37,7 @@ class AdyenShop(Shop[Adyen]):
         adyen.pay(page)
         self.hears()
 
-    def change(self, name: str, **settings: str) -> None:
+    def change(self, name: str, **settings: str | bool) -> None:
         """The merchant changes these settings of the connection."""
         given = ConnectionChange(settings={**self.accounts[name].settings, **settings})
         update_connection(self.world.ports, Actor("an-operator", "api"), "default", name, given, 1)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
+from chalicelib.domain.errors import Conflict
 from chalicelib.domain.operation import OperationKind
 from chalicelib.domain.order import CaptureMode
-from chalicelib.domain.payment import Status
+from chalicelib.domain.payment import Payment, Status
 from tests.connectors.adyen.shop import ACCOUNTS, AdyenShop
 from tests.connectors.adyen.specification import check
 
@@ -35,6 +38,83 @@ def test_an_authorization_is_captured_later_and_its_rest_goes_back(shop: AdyenSh
     shop.world.do(CAPTURE, payment.id, "a-capture", 700)
     shop.hears()
     assert (shop.status(payment), shop.amounts(payment)[:2]) == (Status.CAPTURED, (1000, 700))
+
+
+def refused_by_hand(shop: AdyenShop) -> Payment:
+    """A sale of which Adyen never told a capture, and then a capture that it refused."""
+    payment = shop.paid()
+    (adyens,) = shop.psp.payments.values()
+    name = payment.attempts[0].id
+    shop.psp.tell("CAPTURE", "CAPTURE2", name, adyens["amount"], adyens, success="false", reason="Insufficient balance")
+    shop.hears()
+    return payment
+
+
+def test_where_a_capture_is_refused_and_nobody_told_of_adyens_own_its_own_is_in_doubt(shop: AdyenShop) -> None:
+    """Its own may be the one that was refused, or the reason why that by hand was."""
+    payment = refused_by_hand(shop)
+    amounts = shop.amounts(payment)
+    assert (shop.status(payment), amounts.captured, amounts.capturable) == (Status.AUTHORIZED, 0, 0)
+    assert sorted(shop.operations(payment)) == [(CAPTURE, "failed"), (CAPTURE, "pending")]
+    with pytest.raises(Conflict):
+        shop.world.do(CAPTURE, payment.id, "again")
+
+
+@pytest.mark.parametrize(
+    ("word", "status", "left"), [("succeeded", Status.CAPTURED, 0), ("failed", Status.AUTHORIZED, 1000)]
+)
+def test_an_operator_says_how_adyens_own_capture_came_out(
+    shop: AdyenShop, word: str, status: Status, left: int
+) -> None:
+    payment = refused_by_hand(shop)
+    (doubted,) = [one for one in shop.now(payment).operations if one.status == "pending"]
+    shop.world.say(payment.id, doubted.attempt_id, word, operation_id=doubted.id)
+    assert (shop.status(payment), shop.amounts(payment).capturable) == (status, left)
+
+
+@pytest.mark.parametrize(
+    ("event", "name", "status", "left"),
+    [
+        ("CAPTURE", "CAPTURE1", Status.CAPTURED, 0),
+        ("CAPTURE_FAILED", "CAPTURE1", Status.AUTHORIZED, 1000),
+        ("CANCELLATION", "CANCEL1", Status.CANCELLED, 0),
+    ],
+)
+def test_an_event_that_tells_of_it_ends_the_doubt(
+    shop: AdyenShop, event: str, name: str, status: Status, left: int
+) -> None:
+    payment = refused_by_hand(shop)
+    (adyens,) = shop.psp.payments.values()
+    shop.psp.tell(event, name, payment.attempts[0].id, adyens["amount"], adyens)
+    shop.hears()
+    assert (shop.status(payment), shop.amounts(payment).capturable) == (status, left)
+    assert "pending" not in dict(shop.operations(payment)).values()
+
+
+def test_a_capture_that_is_refused_once_adyens_own_is_known_changes_nothing(shop: AdyenShop) -> None:
+    payment = shop.paid()
+    (adyens,) = shop.psp.payments.values()
+    for name, success in (("CAPTURE1", "true"), ("CAPTURE2", "false")):
+        shop.psp.tell("CAPTURE", name, payment.attempts[0].id, adyens["amount"], adyens, success=success)
+    shop.hears()
+    assert (shop.status(payment), shop.amounts(payment).refundable) == (Status.CAPTURED, 1000)
+    assert "pending" not in dict(shop.operations(payment)).values()
+
+
+@pytest.mark.parametrize(
+    ("in_parts", "status", "left"), [(False, Status.CAPTURED, 0), (True, Status.PARTIALLY_CAPTURED, 600)]
+)
+def test_what_a_capture_by_hand_leaves_is_held_only_where_the_account_captures_in_parts(
+    shop: AdyenShop, in_parts: bool, status: Status, left: int
+) -> None:
+    shop.change("adyen-1", captures_in_parts=in_parts)
+    payment = shop.paid(capture=CaptureMode.MANUAL)
+    (adyens,) = shop.psp.payments.values()
+    name = f"{payment.attempts[0].id}-manual"
+    shop.psp.tell("CAPTURE", "CAPTURE1", name, {"value": 400, "currency": "EUR"}, adyens)
+    shop.hears()
+    assert (shop.status(payment), shop.amounts(payment).capturable) == (status, left)
+    assert shop.operations(payment) == [(CAPTURE, "succeeded")]
 
 
 def test_an_authorization_is_cancelled(shop: AdyenShop) -> None:

@@ -79,7 +79,10 @@ def test_where_an_account_captures_in_parts_a_capture_gives_nothing_back() -> No
 
 def test_a_capture_made_in_the_customer_area_is_one_by_itself() -> None:
     captured = manual("CAPTURE", "CAPTURE1", originalReference=PAID)
-    assert [(one.id, one.operation_id) for one in said(captured)] == [("CAPTURE1", None)]
+    assert [(one.id, one.operation_id) for one in said(captured)] == [
+        ("CAPTURE1", None),
+        ("expiry:rest:CAPTURE1", None),
+    ]
 
 
 def test_an_inquiry_is_never_lost() -> None:
