@@ -164,6 +164,11 @@ class Connector(ABC):
     @abstractmethod
     def read(self, delivery: Delivery) -> Sequence[Fact | AskPsp | LookUp | LeftOut]: ...
 
+    def identity_of(self, delivery: Delivery) -> bytes:
+        """What tells a verified delivery from others, so that the inbox keeps it once. Where the PSP signs parts of it alone,
+        those: around them anybody who has one can write what he likes. Raises nothing, whatever it is."""
+        return delivery.whole
+
     def look_up(self, psp_object: str) -> Conversation[Sequence[Fact | AskPsp]]:
         """Whose a thing is that a webhook named; empty for nobody's of ours. Called only for what `read` gave."""
         self._has_no("look_up")

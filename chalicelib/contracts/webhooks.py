@@ -23,6 +23,13 @@ class Delivery:
     query: str = field(default="", repr=False)
     attempt_id: str | None = None
 
+    @property
+    def whole(self) -> bytes:
+        """All that tells one delivery from another: a webhook that is a GET has it in its query."""
+        if self.method == "POST" and not self.query:
+            return self.body
+        return f"{self.method} {self.query}\n".encode() + self.body
+
 
 @dataclass(frozen=True, slots=True)
 class AskPsp:

@@ -31,10 +31,11 @@ from chalicelib.domain.ids import inbox_id_of, payment_id_in
 from chalicelib.domain.payment import Entry, Payment
 from chalicelib.domain.telling import words_of
 from chalicelib.outbound.driver import Deadline
+from chalicelib.services.allowance import Allowance
 from chalicelib.services.chores import chore
 from chalicelib.services.commit import commit
 from chalicelib.services.configuration import Configuration, LiveConnection
-from chalicelib.services.intake import check_method, delivery_in
+from chalicelib.services.intake import MIXED_EVERY_S, MIXED_MAX, check_method, delivery_in
 from chalicelib.services.kinds import CONNECTION, INBOX, PAYMENT, connection_key
 from chalicelib.services.ports import Ports
 from chalicelib.services.public_documents import PublicDocuments
@@ -48,11 +49,12 @@ BUDGET_S = 20.0
 
 
 class NotApplied(Exception):
-    """Why a delivery goes to the inbox. `status` as in InboxItem; `verified` once its signature was found good."""
+    """Why a delivery goes to the inbox. `status` as in InboxItem; `verified` once its signature was found good; `identity`
+    tells it from others there, all of it where that is empty."""
 
-    def __init__(self, status: str, detail: str, *, verified: bool = False) -> None:
+    def __init__(self, status: str, detail: str, *, verified: bool = False, identity: bytes = b"") -> None:
         super().__init__(detail)
-        self.status, self.detail, self.verified = status, detail, verified
+        self.status, self.detail, self.verified, self.identity = status, detail, verified, identity
 
 
 class Apply:
@@ -62,6 +64,7 @@ class Apply:
         self._ports = ports
         self._configuration = configuration
         self._documents = PublicDocuments(ports, monotonic)
+        self._mixed = Allowance(MIXED_MAX, MIXED_EVERY_S, monotonic)
 
     def message(self, document: Mapping[str, Any]) -> None:
         """Handles one webhook of the inbound queue, as `message_of` made it. Raises faults of the store, so that the queue
@@ -119,22 +122,27 @@ class Apply:
         delivery = addressed(self._ports, live.connection, live.connector, delivery)
         if not verified:
             self._verify(live, delivery)
+        identity = live.connector.identity_of(delivery)
         try:
             said = live.connector.read(delivery)
         except PaymentServerError as error:
-            raise NotApplied("failed", error.detail, verified=True) from None
+            raise NotApplied("failed", error.detail, verified=True, identity=identity) from None
         except Exception as error:  # a connector's mistake: the delivery waits for a better one
             log.exception("a webhook could not be read")
-            raise NotApplied("failed", type(error).__name__, verified=True) from None
+            raise NotApplied("failed", type(error).__name__, verified=True, identity=identity) from None
         by_attempt: dict[str, list[Fact | AskPsp]] = {}
         for one in self._whose(live, said):
             by_attempt.setdefault(one.attempt_id, []).append(one)
         reasons = [self._joined(live, attempt_id, sayings) for attempt_id, sayings in by_attempt.items()]
         waits = [reason for reason in reasons if reason is not None]
-        waits += [NotApplied("failed", one.detail) for one in said if isinstance(one, LeftOut)]
+        left_out = [NotApplied("failed", one.detail) for one in said if isinstance(one, LeftOut)]
+        waits += left_out
         if waits:
             waits.sort(key=lambda reason: _FIRST.index(reason.status))
-            raise NotApplied(waits[0].status, "; ".join(one.detail for one in waits)[:500], verified=True)
+            if left_out and (verified or not self._mixed.wait_s(connection_key(merchant_id, connection_id))):
+                identity = delivery.whole  # what is left out may be good for something, once a setting is put right
+            detail = "; ".join(one.detail for one in waits)[:500]
+            raise NotApplied(waits[0].status, detail, verified=True, identity=identity)
         telemetry.count("webhooks_applied_total", connector=live.connection.connector, result="applied")
 
     def _whose(self, live: LiveConnection, said: Sequence[Fact | AskPsp | LookUp | LeftOut]) -> Iterator[Fact | AskPsp]:
@@ -237,7 +245,7 @@ class Apply:
         if reason.status == "rejected":
             unique = str(int(delivery.received_at.timestamp()) // 60)
         else:
-            unique = hashlib.sha256(_said_by(delivery)).hexdigest()
+            unique = hashlib.sha256(reason.identity or delivery.whole).hexdigest()
         item = InboxItem(
             id=inbox_id_of(merchant_id, connection_id, (reason.status == "rejected" and "rejected") or "kept", unique),
             merchant_id=merchant_id,
@@ -259,19 +267,12 @@ class Apply:
             self._keep_again(item)
 
     def _keep_again(self, item: InboxItem) -> None:
-        """The same bytes were kept before. Where they were applied or given up since, they say "look" once more, and must wait
+        """The same was kept before. Where they were applied or given up since, they say "look" once more, and must wait
         anew."""
         known = self._ports.store.get(INBOX, item.id)
         given_up = known.value.due_at is None and item.due_at is not None
         if known.value.status == "applied" or given_up:
             self._ports.store.put(INBOX, item, expect=known.version)
-
-
-def _said_by(delivery: Delivery) -> bytes:
-    """What tells one delivery from another: a webhook that is a GET has all of it in its query."""
-    if delivery.method == "POST" and not delivery.query:
-        return delivery.body
-    return f"{delivery.method} {delivery.query}\n".encode() + delivery.body
 
 
 def _due(item: InboxItem, now: datetime) -> datetime | None:

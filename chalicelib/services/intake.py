@@ -55,7 +55,8 @@ DOWN_FOR_S = 3.0  # what did not answer is not asked again so soon: each try wou
 # verified by a document that is not known yet, of which there is a new one in months; the other is itself asked about.
 UNKNOWN_MAX, UNKNOWN_EVERY_S = 20, 6.0
 ASKED_MAX, ASKED_EVERY_S = 100, 1.0
-# Deliveries of which a part is left out, for each connection: each is kept, and one genuine part makes any number of them.
+# Deliveries of which a part is left out, or is about nothing of ours beside others, for each connection: each is kept, and a
+# few genuine parts make any number of them. While the store is down all are queued, and `apply` has the same bound.
 MIXED_MAX, MIXED_EVERY_S = 20, 60.0
 SLOW_S = (
     1.0  # a vault that takes so long to fail did not answer; a secret that does not open is one connection's affair
@@ -159,10 +160,10 @@ class Intake:
 
     def _queue_verified(self, live: ReceivingConnection, delivery: Delivery) -> str:
         """What became of it: queued, or covered by a look at the same thing that is queued already. Raises TooManyRequests
-        for one that is genuine in part alone, where too many came."""
+        for one that is mixed, where too many came."""
         merchant_id, connection_id = live.connection.merchant_id, live.connection.id
         said = _said_by(live.connector, delivery)
-        if any(isinstance(one, LeftOut) for one in said):
+        if _is_mixed(said):
             self._take_turn(self._mixed, live)
         looked_at = delivery.attempt_id or _looked_at(said)
         # Another account may name the attempt too, by its own genuine webhooks, and must cover none of these.
@@ -216,6 +217,12 @@ def _said_by(connector: Verifying, delivery: Delivery) -> Sequence[Fact | AskPsp
         return connector.read(delivery)
     except Exception:  # `apply` tells of it, and keeps the delivery
         return ()
+
+
+def _is_mixed(said: Sequence[Fact | AskPsp | LookUp | LeftOut]) -> bool:
+    """Whether it is kept in the inbox for one of several parts. What says one thing is kept once, by what is signed of it."""
+    foreign = any(isinstance(one, AskPsp) and not payment_id_in(one.attempt_id) for one in said)
+    return any(isinstance(one, LeftOut) for one in said) or (foreign and len(set(said)) > 1)
 
 
 def _looked_at(said: Sequence[Fact | AskPsp | LookUp | LeftOut]) -> str | None:

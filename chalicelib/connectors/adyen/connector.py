@@ -25,7 +25,7 @@ from chalicelib.connectors.adyen.refusals import refusal_of
 from chalicelib.connectors.adyen.settings import AdyenSettings
 from chalicelib.connectors.adyen.signature import check
 from chalicelib.connectors.adyen.tables import ALL, EVENT_CODE, MODIFICATION_STATUS
-from chalicelib.connectors.adyen.webhook import said_in
+from chalicelib.connectors.adyen.webhook import identity_of, said_in
 from chalicelib.contracts.amounts import Amounts, Unwritable
 from chalicelib.contracts.calls import AttemptRef, CheckoutOrder, MoneyOrder, Opened, Refusal, RefusalKind
 from chalicelib.contracts.connector import Capabilities, Connector
@@ -158,6 +158,9 @@ class AdyenConnector(Connector):
 
     def read(self, delivery: Delivery) -> Sequence[Fact | AskPsp | LookUp | LeftOut]:
         return said_in(delivery, self._hmac_keys, self._settings)
+
+    def identity_of(self, delivery: Delivery) -> bytes:
+        return identity_of(delivery, self._hmac_keys, self._settings)
 
     def webhook_setup(self, url: str) -> WebhookSetup:
         return WebhookSetup(

@@ -10,7 +10,7 @@ from chalicelib.connectors.adyen.amounts import AMOUNTS
 from chalicelib.connectors.adyen.facts import PSP_REFERENCE, Item, facts_of
 from chalicelib.connectors.adyen.references import reference_in
 from chalicelib.connectors.adyen.settings import AdyenSettings
-from chalicelib.connectors.adyen.signature import HOSTILE, is_genuine, items_in
+from chalicelib.connectors.adyen.signature import HOSTILE, is_genuine, items_in, signed_text
 from chalicelib.connectors.adyen.tables import EVENT_CODE, SUCCESS, Subject
 from chalicelib.contracts.webhooks import AskPsp, Delivery, LeftOut
 from chalicelib.domain.errors import Unreadable
@@ -23,9 +23,8 @@ AHEAD_MAX = timedelta(days=1)  # of our clock; a try that lay further ahead woul
 def said_in(delivery: Delivery, keys: Sequence[str], settings: AdyenSettings) -> Sequence[Fact | AskPsp | LeftOut]:
     """What each item says by itself: one that none of the keys signed, or that makes no sense, keeps no other back. What is
     about other merchant accounts of the company is nobody's of ours. Raises Unreadable where nothing is left to say."""
-    live = "true" if settings.live_url_prefix is not None else "false"
     try:
-        if parse(delivery.body)["live"] != live:
+        if not _is_of_environment(delivery.body, settings):
             raise Unreadable("The webhook is of Adyen's other environment: test and live do not mix.")
         items = items_in(delivery.body)
     except HOSTILE as error:
@@ -48,6 +47,21 @@ def said_in(delivery: Delivery, keys: Sequence[str], settings: AdyenSettings) ->
     if len(left_out) == len(items):
         raise Unreadable("; ".join(one.detail for one in left_out)[:500])
     return (*said, *left_out)
+
+
+def identity_of(delivery: Delivery, keys: Sequence[str], settings: AdyenSettings) -> bytes:
+    """Of what is signed of its items, each once; and whether it is of our environment, since what is not is never read."""
+    try:
+        signed = {signed_text(item) for item in items_in(delivery.body) if is_genuine(item, keys)}
+        return repr((_is_of_environment(delivery.body, settings), sorted(signed))).encode()
+    except HOSTILE:
+        return delivery.whole
+
+
+def _is_of_environment(body: bytes, settings: AdyenSettings) -> bool:
+    """Raises one of HOSTILE."""
+    said: object = parse(body)["live"]
+    return said == ("true" if settings.live_url_prefix is not None else "false")
 
 
 def _said(item: Mapping[str, Any], now: datetime, in_parts: bool) -> Iterator[Fact | AskPsp]:

@@ -215,3 +215,62 @@ def test_what_bears_another_reference_is_kept_each_though_many_come_at_once(shop
         shop.hears(body=delivery_of(signed(item("REFUND", f"REFUND{number}", **changes))))
     shop.world.settle(3_600)
     assert len(shop.kept()) == 4
+
+
+def of_another_shop(number: int = 1, **changes: object) -> Item:
+    """Of a payment that may be ours, made in the Customer Area with another reference."""
+    given = {"merchantReference": "order-77", "merchantAccountCode": "FirstECOM", "originalReference": PAID, **changes}
+    return signed(item("REFUND", f"REFUND{number}", **given))
+
+
+def test_what_nobody_signed_makes_no_second_entry_of_what_bears_another_reference(shop: AdyenShop) -> None:
+    """Whoever has such an item can write what he likes around what is signed."""
+    genuine = of_another_shop()
+    for number in range(50):
+        shop.hears(
+            body=delivery_of({**genuine, "reason": f"call {number}", "eventDate": f"2026-03-01T12:00:{number:02}Z"})
+        )
+        shop.hears(body=delivery_of(*[genuine] * (number % 5 + 1)))
+    assert [one.status for one in shop.kept()] == ["unmatched"]
+
+
+def test_nor_does_it_of_what_can_not_be_read(shop: AdyenShop) -> None:
+    genuine = of_another_shop(merchantAccountCode="NobodysECOM")
+    for number in range(50):
+        shop.hears(body=delivery_of({**genuine, "reason": f"call {number}"}))
+    assert [one.status for one in shop.kept()] == ["failed"]
+
+
+def test_what_is_of_the_wrong_environment_hides_no_genuine_one(shop: AdyenShop) -> None:
+    body = delivery_of(of_another_shop())
+    shop.hears(body=body.replace(b'"live": "false"', b'"live": "true"'))
+    shop.hears(body=body)
+    assert sorted(one.status for one in shop.kept()) == ["failed", "unmatched"]
+
+
+def test_genuine_items_in_ever_other_company_are_taken_in_only_so_many(shop: AdyenShop) -> None:
+    """Of thirty items there are a thousand million selections."""
+    _, (known, _) = two_paid(shop)
+    told = [of_another_shop(number) for number in range(30)]
+    taken = 0
+    for number, one in enumerate(told * 3):
+        try:
+            shop.hears(body=delivery_of(known, one, told[number // 3]))
+            taken += 1
+        except TooManyRequests:
+            continue
+    assert (taken, len(shop.kept())) == (MIXED_MAX, MIXED_MAX)
+
+
+def test_those_that_came_while_nobody_could_verify_them_fill_the_inbox_no_further(
+    shop: AdyenShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (paid, other), items = two_paid(shop)
+    with monkeypatch.context() as down:
+        down.setattr(shop.world.intake, "_receiving", lambda *_: None)
+        for number in range(100):
+            shop.world.intake.take("default", "adyen-1", {}, delivery_of(items[0], {"pspReference": f"FORGED{number}"}))
+        shop.world.intake.take("default", "adyen-1", {}, delivery_of(items[1]))
+    shop.world.settle()
+    assert len(shop.kept()) == MIXED_MAX + 1, "and one that stands for all the others"
+    assert (shop.status(paid), shop.status(other)) == (Status.CAPTURED, Status.CAPTURED)
