@@ -168,3 +168,33 @@ def test_a_notification_that_says_it_is_a_test_is_refused_by_a_live_connection_t
 def test_a_live_notification_is_refused_by_a_test_connection() -> None:
     with pytest.raises(Unreadable):
         connector().read(with_live(delivery(item("AUTHORISATION")), "true"))
+
+
+def test_until_when_a_dispute_can_be_answered_is_not_told_as_nobody_signs_it() -> None:
+    """With a later day than there is somebody would have it lost."""
+    disputed = paid(
+        "NOTIFICATION_OF_CHARGEBACK", "DISPUTE1", additionalData={"defensePeriodEndsAt": "2030-01-01T00:00:00Z"}
+    )
+    assert [fact.respond_by for fact in said(disputed)] == [""]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        paid("NOTIFICATION_OF_CHARGEBACK", "DISPUTE1", reason="call +31 6 1234"),
+        paid("CAPTURE_FAILED", "CAPTURE1", reason="call +31 6 1234"),
+        paid("REFUND_FAILED", "REFUND1", reason="call +31 6 1234"),
+        item("AUTHORISATION", success="false", reason="call +31 6 1234"),
+        item(
+            "AUTHORISATION", success="false", reason="Refused", additionalData={"refusalReasonRaw": "call +31 6 1234"}
+        ),
+    ],
+)
+def test_a_text_that_nobody_signed_says_so_wherever_it_is_told(told: dict[str, Any]) -> None:
+    texts = [text for fact in said(told) for text in texts_of(fact) if "call" in text]
+    assert texts == ["call +31 6 1234 (not signed)"]
+
+
+def texts_of(fact: Fact) -> list[str]:
+    declined = fact.decline
+    return [fact.reason] + ([declined.code, declined.psp_code, declined.message] if declined else [])

@@ -126,7 +126,9 @@ def test_a_sale_s_outcome_that_nobody_has_heard_of_changes_nothing() -> None:
 def test_a_refusal_tells_what_the_issuer_said() -> None:
     raw = {"refusalReasonRaw": "51 : Insufficient funds"}
     (declined,) = said(item("AUTHORISATION", success="false", reason="NOT ENOUGH BALANCE", additionalData=raw))
-    wanted = Decline(DeclineClass.SOFT, "insufficient_funds", "Not enough balance", "51 : Insufficient funds")
+    wanted = Decline(
+        DeclineClass.SOFT, "insufficient_funds", "Not enough balance", "51 : Insufficient funds (not signed)"
+    )
     assert declined.decline == wanted
 
 
