@@ -22,9 +22,7 @@ from chalicelib.domain.errors import SignatureInvalid, Unreadable
 from chalicelib.domain.json_text import parse
 
 Json = Mapping[str, Any]
-_FORM = re.compile(
-    rb"id=(tr_[A-Za-z0-9]{1,60})"
-)  # the id counts where nobody knows it yet, and the payment it names is read
+_FORM = re.compile(rb"id=(tr_[A-Za-z0-9]{1,60})")
 
 
 def verify(delivery: Delivery, secrets: Iterable[str]) -> None:
