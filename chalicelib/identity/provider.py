@@ -13,6 +13,7 @@ import urllib3
 from chalicelib.domain.errors import IdentityFault
 from chalicelib.domain.json_text import parse
 from chalicelib.identity.keys import KeySet
+from chalicelib.outbound.failures import reason_of
 
 WELL_KNOWN = "/.well-known/openid-configuration"
 TIMEOUT_S = 3.0  # to connect, and between two pieces of an answer
@@ -75,8 +76,11 @@ def _document(http: requests.Session, url: str, what: str) -> Any:
                 if len(body) > ANSWER_LIMIT_BYTES or time.monotonic() > ends:
                     raise IdentityFault(f"The identity provider's {what} took too long or are too large.")
         return parse(body)
-    except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
-        raise IdentityFault(f"The identity provider's {what} could not be had.") from error
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        reason = reason_of(error, connect_s=TIMEOUT_S, answer_s=TIMEOUT_S)
+        raise IdentityFault(f"The identity provider's {what} could not be had: {reason}.") from error
+    except ValueError as error:
+        raise IdentityFault(f"The identity provider's {what} could not be had: no JSON.") from error
 
 
 def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:

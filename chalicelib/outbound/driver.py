@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -29,6 +30,7 @@ from chalicelib.contracts.conversation import (
     ReadFailed,
 )
 from chalicelib.domain.errors import PaymentServerError
+from chalicelib.outbound.failures import reason_of
 from chalicelib.outbound.transport import TooSlowOrLarge, body_of, prepared
 
 T = TypeVar("T")
@@ -127,14 +129,15 @@ class Driver:
             body = body_of(answer, ends, ANSWER_BYTES_MAX)
         except (requests.RequestException, HTTPError) as error:
             self._local.adapter = None
+            reason = reason_of(error, connect_s=timeout_s, answer_s=timeout_s)
             if not_sent(error):
-                raise NotSent(f"no connection, {type(error).__name__}") from None
-            raise _failed(request, type(error).__name__) from None
+                raise NotSent(_told(request, reason)) from None
+            raise _failed(request, reason) from None
         except TooSlowOrLarge as error:
             self._local.adapter = None
             raise _failed(request, str(error)) from None
         if answer.status_code >= 500:
-            raise _failed(request, f"status {answer.status_code}")
+            raise _failed(request, f"answered {answer.status_code}")
         headers = {name.lower(): value for name, value in answer.headers.items()}
         return HttpResponse(answer.status_code, headers, body)
 
@@ -149,8 +152,14 @@ class Driver:
         return adapter
 
 
-def _failed(request: HttpRequest, detail: str) -> CallFailed:
+def _failed(request: HttpRequest, reason: str) -> CallFailed:
+    detail = _told(request, reason)
     return OutcomeUnknown(detail) if request.moves_money else ReadFailed(detail)
+
+
+def _told(request: HttpRequest, reason: str) -> str:
+    """With the host, which a wrong setting may have made; of an address, more than that is shown to nobody."""
+    return f"{urlsplit(request.url).hostname}: {reason}"
 
 
 def _certain(error: CallFailed, moved: bool) -> CallFailed:

@@ -59,10 +59,10 @@ def body_of(answer: requests.Response, ends: float, bytes_max: int) -> bytes:
         size += len(part)
         if size > bytes_max:
             answer.close()
-            raise TooSlowOrLarge(f"over {bytes_max} bytes")
+            raise TooSlowOrLarge(f"the answer has over {bytes_max} bytes")
         if time.monotonic() > ends:
             answer.close()
-            raise TooSlowOrLarge("it took too long")
+            raise TooSlowOrLarge("the answer took too long")
     return b"".join(parts)
 
 

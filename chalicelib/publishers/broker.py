@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from chalicelib.contracts.publisher import Rejected, Retry
 from chalicelib.domain.errors import Pointer
 from chalicelib.outbound.dial import ADDRESS_REFUSED, PLAIN_REFUSED, AddressRefused, addresses_of
+from chalicelib.outbound.failures import UNRESOLVED
 from chalicelib.outbound.guard import is_allowed, is_within
 
 CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S = 5.0, 15.0
@@ -36,7 +37,7 @@ def dialled_addresses(host: str, port: int, allowed: Sequence[str], *, tls: bool
     except AddressRefused as refused:
         raise Rejected(str(refused)) from None
     except (OSError, UnicodeError):
-        raise Retry("the target's host name has no address now") from None
+        raise Retry(UNRESOLVED) from None
     return list(dict.fromkeys(str(one[4][0]) for one in found))
 
 

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from chalicelib.contracts.publisher import DeliveryFailed, Publication, Receipt, Retry, Target
 from chalicelib.domain.errors import Pointer
+from chalicelib.outbound.failures import UNRESOLVED
 from chalicelib.publishers import broker
 from chalicelib.publishers.cloudevents import CONTENT_TYPE, headers_of, ordering_key_of
 from chalicelib.publishers.shared import Shared
@@ -44,7 +45,7 @@ _DETAIL = {
     "NOT_ENOUGH_REPLICAS": "the topic has too few replicas in sync (min.insync.replicas)",
     "_AUTHENTICATION": "the broker refused the credentials, or does not offer the SASL mechanism",
     "_SSL": "the TLS handshake failed; a public authority or ca_certificates must vouch for the broker",
-    "_RESOLVE": "a broker's host name has no address now",
+    "_RESOLVE": UNRESOLVED,
     "_TRANSPORT": "no broker could be reached",
     "_TIMED_OUT": "no broker answered in time",
     "_MSG_TIMED_OUT": "the brokers did not acknowledge the event in time",

@@ -26,6 +26,7 @@ from chalicelib.domain.configuration import Requested
 from chalicelib.domain.errors import Pointer
 from chalicelib.domain.json_text import parse
 from chalicelib.outbound.dial import AddressRefused, guarded_session
+from chalicelib.outbound.failures import reason_of
 from chalicelib.publishers.broker import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S, library_of, objection_to
 from chalicelib.publishers.clients import Clients
 from chalicelib.publishers.cloudevents import CONTENT_TYPE, headers_of, ordering_key_of
@@ -142,7 +143,8 @@ class PubSubPublisher:
         except AddressRefused as error:
             raise Rejected(str(error)) from None
         except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
-            raise Retry(f"no answer from Pub/Sub ({type(error).__name__})") from None
+            reason = reason_of(error, connect_s=self._timeout[0], answer_s=self._timeout[1])
+            raise Retry(f"no answer from Pub/Sub ({reason})") from None
         return answer.status_code, redacted(read, secrets, ANSWER_KEPT), answer.headers.get("Retry-After")
 
     def _token(self, settings: PubSubTarget) -> str | None:

@@ -22,6 +22,7 @@ from chalicelib.contracts.publisher import DeliveryFailed, Publication, Receipt,
 from chalicelib.domain.configuration import Requested
 from chalicelib.domain.errors import Pointer
 from chalicelib.outbound.dial import AddressRefused, guarded_session
+from chalicelib.outbound.failures import reason_of
 from chalicelib.outbound.guard import is_allowed
 from chalicelib.outbound.transport import beginning_of, prepared
 from chalicelib.publishers import client_certificate
@@ -181,7 +182,8 @@ class WebhookPublisher:
         except AddressRefused as error:
             raise Rejected(str(error)) from None
         except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:  # UnicodeError: no host name
-            raise Retry(f"no answer from the target ({_reason_of(error)})") from None
+            reason = reason_of(error, connect_s=self._timeouts_s[0], answer_s=self._timeouts_s[1])
+            raise Retry(f"no answer from the target ({reason})") from None
         return answer.status_code, redacted(read, secrets, ANSWER_KEPT), answer.headers.get("Retry-After")
 
 
@@ -208,22 +210,6 @@ def _place_of(settings: WebhookTarget) -> tuple[str, str, bytes]:
     """What a connection is good for: the server that it leads to, and who it says that we are."""
     parts = urlsplit(settings.url)
     return parts.scheme, parts.netloc, hashlib.sha256(repr(_identity_of(settings)).encode()).digest()
-
-
-def _reason_of(error: BaseException) -> str:
-    """The error's name; what TLS objects to is told too, as it is what operators need to know."""
-    name, cause = type(error).__name__, error
-    for _ in range(10):
-        reason = getattr(cause, "reason", None)
-        if isinstance(cause, ssl.SSLError) and isinstance(reason, str):
-            return f"{name}: {reason}"
-        following = reason if isinstance(reason, BaseException) else next(iter(cause.args), None)
-        if not isinstance(following, BaseException):
-            following = cause.__cause__ or cause.__context__
-        if following is None:
-            break
-        cause = following
-    return name
 
 
 def _is_address(host: str) -> bool:

@@ -110,19 +110,23 @@ def dripping(accepted: socket.socket) -> None:
         threading.Event().wait(0.02)
 
 
+CLOSED = "the connection was closed before the answer was complete"
 # name: (behaviour, what is told of it)
 UNCERTAIN: dict[str, tuple[Behaviour, str]] = {
-    "a reset after connecting": (reset, "ConnectionError"),
-    "a close without an answer": (lambda accepted: None, "ConnectionError"),
-    "no answer in time": (silent, "ReadTimeout"),
-    "an answer that drips": (dripping, "it took too long"),
-    "a server error": (answering("503 Unavailable", b"{}"), "status 503"),
+    "a reset after connecting": (reset, f"127.0.0.1: {CLOSED}"),
+    "a close without an answer": (lambda accepted: None, f"127.0.0.1: {CLOSED}"),
+    "no answer in time": (silent, "127.0.0.1: no answer within 0.5 s"),
+    "an answer that drips": (dripping, "127.0.0.1: the answer took too long"),
+    "a server error": (answering("503 Unavailable", b"{}"), "127.0.0.1: answered 503"),
     "half an answer": (
         lambda accepted: accepted.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"),
-        "ProtocolError",
+        f"127.0.0.1: {CLOSED}",
     ),
     "an answer that is no JSON": (answering("200 OK", b"<html>"), "unreadable, JSONDecodeError"),
-    "no HTTP": (lambda accepted: accepted.sendall(b"hello\r\n\r\n"), "ConnectionError"),
+    "no HTTP": (
+        lambda accepted: accepted.sendall(b"hello\r\n\r\n"),
+        "127.0.0.1: the answer can not be read",
+    ),
 }
 
 

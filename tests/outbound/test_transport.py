@@ -65,7 +65,7 @@ def test_after_its_time_nothing_is_read() -> None:
 
 
 def test_a_body_that_takes_too_long_is_not_waited_for() -> None:
-    with pytest.raises(TooSlowOrLarge, match=r"^it took too long$"):
+    with pytest.raises(TooSlowOrLarge, match=r"^the answer took too long$"):
         body_of(answering(Drip(b"abcd")), time.monotonic() - 1, 4)
 
 
@@ -75,5 +75,5 @@ def test_a_body_has_its_size_at_most(size: int) -> None:
     if size == 4:
         assert body_of(answer, NEVER, 4) == b"xxxx"
     else:
-        with pytest.raises(TooSlowOrLarge, match=r"^over 4 bytes$"):
+        with pytest.raises(TooSlowOrLarge, match=r"^the answer has over 4 bytes$"):
             body_of(answer, NEVER, 4)

@@ -16,6 +16,7 @@ from chalicelib.services.configuration import Configuration
 from chalicelib.services.configure_connections import (
     ConnectionBody,
     ConnectionChange,
+    ConnectionTest,
     check_connection,
     create_connection,
     delete_connection,
@@ -221,13 +222,14 @@ def test_a_test_tells_bad_credentials_from_an_outage(ports: Ports, status: int, 
         create_connection(ports, ACTOR, SHOP, connection_body(base_url=url))
         found = check_connection(ports, SHOP, "toy-nl")
     assert (found.ok, found.problem, taken[0][0]["authorization"]) == (ok, problem, "key-of-nl")
+    assert (found.detail == f"127.0.0.1: answered {status}") is (status == 503), found.detail
 
 
 def test_a_psp_that_can_not_be_reached_is_an_outage(ports: Ports) -> None:
     with answering(200) as (url, _):
         create_connection(ports, ACTOR, SHOP, connection_body(base_url=url))
     found = check_connection(ports, SHOP, "toy-nl")
-    assert (found.ok, found.problem) == (False, "outage")
+    assert found == ConnectionTest(False, "outage", "127.0.0.1: the connection was refused")
 
 
 def test_of_writers_who_read_the_same_version_one_wins(ports: Ports) -> None:
