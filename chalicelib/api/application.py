@@ -15,11 +15,12 @@ from pydantic import ValidationError
 
 from chalicelib import telemetry
 from chalicelib.api import middleware, problem
-from chalicelib.api.body import ERRORS_SHOWN, invalid_of, json_of, parsed, pointer_of
+from chalicelib.api.body import ERRORS_SHOWN, invalid_of, json_of, parsed
 from chalicelib.api.card_numbers import refuse_card_numbers
 from chalicelib.api.envelope import RAW_QUERY, request_id_of
 from chalicelib.api.operation import OPERATIONS, Answer, Call, Operation
 from chalicelib.api.threadlocal import ThreadSafeChalice
+from chalicelib.contracts.validation import pointer_of
 from chalicelib.domain.errors import (
     STATUS_OF,
     Invalid,

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from chalicelib.api.patterns import WORDS
+from chalicelib.contracts.validation import pointer_of, words_of
 from chalicelib.domain.errors import Invalid, Pointer, TooLarge, Unreadable
 from chalicelib.domain.json_text import is_nested_deeper
 
@@ -111,9 +111,7 @@ def parsed(model: type[M], raw: bytes) -> M:
 
 
 def invalid_of(error: ValidationError, at: str = "") -> Invalid:
-    pointers = tuple(
-        Pointer(at + pointer_of(_place_of(one)), _words_of(one)[:300]) for one in error.errors(include_url=False)
-    )
+    pointers = tuple(Pointer(at + pointer_of(_place_of(one)), words_of(one)) for one in error.errors(include_url=False))
     shown = pointers[:ERRORS_SHOWN]
     first = shown[0]
     more = f" (and {len(pointers) - 1} more)" if len(pointers) > 1 else ""
@@ -124,13 +122,3 @@ def _place_of(one: ErrorDetails) -> tuple[int | str, ...]:
     """Pydantic names a bad key by a further part of its own, which is no place in the body."""
     location = one["loc"]
     return location[:-1] if len(location) > 1 and location[-1] == "[key]" and one["input"] == location[-2] else location
-
-
-def _words_of(one: ErrorDetails) -> str:
-    if one["type"] == "string_pattern_mismatch":
-        return WORDS.get(one["ctx"]["pattern"], one["msg"])
-    return one["msg"].removeprefix("Value error, ")
-
-
-def pointer_of(location: tuple[int | str, ...]) -> str:
-    return "".join("/" + str(part)[:60].replace("~", "~0").replace("/", "~1") for part in location)

@@ -8,6 +8,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from chalicelib.api.operation import Answer
+from chalicelib.api.patterns import CURSOR
 from chalicelib.contracts.store import Page
 from chalicelib.domain.payment import Json
 
@@ -19,7 +20,7 @@ class PageQuery(BaseModel):
 
     limit: int = Field(50, ge=1, le=200)
     """How many items a page may hold."""
-    cursor: str | None = Field(None, max_length=1024, json_schema_extra={"pattern": "^[A-Za-z0-9_-]*$"})
+    cursor: str | None = Field(None, max_length=1024, json_schema_extra={"pattern": CURSOR})
     """The `next_cursor` of the page before."""
 
 

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from chalicelib.api.body import Strict
-from chalicelib.api.patterns import COUNTRY, CURRENCY, EMAIL, LINE, LOCALE, METHOD, TEXT, URL
+from chalicelib.api.patterns import COUNTRY, CURRENCY, EMAIL, LOCALE, METHOD, TEXT, URL
+from chalicelib.contracts.validation import LINE
 from chalicelib.domain.errors import Invalid, Pointer
 from chalicelib.domain.money import EXPONENT, VALUE_MAX, Money
 from chalicelib.domain.order import Address, CaptureMode, Customer, Line, Order

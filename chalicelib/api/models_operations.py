@@ -8,7 +8,7 @@ from pydantic import Field
 
 from chalicelib.api.body import Strict
 from chalicelib.api.models_checkout import MoneyRequest
-from chalicelib.api.patterns import LINE
+from chalicelib.contracts.validation import LINE
 
 _ATTEMPT = Field(None, min_length=1, max_length=45, pattern=LINE)
 

@@ -17,8 +17,9 @@ from chalicelib.api.models_checkout import (
     Short,
 )
 from chalicelib.api.models_routing import FindingsModel
-from chalicelib.api.patterns import EMAIL, LINE, LOCALE, METHOD
+from chalicelib.api.patterns import CURSOR, EMAIL, LOCALE, METHOD
 from chalicelib.api.times import Moment
+from chalicelib.contracts.validation import LINE
 from chalicelib.domain.order import CaptureMode, Customer, Order
 from chalicelib.routing.rules import RouteDraft
 
@@ -56,7 +57,7 @@ class SimulationRequest(Strict):
     """The payments of this route that were created in so many days are replayed, the newest first."""
     draft: RouteDraft | None = None
     """Decides instead of the route as it stands; it is not saved, and the route need not exist for it."""
-    cursor: str | None = Field(None, max_length=1024, pattern=r"^[A-Za-z0-9_-]*$")
+    cursor: str | None = Field(None, max_length=1024, pattern=CURSOR)
     """The `next_cursor` of the answer before: older payments."""
     limit: int = Field(100, ge=1, le=LISTED_MAX)
     """How many of the changed payments are listed; all are counted."""

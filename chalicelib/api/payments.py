@@ -11,6 +11,7 @@ from chalicelib import telemetry
 from chalicelib.api.listing import PageQuery
 from chalicelib.api.models import PaymentList, PaymentModel, TimelineList
 from chalicelib.api.operation import Answer, Call, operation
+from chalicelib.api.patterns import CURRENCY
 from chalicelib.api.times import Instant
 from chalicelib.contracts.store import PAGE_MAX
 from chalicelib.domain.configuration import DeliveryRecord
@@ -45,7 +46,7 @@ class PaymentQuery(PageQuery):
     status: StatusName | None = None
     connection_id: str | None = Field(None, min_length=1, max_length=40)
     """The connection of the newest attempt."""
-    currency: str | None = Field(None, pattern=r"^[A-Z]{3}$")
+    currency: str | None = Field(None, pattern=CURRENCY)
     attention: bool | None = None
     """`true`: only those that wait for an operator, the operators' queue."""
     created_from: Instant | None = None

@@ -5,7 +5,11 @@ from __future__ import annotations
 
 import re
 
+from chalicelib.contracts.validation import worded
+
 CHARACTERS_MAX = 254
+PLAUSIBLE = worded(r"^[^@\s]+@[^@\s]+\.[^@\s]+$", "must be an e-mail address, such as payments@shop.example")
+"""What an operator enters as the merchant's own."""
 _ORDINARY = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"

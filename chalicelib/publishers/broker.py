@@ -56,5 +56,5 @@ def tls_context(ca_certificates: str | None) -> ssl.SSLContext:
     """Trusts these authorities (PEM) alone, or the machine's. Raises ValueError for what is no certificate."""
     try:
         return ssl.create_default_context(cadata=ca_certificates)
-    except ssl.SSLError as error:
+    except (ssl.SSLError, TypeError) as error:  # TypeError: a letter that is not ASCII
         raise ValueError("must be one or more certificates in PEM") from error

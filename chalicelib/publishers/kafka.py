@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from chalicelib.contracts.publisher import DeliveryFailed, Publication, Receipt, Retry, Target
+from chalicelib.contracts.validation import worded
 from chalicelib.domain.errors import Pointer
 from chalicelib.outbound.failures import UNRESOLVED
 from chalicelib.publishers import broker
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 PATIENCE_S, POLL_S = 0.5, 0.2
 REPORT_LATE_S = 2.0  # librdkafka looks for messages past their time once a second
 SERVERS_MAX = 10
+TOPIC = worded(
+    r"\A[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*\z",
+    "must be the name of a topic: letters, digits, dots, _ and -, and not dots alone",
+)
 _SERVER = re.compile(r"(?:\[([0-9A-Fa-f:.]+)]|([A-Za-z0-9._-]+)):([0-9]{1,5})")
 
 # What librdkafka would write to stderr, some of it in a broker's own words. Problems are told in the delivery log, in ours.
@@ -60,7 +65,7 @@ class KafkaTarget(BaseModel):
 
     bootstrap_servers: str = Field(max_length=2048)
     """`host:port` of one or more brokers, separated by commas."""
-    topic: str = Field(max_length=249, pattern=r"\A[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*\z")
+    topic: str = Field(max_length=249, pattern=TOPIC)
     """A topic that exists; it is never created."""
     tls: bool = True
     """False only for brokers on loopback or in networks that the operator allows."""

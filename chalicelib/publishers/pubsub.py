@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from urllib3.exceptions import HTTPError
 
 from chalicelib.contracts.publisher import DeliveryFailed, Publication, Receipt, Rejected, Retry, Target
+from chalicelib.contracts.validation import worded
 from chalicelib.domain.configuration import Requested
 from chalicelib.domain.errors import Pointer
 from chalicelib.domain.json_text import parse
@@ -40,6 +41,14 @@ ENDPOINT = "https://pubsub.googleapis.com"
 SCOPE = "https://www.googleapis.com/auth/pubsub"
 ANSWER_KEPT = 1024
 IDENTITIES_KEPT = 100
+PROJECT = worded(
+    r"^([a-z0-9.-]{1,100}:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$",
+    "must be the project's id, neither its name nor its number: 6 to 30 lower-case letters, digits and -, a letter first",
+)
+TOPIC = worded(
+    r"^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$",
+    "must be the topic's name alone: 3 to 255 letters, digits, dots, _ ~ + % and -, a letter first",
+)
 _GOOGLE = re.compile(r"([a-z0-9-]+\.)+googleapis\.com")
 _MENDED_BY = {
     401: "the credentials are not accepted (401): give the JSON key of a service account that is live",
@@ -53,9 +62,9 @@ class PubSubTarget(BaseModel):
         strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True
     )
 
-    project: str = Field(pattern=r"^([a-z0-9.-]{1,100}:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$")
+    project: str = Field(pattern=PROJECT)
     """The id of the Google Cloud project."""
-    topic: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$")
+    topic: str = Field(pattern=TOPIC)
     """The topic's name, without `projects/…/topics/`. Its subscriptions keep the order if message ordering is enabled."""
     service_account: SecretStr | None = Field(default=None, max_length=10_000)
     """The JSON key of a service account that may publish. Left out, the credentials of PaymentServer's environment."""

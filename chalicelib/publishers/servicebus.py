@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from chalicelib.contracts.publisher import Publication, Receipt, Retry, Target
+from chalicelib.contracts.validation import worded
 from chalicelib.domain.errors import Pointer
 from chalicelib.outbound.door import Door
 from chalicelib.publishers.broker import (
@@ -36,6 +37,10 @@ IDLE_MAX_S = 60.0  # Service Bus ends what is silent for minutes
 CLOSE_TIMEOUT_S = 1.0
 STALL_MAX_S = 1.0  # for a part of a message to leave
 BUSY_PAUSE_S = 10.0  # what Microsoft asks for
+ENTITY = worded(
+    r"^[A-Za-z0-9]([A-Za-z0-9._/-]{0,258}[A-Za-z0-9_-])?$",
+    "must be the name of a queue or topic: up to 260 letters, digits, dots, _ / and -, a letter or digit first",
+)
 _NAMESPACE = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::([0-9]{1,5}))?")  # its host, its port
 _SAID = {  # by AMQP condition
     "amqp:link:message-size-exceeded": "the message is larger than {entity} takes",
@@ -66,7 +71,7 @@ class ServiceBusTarget(BaseModel):
         strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True
     )
 
-    entity: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._/-]{0,258}[A-Za-z0-9_-])?$")
+    entity: str = Field(pattern=ENTITY)
     """The name of the queue or topic."""
     namespace: str | None = Field(default=None, max_length=300)
     """The namespace's host, such as `shop.servicebus.windows.net`; with `key_name` and `key`."""

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from chalicelib.contracts.publisher import Publication, Receipt, Rejected, Retry, Target
+from chalicelib.contracts.validation import worded
 from chalicelib.domain.errors import Pointer
 from chalicelib.outbound import aws
 from chalicelib.outbound.guard import is_within
@@ -38,6 +39,15 @@ _TOLD = {
     "AccessDenied": "the credentials lack the permission sqs:SendMessage on the queue",
     "AccessDeniedException": "the credentials lack the permission sqs:SendMessage on the queue",
 }
+REGION = worded(r"^[a-z0-9-]{1,40}$", "must be the code of a region, such as eu-west-1")
+ROLE_ARN = worded(
+    r"^arn:[a-z-]+:iam::[0-9]{12}:role/[!-~]+$",
+    "must be a role's ARN, such as arn:aws:iam::123456789012:role/publisher",
+)
+EXTERNAL_ID = worded(r"^[a-zA-Z0-9_+=,.@:/-]*$", "must be letters, digits and _ + = , . @ : / -")
+ACCESS_KEY_ID = worded(
+    r"^[A-Z0-9]{16,128}$", "must be the access key's id as AWS shows it: 16 to 128 upper-case letters and digits"
+)
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException")
 
 
@@ -46,13 +56,13 @@ class SqsTarget(BaseModel):
 
     queue_url: str = Field(max_length=2048)
     """The queue's URL as SQS shows it, `https://sqs.<region>.amazonaws.com/<account>/<name>`; `.fifo` ends a FIFO queue's."""
-    region: str | None = Field(default=None, pattern=r"^[a-z0-9-]{1,40}$")
+    region: str | None = Field(default=None, pattern=REGION)
     """The queue's region, where its URL does not name it."""
-    role_arn: str | None = Field(default=None, max_length=700, pattern=r"^arn:[a-z-]+:iam::[0-9]{12}:role/[!-~]+$")
+    role_arn: str | None = Field(default=None, max_length=700, pattern=ROLE_ARN)
     """A role to assume first, such as one of the account that owns the queue."""
-    external_id: str | None = Field(default=None, min_length=2, max_length=1224, pattern=r"^[a-zA-Z0-9_+=,.@:/-]*$")
+    external_id: str | None = Field(default=None, min_length=2, max_length=1224, pattern=EXTERNAL_ID)
     """What the role's trust policy asks for as `sts:ExternalId`."""
-    access_key_id: str | None = Field(default=None, pattern=r"^[A-Z0-9]{16,128}$")
+    access_key_id: str | None = Field(default=None, pattern=ACCESS_KEY_ID)
     """An access key, with its secret; by default the credentials that PaymentServer itself runs with."""
     secret_access_key: SecretStr | None = Field(default=None, max_length=200)
     """The access key's secret."""

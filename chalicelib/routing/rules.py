@@ -15,12 +15,13 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
+from chalicelib.contracts.validation import worded
 from chalicelib.domain.payment import ATTEMPTS_MAX
 from chalicelib.routing.fields import OPERATORS, VALUES_MAX, field_of
 from chalicelib.routing.onward import Onward
 from chalicelib.routing.schema import tests_schema
 
-SLUG = r"^[a-z0-9][a-z0-9-]{0,39}$"
+SLUG = worded(r"^[a-z0-9][a-z0-9-]{0,39}$", "must be 1 to 40 of a-z, 0-9 and -, and not begin with -")
 CHAIN_MAX = 10
 RULES_MAX = 200
 CONDITIONS_MAX = 20  # side by side under all or any

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from chalicelib.contracts.store import Page
+from chalicelib.contracts.validation import pointer_of, words_of
 from chalicelib.domain.configuration import Route, RouteVersion
 from chalicelib.domain.errors import Conflict, Invalid, NotFound, Pointer, StaleVersion
 from chalicelib.routing.lint import Finding, Severity, lint
@@ -96,8 +97,8 @@ def _as_today(name: str, document: dict[str, Any]) -> dict[str, Any]:
         return document_of(name, RouteDraft.model_validate(document))
     except ValidationError as error:
         first = error.errors()[0]
-        pointer = "".join(f"/{part}" for part in first["loc"])
-        detail = f"this version would not be taken today: {first['msg']}"
+        pointer = pointer_of(first["loc"])
+        detail = f"this version would not be taken today: {words_of(first)}"
         raise Invalid(f"{pointer}: {detail}", (Pointer(pointer, detail),)) from None
 
 

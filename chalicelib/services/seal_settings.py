@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel, SecretStr, ValidationError
-from pydantic_core import ErrorDetails
 
+from chalicelib.contracts.validation import pointer_of, words_of
 from chalicelib.contracts.vault import Vault
 from chalicelib.domain.errors import Invalid, Pointer
 from chalicelib.domain.payment import Json
@@ -89,21 +89,8 @@ def _validated(model: type[BaseModel], given: Mapping[str, Json], pointer: str) 
         return model.model_validate_json(json.dumps(given), strict=True, extra="forbid")
     except ValidationError as error:
         pointers = tuple(
-            Pointer(pointer + _pointer_of(one["loc"]), _words_of(one)[:300])
+            Pointer(pointer + pointer_of(one["loc"]), words_of(one))
             for one in error.errors(include_input=False, include_url=False)
         )
     more = f" (and {len(pointers) - 1} more)" if len(pointers) > 1 else ""
     raise Invalid(f"{pointers[0].pointer}: {pointers[0].detail}{more}", pointers[:ERRORS_SHOWN])
-
-
-def _words_of(one: ErrorDetails) -> str:
-    """Pydantic counts the "items" of a secret, and says whose words an error has."""
-    context = one.get("ctx", {})
-    if context.get("field_type") == "Value":
-        least, most = context.get("min_length"), context.get("max_length")
-        return f"must have at least {least} characters" if most is None else f"must have at most {most} characters"
-    return one["msg"].removeprefix("Value error, ")
-
-
-def _pointer_of(location: tuple[int | str, ...]) -> str:
-    return "".join("/" + str(part)[:60].replace("~", "~0").replace("/", "~1") for part in location)

@@ -8,7 +8,15 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from chalicelib.contracts.credential import Credential
+from chalicelib.contracts.validation import worded
 
+MERCHANT_ACCOUNT = worded(
+    r"^[A-Za-z0-9._-]+$", "must be the account's name as the Customer Area shows it: letters, digits, dots, _ and -"
+)
+LIVE_URL_PREFIX = worded(
+    r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$",
+    "must be the prefix alone and no address, such as 1797a841fbb37ca7-YourCompany: letters, digits, and - between them",
+)
 _HMAC_KEY = re.compile(r"(?:[0-9A-Fa-f]{2}){16,64}")
 
 
@@ -27,11 +35,11 @@ class AdyenSettings(BaseModel):
     account_fields: ClassVar[frozenset[str]] = frozenset({"merchant_account", "live_url_prefix"})
     webhook_fields: ClassVar[frozenset[str]] = frozenset({"hmac_key", "hmac_key_previous"})
 
-    merchant_account: str = Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9._-]+$")
+    merchant_account: str = Field(min_length=1, max_length=80, pattern=MERCHANT_ACCOUNT)
     """The merchant account's name, such as `YourCompanyECOM`; webhooks of another one are refused."""
     api_key: Credential = Field(min_length=12, max_length=1024)
     """The API key of a web service user with the roles for Checkout and Pay by Link."""
-    live_url_prefix: str | None = Field(default=None, max_length=50, pattern=r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$")
+    live_url_prefix: str | None = Field(default=None, max_length=50, pattern=LIVE_URL_PREFIX)
     """The account's own prefix of the live addresses, such as `1797a841fbb37ca7-YourCompany`. Without it, the account is one
     of the test environment."""
     hmac_key: HmacKey | None = None

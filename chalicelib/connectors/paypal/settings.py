@@ -7,8 +7,15 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from chalicelib.contracts.credential import Credential
+from chalicelib.contracts.validation import LINE, worded
 
-WEBHOOK_ID = r"^[a-zA-Z0-9]{1,50}$"
+CLIENT_ID = worded(
+    r"^[A-Za-z0-9_.-]+$", "must be the client id as the app's page shows it: letters, digits, dots, _ and -"
+)
+WEBHOOK_ID = worded(
+    r"^[a-zA-Z0-9]{1,50}$",
+    "must be the id that the app's page shows beside the webhook, and no address: letters and digits",
+)
 
 
 class PayPalSettings(BaseModel):
@@ -18,7 +25,7 @@ class PayPalSettings(BaseModel):
 
     environment: Literal["sandbox", "live"]
     """Which of PayPal's two worlds the app is of. It never changes."""
-    client_id: str = Field(min_length=8, max_length=255, pattern=r"^[A-Za-z0-9_.-]+$")
+    client_id: str = Field(min_length=8, max_length=255, pattern=CLIENT_ID)
     """The app's client id. It never changes; the secret may."""
     client_secret: Credential = Field(min_length=8, max_length=255)
     """The app's secret."""
@@ -31,7 +38,7 @@ class PayPalSettings(BaseModel):
     each webhook. PayPal's simulator passes only the former."""
     intermediate_certificates: str | None = Field(default=None, max_length=20_000)
     """Certificates (PEM) between PayPal's and a public root, where PayPal's own file should lack them."""
-    brand_name: str | None = Field(default=None, min_length=1, max_length=127, pattern=r"^[^\x00-\x1f\x7f]*$")
+    brand_name: str | None = Field(default=None, min_length=1, max_length=127, pattern=LINE)
     """The shop's name on PayPal's page, instead of the account's."""
     order_life_minutes: int = Field(default=180, ge=15, le=180)
     """How long the shopper may take to approve. PayPal does not say how long it keeps an order; three hours are usual."""

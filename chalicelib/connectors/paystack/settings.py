@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from chalicelib.contracts.credential import Credential
+from chalicelib.contracts.email import CHARACTERS_MAX, PLAUSIBLE
 
 
 class PaystackSettings(BaseModel):
@@ -24,7 +25,7 @@ class PaystackSettings(BaseModel):
     """The secret key of that mode, `sk_live_…` or `sk_test_…`."""
     secret_key_previous: Credential | None = Field(default=None, min_length=16, max_length=255)
     """The key before, while it is being replaced: webhooks may still be signed with it."""
-    email: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=254)
+    email: str | None = Field(default=None, pattern=PLAUSIBLE, max_length=CHARACTERS_MAX)
     """An address of the merchant's own, for payments without one of the shopper's: Paystack wants one with each."""
 
     @field_validator("secret_key", "secret_key_previous")
