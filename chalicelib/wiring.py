@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from chalicelib.services.intake import Intake
     from chalicelib.services.notify import Notify
     from chalicelib.services.operate import Operate
+    from chalicelib.services.prove_vault import VaultProof
     from chalicelib.services.resolve import Resolve
     from chalicelib.services.retry import Retrying
     from chalicelib.services.returns import Returns
@@ -156,6 +157,12 @@ class Wiring:
         from chalicelib.services.configuration import Configuration
 
         return Configuration(self.inbound_ports)
+
+    @cached_property
+    def vault_proof(self) -> VaultProof:
+        from chalicelib.services.prove_vault import VaultProof
+
+        return VaultProof(self.inbound_ports)
 
     @cached_property
     def health(self) -> Health:

@@ -17,8 +17,8 @@ TAG = "Connections"
 SETTINGS_EXAMPLE = {
     "base_url": "http://localhost:8002/sandbox-c",
     "account": "sandbox-c",
-    "api_key": "the account's API key",
-    "webhook_secret": "the account's webhook secret",
+    "api_key": "api-key-of-sandbox-c",
+    "webhook_secret": "webhook-secret-of-sandbox-c",
 }
 EXAMPLE = {"id": "sandbox-d", "connector": "sandbox", "enabled": True, "settings": SETTINGS_EXAMPLE}
 

@@ -118,12 +118,16 @@ def read_live(call: Call) -> Answer:
     "GET",
     "/health/ready",
     summary="Can requests be served?",
-    description="Asks the database, the queue and what else this installation depends on; at most once a second.",
+    description="Asks the database, the queue and what else this installation depends on, and whether a stored secret opens "
+    "(`vault`); at most once a second.",
     tag=TAG,
     answers={200: ReadyModel, 503: ReadyModel},
     answer_examples={
-        200: {"status": "ok", "checks": [{"name": "store", "ok": True}, {"name": "queue", "ok": True}]},
-        503: {"status": "unavailable", "checks": [{"name": "store", "ok": True}, {"name": "queue", "ok": False}]},
+        200: {"status": "ok", "checks": [{"name": name, "ok": True} for name in ("store", "queue", "vault")]},
+        503: {
+            "status": "unavailable",
+            "checks": [{"name": name, "ok": name != "queue"} for name in ("store", "queue", "vault")],
+        },
     },
 )
 def read_ready(call: Call) -> Answer:

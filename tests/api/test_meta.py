@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 
 from chalicelib.api import health
+from chalicelib.api.connections import SETTINGS_EXAMPLE
 from chalicelib.api.problem import TITLE_OF
 from chalicelib.domain.errors import QueueFault, StorageFault
+from chalicelib.services.audit import Actor
+from chalicelib.services.configure_connections import ConnectionBody, create_connection
 from tests.api.served import ISSUER, Served, header, json_body, serving
 
 
@@ -130,7 +133,7 @@ def test_the_process_is_alive(production: Served) -> None:
 def test_a_server_is_ready_when_its_store_and_its_queue_answer(production: Served) -> None:
     response = production.call("GET", "/health/ready")
     assert response.status_code == 200
-    checks = [{"name": "store", "ok": True}, {"name": "queue", "ok": True}]
+    checks = [{"name": name, "ok": True} for name in ("store", "queue", "vault")]
     assert json_body(response) == {"status": "ok", "checks": checks}
 
 
@@ -146,6 +149,22 @@ def test_a_server_is_not_ready_while_a_part_fails(
     assert response.status_code == 503
     assert {"name": part, "ok": False} in json_body(response)["checks"]
     assert "hunter2" not in response.body.decode()
+
+
+def test_a_server_is_not_ready_where_it_can_open_no_secret(
+    development: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(health, "FRESH_S", -1)
+    monkeypatch.setattr("chalicelib.vault.keyring.CHECK_EVERY_S", 0.0)
+    body = ConnectionBody(id="one", connector="sandbox", settings=SETTINGS_EXAMPLE)
+    create_connection(development.wiring.ports, Actor("operator", "studio", "req_1"), "default", body)
+    assert development.call("GET", "/health/ready").status_code == 200
+    (tmp_path / "keyring.json").write_text("cut off")
+    response = development.call("GET", "/health/ready")
+    assert response.status_code == 503
+    checks = [{"name": name, "ok": name != "vault"} for name in ("store", "queue", "vault")]
+    assert json_body(response) == {"status": "unavailable", "checks": checks}
+    assert "restore it from a backup" in caplog.records[-1].fields["detail"]  # type: ignore[attr-defined]
 
 
 def test_a_server_is_not_ready_without_its_tables(tmp_path: Path) -> None:
@@ -167,13 +186,16 @@ def test_a_server_is_as_ready_as_what_it_depends_on(
     with serving(tmp_path, dependencies=(url,)) as served:
         response = served.call("GET", "/health/ready")
     assert response.status_code == ready
-    assert json_body(response)["checks"][2] == {"name": "dependency 1", "ok": ready == 200}
+    assert json_body(response)["checks"][3] == {"name": "dependency 1", "ok": ready == 200}
     assert url not in response.body.decode()
 
 
-def test_a_server_is_not_ready_while_nothing_listens_where_it_depends(tmp_path: Path) -> None:
-    with serving(tmp_path, dependencies=("http://127.0.0.1:1/",)) as served:
+def test_a_server_is_not_ready_while_nothing_listens_where_it_depends(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(tmp_path, dependencies=("http://127.0.0.1:1/?key=hunter2",)) as served:
         assert served.call("GET", "/health/ready").status_code == 503
+    assert caplog.records[-1].fields["detail"] == "127.0.0.1: the connection was refused"  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(("fresh_s", "second"), [(60, 200), (-1, 503)])
