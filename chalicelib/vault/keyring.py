@@ -29,8 +29,9 @@ class KeyRing:
     The token's head and the context are authenticated with it: neither can be exchanged. The file is made when the
     first secret is sealed, and read again when another process has replaced it. Lose the file, and every secret is
     lost: it belongs into a backup, but not into the database's. Where it vanishes while it is in use, what is in memory
-    still opens, and nothing is sealed; and none is made where `has_sealed` says that there was one: a new ring in its
-    place would hide the loss, and give other return links and webhook addresses than shoppers and PSPs were given.
+    still opens, and nothing is sealed; where it is damaged, nothing opens either. None is made where `has_sealed` says
+    that there was one: a new ring in its place would hide the loss, and give other return links and webhook addresses
+    than shoppers and PSPs were given.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, has_sealed: Callable[[], bool] = lambda: False) -> None:
@@ -109,9 +110,9 @@ class KeyRing:
     def _known(self, *, at_once: bool = False) -> Ring | None:
         ring, now = self._ring, time.monotonic()
         if at_once or now >= self._check_at:
-            self._check_at = now + CHECK_EVERY_S
             if self._file.mark() != (ring and ring.mark):
                 self._ring = ring = self._file.read() or ring
+            self._check_at = now + CHECK_EVERY_S  # only now: a file that can not be read is refused each time
         return ring
 
     def _sealing(self) -> RingKey:

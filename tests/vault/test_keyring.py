@@ -167,6 +167,22 @@ def test_a_file_cut_off_while_it_is_in_use_is_refused(ring: KeyRing, path: Path)
         KeyRing(path).seal(SECRET, context=CONTEXT)
 
 
+def test_a_file_that_is_damaged_is_refused_each_time_and_taken_again_once_it_is_mended(
+    ring: KeyRing, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is in memory must seal nothing meanwhile: after a restart nobody could open it."""
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    token, whole = ring.seal(SECRET, context=CONTEXT), path.read_bytes()
+    path.write_bytes(whole[:-20])
+    now[0] += keyring.CHECK_EVERY_S
+    for change in (lambda: ring.open(token, context=CONTEXT), lambda: ring.seal(SECRET, context=CONTEXT)) * 2:
+        with pytest.raises(VaultFault, match="restore it from a backup"):
+            change()
+    path.write_bytes(whole)
+    assert ring.open(token, context=CONTEXT) == SECRET
+
+
 def test_of_processes_that_start_together_exactly_one_makes_the_ring(ring: KeyRing, path: Path) -> None:
     def start(number: int) -> int:
         path.with_name(f"token{number}").write_text(ring.seal(SECRET, context=CONTEXT))
