@@ -12,7 +12,7 @@ NO_WORDS = "does not have the form that is asked for"
 LONGEST = 300
 _PLAIN = {
     "missing": "is missing",
-    "extra_forbidden": "is not known here; see the schema for what is",
+    "extra_forbidden": "is not known here",
 }
 
 

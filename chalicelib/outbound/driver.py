@@ -30,7 +30,7 @@ from chalicelib.contracts.conversation import (
     ReadFailed,
 )
 from chalicelib.domain.errors import PaymentServerError
-from chalicelib.outbound.failures import reason_of
+from chalicelib.outbound.failures import UNREADABLE, reason_of
 from chalicelib.outbound.transport import TooSlowOrLarge, body_of, prepared
 
 T = TypeVar("T")
@@ -90,7 +90,8 @@ class Driver:
             except Exception as error:  # the connector could not make sense of what it was sent
                 if answer is None:
                     raise
-                raise _certain(ReadFailed(f"unreadable, {type(error).__name__}"), moved) from error
+                unreadable = _told(request, f"{UNREADABLE} ({type(error).__name__})")
+                raise _certain(ReadFailed(unreadable), moved) from error
             if made == CALLS_MAX:
                 break
             try:

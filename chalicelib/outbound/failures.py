@@ -16,6 +16,7 @@ from urllib3.exceptions import ConnectTimeoutError, DecodeError, NewConnectionEr
 from chalicelib.outbound.dial import AddressRefused
 
 UNRESOLVED = "the host name has no address now"
+UNREADABLE = "the answer can not be read"
 _NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL})
 _ANOTHER_HOST = "the server's certificate is for another host"
 _CERTIFICATE = {  # X509_V_ERR_…, as OpenSSL's x509_vfy.h numbers them
@@ -30,7 +31,7 @@ _PHRASES: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     ((ConnectionRefusedError,), "the connection was refused"),
     ((PermissionError,), "this machine's own rules forbid the connection"),
     ((ConnectionError, ssl.SSLEOFError, IncompleteRead), "the connection was closed before the answer was complete"),
-    ((HTTPException, DecodeError), "the answer can not be read"),
+    ((HTTPException, DecodeError), UNREADABLE),
 )
 
 

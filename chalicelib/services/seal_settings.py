@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 
 from chalicelib.contracts.validation import pointer_of, words_of
 from chalicelib.contracts.vault import Vault
@@ -89,8 +90,14 @@ def _validated(model: type[BaseModel], given: Mapping[str, Json], pointer: str) 
         return model.model_validate_json(json.dumps(given), strict=True, extra="forbid")
     except ValidationError as error:
         pointers = tuple(
-            Pointer(pointer + pointer_of(one["loc"]), words_of(one))
+            Pointer(pointer + pointer_of(one["loc"]), _words_of(model, one))
             for one in error.errors(include_input=False, include_url=False)
         )
     more = f" (and {len(pointers) - 1} more)" if len(pointers) > 1 else ""
     raise Invalid(f"{pointers[0].pointer}: {pointers[0].detail}{more}", pointers[:ERRORS_SHOWN])
+
+
+def _words_of(model: type[BaseModel], one: ErrorDetails) -> str:
+    if one["type"] == "extra_forbidden" and len(one["loc"]) == 1:
+        return f"there is no such setting; there are: {', '.join(model.model_fields)}"
+    return words_of(one)

@@ -40,7 +40,7 @@ def webhook_setup(ports: Ports, merchant_id: str, connection_id: str) -> Setup:
     connection = read_connection(ports, merchant_id, connection_id)
     live, _ = opened(ports, connection)
     setup = live.webhook_setup(webhook_url(ports, connection))
-    return Setup(setup, not setup.secret_field or setup.secret_field in connection.secrets)
+    return Setup(setup, not setup.secret_field or _has_secret(connection, setup))
 
 
 def create_webhook(ports: Ports, actor: Actor, merchant_id: str, connection_id: str) -> ConnectionTest:
@@ -76,7 +76,13 @@ def create_webhook(ports: Ports, actor: Actor, merchant_id: str, connection_id: 
 
 
 def _check_absent(connection: Connection, setup: WebhookSetup) -> None:
-    if setup.secret_field in connection.secrets:
+    if _has_secret(connection, setup):
         raise Conflict(
-            f"The connection has a webhook secret already ({setup.secret_field}); another webhook needs none."
+            f"The connection verifies a webhook already, in {setup.secret_field}: where the PSP shall make another, "
+            "put null there first."
         )
+
+
+def _has_secret(connection: Connection, setup: WebhookSetup) -> bool:
+    """A PSP may verify by what is no secret, such as the webhook's name."""
+    return setup.secret_field in connection.secrets or bool(connection.settings.get(setup.secret_field))

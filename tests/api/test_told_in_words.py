@@ -96,7 +96,7 @@ def test_a_pattern_without_words_is_not_shown_either() -> None:
         ("paystack", {"email": "nobody"}, "email", "must be an e-mail address"),
         ("sandbox", {"account": "Sandbox A"}, "account", "must be lower-case letters"),
         ("sqs", {"role_arn": "publisher"}, "role_arn", "must be a role's ARN"),
-        ("stripe", {"colour": "blue"}, "colour", "is not known here"),
+        ("stripe", {"colour": "blue"}, "colour", "there is no such setting; there are: api_key, webhook_secret, "),
         ("stripe", {"webhook_secret": "short"}, "webhook_secret", "must have at least 8 characters"),
         ("stripe", {}, "api_key", "is missing"),
         ("paypal", {"environment": "production"}, "environment", "must be 'sandbox' or 'live'"),

@@ -122,7 +122,10 @@ UNCERTAIN: dict[str, tuple[Behaviour, str]] = {
         lambda accepted: accepted.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"),
         f"127.0.0.1: {CLOSED}",
     ),
-    "an answer that is no JSON": (answering("200 OK", b"<html>"), "unreadable, JSONDecodeError"),
+    "an answer that is no JSON": (
+        answering("200 OK", b"<html>"),
+        "127.0.0.1: the answer can not be read (JSONDecodeError)",
+    ),
     "no HTTP": (
         lambda accepted: accepted.sendall(b"hello\r\n\r\n"),
         "127.0.0.1: the answer can not be read",

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from chalicelib.contracts.webhooks import WebhookSetup
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.services.configuration import Configuration
 from chalicelib.services.configure_connections import create_connection, read_connection
 from chalicelib.services.ports import Ports
 from chalicelib.services.webhook_setup import create_webhook, webhook_setup
-from tests.services.configured import ACTOR, SHOP, answering, connection_body, ports_at
+from tests.services.configured import ACTOR, SHOP, ToyConnector, answering, connection_body, ports_at
 
 
 @pytest.fixture
@@ -49,6 +51,21 @@ def test_a_webhook_that_is_made_leaves_its_secret_sealed(ports: Ports) -> None:
 def test_a_second_webhook_is_not_made(ports: Ports) -> None:
     create_connection(ports, ACTOR, SHOP, connection_body(webhook_secret="entered-by-hand"))
     with pytest.raises(Conflict, match="already"):
+        create_webhook(ports, ACTOR, SHOP, "toy-nl")
+
+
+class Named(ToyConnector):
+    """Its webhooks are verified by a name, which is no secret."""
+
+    def webhook_setup(self, url: str) -> WebhookSetup:
+        return WebhookSetup(url, ("paid",), "the toy's box", "its lid", "account", creates=True)
+
+
+def test_a_webhook_that_is_known_by_its_name_is_told_and_not_made_again(ports: Ports) -> None:
+    ports = replace(ports, connectors={"toy": Named})  # type: ignore[dict-item]  # a toy that can not take payments
+    create_connection(ports, ACTOR, SHOP, connection_body())
+    assert webhook_setup(ports, SHOP, "toy-nl").has_secret
+    with pytest.raises(Conflict, match=r"already, in account: .* null there"):
         create_webhook(ports, ACTOR, SHOP, "toy-nl")
 
 
