@@ -107,7 +107,7 @@ class MoneyOrder:
     """A capture, cancellation or refund. `operation_id` is the PSP's idempotency key and our reference.
 
     `repeats`: it may have been called for before. A connector that chooses what it asks the PSP for, by what it reads, chooses
-    what it chose then, or raises ReadFailed: the PSP may know the key for that alone.
+    what it chose then, or raises Undecidable: the PSP may know the key for that alone.
     """
 
     attempt: AttemptRef

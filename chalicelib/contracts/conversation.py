@@ -69,6 +69,11 @@ class OutcomeUnknown(CallFailed):
     """A money call may or may not have worked: ask, never guess."""
 
 
+class Undecidable(OutcomeUnknown):
+    """The PSP answered, and did nothing by this call; whether it did by an earlier one, no answer of its tells. `detail` is
+    shown to an operator, who has to look at the PSP."""
+
+
 class ReadFailed(CallFailed):
     """A call that moves nothing got no usable answer; try again later. No call that moves money was sent before it in the
     same conversation: after one, every failure is an `OutcomeUnknown`."""

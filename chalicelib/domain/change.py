@@ -53,12 +53,14 @@ class Closing:
 
 @dataclass(frozen=True, slots=True)
 class CallOutcome:
-    """How far the call for an operation came, the decline where the PSP refused, and when it was called, if it was."""
+    """How far the call for an operation came, the decline where the PSP refused, and when it was called, if it was;
+    `undecidable` where no answer of the PSP's will tell."""
 
     operation_id: str
     called: Called
     decline: Decline | None = None
     at: datetime | None = None
+    undecidable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,11 @@ def operations_after(known: tuple[Operation, ...], change: Change) -> tuple[Oper
         decline = outcome.decline if called is outcome.called and outcome.decline else operation.decline
         times = [at for at in (operation.called_at, outcome.at) if at is not None]
         operations[operation.id] = replace(
-            operation, called=called, decline=decline, called_at=max(times, default=None)
+            operation,
+            called=called,
+            decline=decline,
+            called_at=max(times, default=None),
+            undecidable=operation.undecidable or outcome.undecidable,
         )
     return tuple(operations.values())
 

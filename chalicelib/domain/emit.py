@@ -109,14 +109,10 @@ def _published(operation: Operation, folded: Folded) -> Operation:
 
 
 def needs_operator(payment: Payment, watched: Watched, folded: Folded, reviews: Collection[str]) -> bool:
-    """Whether somebody must look: odd amounts, money under review, and what the schedules could not settle."""
+    """Whether somebody must look: odd amounts, money under review, what the schedules could not settle, and what no PSP's
+    answer will."""
     not_paid = {one.attempt_id for one in payment.resolutions if one.outcome == NOT_PAID}
-    stuck_operations = any(
-        one.ask_at is None
-        and one.origin is not Origin.PSP
-        and folded.operations[one.id] in (OperationStatus.UNKNOWN, OperationStatus.PENDING)
-        for one in watched.operations
-    )
+    stuck_operations = any(_is_stuck_operation(one, folded.operations[one.id]) for one in watched.operations)
     stuck_attempts = any(
         (one.id not in not_paid or folded.standings[one.id].has_money)
         and _is_stuck(one, folded.standings[one.id])
@@ -124,6 +120,13 @@ def needs_operator(payment: Payment, watched: Watched, folded: Folded, reviews: 
         for one in watched.attempts
     )
     return bool(folded.anomalies or reviews or stuck_operations or stuck_attempts or refused_of(payment, folded))
+
+
+def _is_stuck_operation(operation: Operation, status: OperationStatus) -> bool:
+    if status is OperationStatus.UNKNOWN and operation.undecidable:
+        return True
+    open = status in (OperationStatus.UNKNOWN, OperationStatus.PENDING)
+    return operation.ask_at is None and operation.origin is not Origin.PSP and open
 
 
 def _is_stuck(attempt: Attempt, standing: Standing) -> bool:

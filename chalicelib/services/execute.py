@@ -2,7 +2,8 @@
 
 A call is repeated only with the same parameters, inside half the life of the PSP's key, and after reading; an error that
 answers a repeat proves nothing. Only proof that nothing was sent, the PSP's definite no to a first call, or its facts
-settle an operation. Nothing was sent, too, where a connector reads before it acts and the read fails.
+settle an operation. Nothing was sent, too, where a connector reads before it acts and the read fails. What a PSP answers and
+does not tell is not asked about as if the PSP were away: it had 15 minutes to show it, and then an operator has to find out.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from datetime import datetime, timedelta
 
 from chalicelib import telemetry
 from chalicelib.contracts.calls import AttemptRef, MoneyOrder, Refusal, RefusalKind, reference_of
-from chalicelib.contracts.conversation import NOTHING_MOVED, CallFailed, Conversation, ReadFailed
+from chalicelib.contracts.conversation import NOTHING_MOVED, CallFailed, Conversation, ReadFailed, Undecidable
 from chalicelib.domain.change import Asked, CallOutcome, Change
 from chalicelib.domain.errors import NotFound, PaymentServerError
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, join
@@ -41,6 +42,7 @@ _REFUSED_AS = {
     RefusalKind.RATE_LIMITED: (DeclineClass.SOFT, "rate_limited"),
     RefusalKind.OUTAGE: (DeclineClass.SOFT, "outage"),
 }
+_NOT_NAMED = "what it shows does not name our operations"
 _NOT_SENT = Decline(DeclineClass.SOFT, "not_sent", message="The PSP could not be reached; nothing was sent.")
 
 
@@ -108,15 +110,26 @@ class _Call:
         read = self._read()
         if self._is_told_of(read.facts):
             return read + self._finished(read.facts)
-        if self._repeatable():
+        if not self._repeatable():
+            return read + self._not_told_of(_NOT_NAMED)
+        try:
             return read + self._called(first=False)
-        if not self._live.connector.capabilities.names_operations:
-            return read + self._outcome(Called.UNANSWERED)  # not told of, which never proves anything here
-        proves_at = self._last_called_at() + timedelta(seconds=ABSENT_AFTER_S)
-        if self._now < proves_at:
-            return read + self._outcome(Called.UNANSWERED, again_at=proves_at)
-        text = f"{self._attempt.connection_id} knows nothing of the {self._operation.kind}: it never happened."
-        return read + self._outcome(Called.ABSENT, text=text)
+        except Undecidable as error:
+            return read + self._not_told_of(error.detail)
+
+    def _not_told_of(self, why: str) -> Change:
+        """The PSP does not show the operation. After 15 minutes that proves that it never happened, or nothing, ever: `why`."""
+        operation, connection_id = self._operation, self._attempt.connection_id
+        proves = self._live.connector.capabilities.names_operations
+        last_called_at = self._last_called_at() if proves else operation.called_at or operation.created_at
+        shown_at = last_called_at + timedelta(seconds=ABSENT_AFTER_S)
+        if self._now < shown_at:
+            return self._outcome(Called.UNANSWERED, again_at=shown_at)
+        if proves:
+            text = f"{connection_id} knows nothing of the {operation.kind}: it never happened."
+            return self._outcome(Called.ABSENT, text=text)
+        text = f"{connection_id} can not tell what came of the {operation.kind} ({why}); an operator has to find out."
+        return self._outcome(Called.UNANSWERED, text="" if operation.undecidable else text, undecidable=True)
 
     def _finished(self, facts: Sequence[Fact]) -> Change:
         """The PSP has the operation. What a last capture leaves may still be held, where the PSP is told apart to release it:
@@ -170,7 +183,10 @@ class _Call:
         return reference_of(self._attempt, known.order, known.facts, known.operations)
 
     def _refused(self, refusal: Refusal, *, first: bool) -> Change:
-        """A rule's operation waits for better days unless the PSP's no is about the money itself."""
+        """A rule's operation waits for better days unless the PSP's no is about the money itself. One that answers a repeat may
+        mean that the first call did it."""
+        if not first and refusal.kind is RefusalKind.DECLINED:
+            raise Undecidable(refusal.detail)
         passing = refusal.kind is not RefusalKind.DECLINED and self._operation.origin is Origin.POLICY
         if not first or passing:
             raise ReadFailed(refusal.detail)
@@ -200,12 +216,17 @@ class _Call:
         return max(known, self._repeatable_until())
 
     def _outcome(
-        self, called: Called, decline: Decline | None = None, text: str = "", again_at: datetime | None = None
+        self,
+        called: Called,
+        decline: Decline | None = None,
+        text: str = "",
+        again_at: datetime | None = None,
+        undecidable: bool = False,
     ) -> Change:
         operation = self._operation
         entries = (entry_of(self._now, operation, self._attempt, text),) if text else ()
         at = self._now if called is Called.ANSWERED else None
-        outcome = CallOutcome(operation.id, called, decline, at)
+        outcome = CallOutcome(operation.id, called, decline, at, undecidable)
         return Change(outcomes=(outcome,), asked=(asked_of(operation, again_at=again_at),), entries=entries)
 
 

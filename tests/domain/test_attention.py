@@ -107,6 +107,26 @@ def test_an_operation_of_ours_that_nobody_asks_about_any_more_is_looked_at(calle
     assert not must_look(refunding(called, Origin.API, NOW + timedelta(hours=1)))
 
 
+def test_what_no_answer_of_the_psp_can_tell_is_looked_at_until_something_is_known() -> None:
+    """Though it is still asked about."""
+    known = refunding(Called.UNANSWERED, Origin.API, NOW + timedelta(hours=1))
+    (one,) = known.operations
+    asking = replace(known, operations=(replace(one, undecidable=True),))
+    assert must_look(asking)
+    for state in (State.PENDING, State.SUCCEEDED, State.FAILED):
+        told = fact(Kind.REFUND, "r", state, 400, operation_id="op_1")
+        assert not must_look(replace(asking, facts=(*asking.facts, told)))
+    word = amend(asking, Change(outcomes=(CallOutcome("op_1", Called.REFUSED),)), NOW)
+    assert not word.attention
+
+
+def test_that_no_answer_can_tell_stays_so_whatever_is_written_beside_it() -> None:
+    known = refunding(Called.UNANSWERED, Origin.API, NOW)
+    says = (CallOutcome("op_1", Called.UNANSWERED, undecidable=True), CallOutcome("op_1", Called.UNANSWERED))
+    for outcomes in (says, says[::-1]):
+        assert [one.undecidable for one in amend(known, Change(outcomes=outcomes), NOW).operations] == [True]
+
+
 def test_an_operation_that_is_settled_is_not_looked_at() -> None:
     refunded = fact(Kind.REFUND, "r", State.SUCCEEDED, 400, operation_id="op_1")
     assert not must_look(refunding(Called.ANSWERED, Origin.API, None, refunded))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from chalicelib.contracts.calls import MoneyOrder, Refusal, RefusalKind, reference_of
-from chalicelib.contracts.conversation import NotSent, OutcomeUnknown, ReadFailed
+from chalicelib.contracts.conversation import NotSent, OutcomeUnknown, ReadFailed, Undecidable
 from chalicelib.domain.amend import amend
 from chalicelib.domain.change import Asked, CallOutcome, Change, Found
 from chalicelib.domain.errors import NotFound, VaultFault
@@ -90,13 +90,14 @@ def came_to(
     *facts: Fact,
     after_s: float = 0,
     proves_after_s: float | None = None,
+    undecidable: bool = False,
 ) -> Change:
     """The PSP answered, and this is known now; `proves_after_s` is when the same answer would prove something."""
     at = NOW + timedelta(seconds=after_s) if called is Called.ANSWERED else None
     again_at = None if proves_after_s is None else NOW + timedelta(seconds=proves_after_s)
     return Change(
         facts=facts,
-        outcomes=(CallOutcome("op_1", called, decline, at),),
+        outcomes=(CallOutcome("op_1", called, decline, at, undecidable),),
         asked=(Asked("op_1", True, 3, again_at),),
         entries=told(text, after_s) if text else (),
     )
@@ -273,8 +274,41 @@ def test_a_repeat_is_made_where_the_psp_tells_of_something_else(executing: Execu
 
 def test_what_answers_a_repeat_proves_nothing_but_success(executing: Executing) -> None:
     """It may be the answer to the call before."""
-    for said, detail in ((SILENCE, "timeout"), (DECLINED, "not today"), (MISCONFIGURED, "bad key")):
+    for said, detail in ((SILENCE, "timeout"), (MISCONFIGURED, "bad key")):
         assert executing((), said, first=False, of=NEVER_UNREACHED) == put_off(detail)
+
+
+ANSWERS_NOTHING = [DECLINED, Undecidable("not today")]
+
+
+@pytest.mark.parametrize("said", ANSWERS_NOTHING)
+@pytest.mark.parametrize(("names", "after_s", "proves_after_s"), [(True, 0, 43_200 + 900), (False, 899, 900)])
+def test_an_answer_that_can_not_tell_is_an_answer_and_the_psp_is_left_alone_until_it_would(
+    executing: Executing, said: Any, names: bool, after_s: float, proves_after_s: float
+) -> None:
+    """It is no later call either: by this one the PSP did nothing."""
+    change = executing((PAID,), said, first=False, after_s=after_s, names_operations=names)
+    assert change == came_to(Called.UNANSWERED, None, "", PAID, after_s=after_s, proves_after_s=proves_after_s)
+
+
+CAN_NOT_TELL = "psp-1 can not tell what came of the refund ({}); an operator has to find out."
+
+
+@pytest.mark.parametrize("said", ANSWERS_NOTHING)
+def test_what_the_psp_can_not_tell_after_15_minutes_is_an_operators_and_is_told_once(
+    executing: Executing, said: Any
+) -> None:
+    text = CAN_NOT_TELL.format("not today")
+    for of, told_of in ((REFUND, text), (replace(REFUND, undecidable=True), "")):
+        change = executing((), said, first=False, of=of, after_s=900, names_operations=False)
+        assert change == came_to(Called.UNANSWERED, None, told_of, after_s=900, undecidable=True)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_first_call_that_the_connector_can_not_tell_of_is_unanswered(executing: Executing, first: bool) -> None:
+    """It is nobody's to decide yet, and never one that was not made."""
+    change = executing(*([] if first else [()]), Undecidable("not today"), first=first, of=NEVER_UNREACHED)
+    assert [(one.called, one.undecidable) for one in change.outcomes] == [(Called.UNANSWERED, False)]
 
 
 @pytest.mark.parametrize("said", [NOBODY, ReadFailed("refused")])
@@ -307,10 +341,12 @@ def test_it_is_repeated_only_while_the_key_surely_lives(
     [
         (None, 899, True, False, 900),
         (None, 900, True, True, None),
-        (None, 899, False, False, None),
+        (None, 899, False, False, 900),
         (None, 900, False, False, None),
         (100, 999, True, False, 1000),
         (100, 1000, True, True, None),
+        (100, 999, False, False, 1000),
+        (100, 1000, False, False, None),
     ],
 )
 def test_what_the_psp_does_not_know_long_after_the_last_call_never_happened(
@@ -321,7 +357,7 @@ def test_what_the_psp_does_not_know_long_after_the_last_call_never_happened(
     absent: bool,
     proves_after_s: float | None,
 ) -> None:
-    """Before, it is known when that will be."""
+    """Before, it is known when that will be. Where the PSP does not name operations it proves nothing, then or ever."""
     called_at = None if called_after_s is None else NOW + timedelta(seconds=called_after_s)
     change = executing(
         (PAID,),
@@ -331,9 +367,13 @@ def test_what_the_psp_does_not_know_long_after_the_last_call_never_happened(
         names_operations=names,
         key_lives_s={},
     )
-    text = "psp-1 knows nothing of the refund: it never happened." if absent else ""
+    never = proves_after_s is None and not absent
+    text = CAN_NOT_TELL.format("what it shows does not name our operations") if never else ""
+    text = "psp-1 knows nothing of the refund: it never happened." if absent else text
     called = Called.ABSENT if absent else Called.UNANSWERED
-    assert change == came_to(called, None, text, PAID, after_s=after_s, proves_after_s=proves_after_s)
+    assert change == came_to(
+        called, None, text, PAID, after_s=after_s, proves_after_s=proves_after_s, undecidable=never
+    )
 
 
 @pytest.mark.parametrize(("after_s", "absent"), [(60 + 899, False), (60 + 900, True)])

@@ -12,7 +12,7 @@ from chalicelib.domain.order import CaptureMode
 from chalicelib.domain.payment import Payment, Status
 from chalicelib.services.kinds import PAYMENT
 from tests.builders import NOW
-from tests.psp import LOST, SILENT, SimulatedConnector
+from tests.psp import DECLINE, LOST, SILENT, SimulatedConnector
 from tests.services.histories import (
     REFUND,
     amounts,
@@ -73,21 +73,21 @@ def quiet(world: World) -> None:
 def test_an_unanswered_call_is_asked_about_ever_more_rarely_and_then_daily_for_a_week(
     world: World, asked_at_s: list[float]
 ) -> None:
-    """By whose silence nothing is proven."""
+    """By whose silence nothing is proven; after 15 minutes an operator is told so."""
     payment = sold(world)
     quiet(world)
     world.offer("psp-1", names_operations=False, key_lives_s={})
     world.psps["psp-1"].plan = lambda kind, order: LOST
     began_s = (world.clock.at - NOW).total_seconds()
     world.do(REFUND, payment.id, "r1")
-    due_times_s(world, payment, 7)
-    assert [round(one - began_s) for one in asked_at_s] == [10, 70, 370, 2170, 9370, 95_770, 182_170]
+    due_times_s(world, payment, 9)
+    assert [round(one - began_s) for one in asked_at_s] == [10, 70, 370, 900, 2700, 9900, 96_300, 182_700]
 
 
 def test_the_schedule_is_used_up_after_a_week_and_an_operator_is_asked(world: World) -> None:
     payment = sold(world)
-    world.offer("psp-1", names_operations=False, key_lives_s={})
-    world.psps["psp-1"].plan = lambda kind, order: LOST
+    world.psps["psp-1"].plan = lambda kind, order: DECLINE if order.repeats else LOST
+    world.offer("psp-1", key_lives_s={"refund": 30 * DAY_S})
     world.do(REFUND, payment.id, "r1")
     for seconds in (11, 61, 301, 1801, 7201, *(DAY_S + 1,) * 6):
         world.settle(seconds)

@@ -9,7 +9,7 @@ import pytest
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.payment import Payment
 from chalicelib.services.ask import ABSENT_AFTER_S
-from tests.psp import LOST, SILENT
+from tests.psp import DECLINE, LOST, SILENT
 from tests.services.histories import (
     REFUND,
     amounts,
@@ -70,6 +70,63 @@ def test_a_psp_that_shows_no_ids_and_honours_no_keys_leaves_it_unknown_for_an_op
     assert amounts(world, payment).refundable == 300
     assert queue_of_operators(world) == [payment.id]
     assert told(world, payment)[-1] == "payment.review_required"
+
+
+TILL_A_QUARTER_S = (11, 61, 301, ABSENT_AFTER_S - 374)
+
+
+def never_told(world: World) -> tuple[Payment, str]:
+    """A refund that got no answer, at a PSP whose answer to each repeat tells nothing of it, a quarter of an hour later."""
+    payment = sold(world)
+    world.offer("psp-1", names_operations=False, key_lives_s={"refund": 45 * 86_400})
+    world.psps["psp-1"].plan = lambda kind, order: DECLINE if order.repeats else LOST
+    operation_id = shown(world.do(REFUND, payment.id, "k", 700))["id"]
+    for seconds in TILL_A_QUARTER_S:
+        world.settle(seconds)
+        assert queue_of_operators(world) == [], "the PSP may show it yet"
+    world.settle(2)
+    return payment, operation_id
+
+
+def test_what_no_answer_can_tell_is_an_operators_after_15_minutes_and_says_why_once(world: World) -> None:
+    payment, _ = never_told(world)
+    assert queue_of_operators(world) == [payment.id]
+    for seconds in NEVER_ANSWERED_S[3:]:
+        world.settle(seconds)
+    assert (operations(world, payment), amounts(world, payment).refundable) == (UNKNOWN, 300)
+    assert timeline(world, payment).count("can not tell what came of the refund (refused); an operator has to") == 1
+    assert told(world, payment).count("payment.review_required") == 1
+
+
+def test_what_no_answer_can_tell_is_asked_about_ever_more_rarely(world: World) -> None:
+    never_told(world)
+    asked: list[str] = []
+    world.psps["psp-1"].plan = lambda kind, order: asked.append(order.operation_id) or DECLINE
+    for _ in range(8 * 24):
+        world.settle(3600)
+    assert len(asked) == 9, "after half an hour, two hours, and daily for a week"
+
+
+def test_what_no_answer_could_tell_is_settled_at_once_by_a_webhook(world: World) -> None:
+    payment, operation_id = never_told(world)
+    world.psps["psp-1"].move(payment.attempts[0].id, "refunds", 700, operation_id)
+    world.offer("psp-1", names_operations=True)
+    hear(world, payment)
+    assert (operations(world, payment), queue_of_operators(world)) == (SUCCEEDED, [])
+
+
+@pytest.mark.parametrize(("outcome", "refundable"), [("succeeded", 300), ("failed", 1000)])
+def test_an_operators_word_settles_what_no_answer_can_tell_and_the_psp_is_left_alone(
+    world: World, outcome: str, refundable: int
+) -> None:
+    payment, operation_id = never_told(world)
+    world.say(payment.id, payment.attempts[0].id, outcome, operation_id=operation_id)
+    assert (operations(world, payment), queue_of_operators(world)) == ([("refund", outcome, "api")], [])
+    assert amounts(world, payment).refundable == refundable
+    psp_1_does(world, "answer")
+    for seconds in NEVER_ANSWERED_S:
+        world.settle(seconds)
+    assert (amounts(world, payment).refundable, world.psps["psp-1"].operated) == (refundable, [])
 
 
 @pytest.mark.parametrize(("outcome", "refundable"), [("succeeded", 300), ("failed", 1000)])

@@ -32,7 +32,7 @@ from chalicelib.connectors.paypal.tables import (
 )
 from chalicelib.contracts.amounts import Unwritable
 from chalicelib.contracts.calls import MoneyOrder, Refusal, RefusalKind
-from chalicelib.contracts.conversation import Conversation, HttpResponse, ReadFailed
+from chalicelib.contracts.conversation import Conversation, HttpResponse, Undecidable
 from chalicelib.domain.facts import Fact, State
 
 Done = Sequence[Fact] | Refusal
@@ -46,10 +46,11 @@ def capture(session: Session, order: MoneyOrder) -> Conversation[Done]:
     except Unwritable as error:
         return Refusal(RefusalKind.MISCONFIGURED, str(error))
     found = yield from _order(session, order)
-    captures, hold = payments_in(found, "captures"), _hold(found, Hold.HELD)
+    captures = payments_in(found, "captures")
     done = _ours(captures, order)
     if done is not None:
         return (capture_fact(done, order.attempt.attempt_id),)
+    hold = _held_before(found) if order.repeats else _hold(found, Hold.HELD)
     if hold is None:
         return NOTHING_HELD
     path = f"{path_of(Subject.AUTHORIZATION, hold['id'])}/capture"
@@ -70,7 +71,7 @@ def cancel(session: Session, order: MoneyOrder) -> Conversation[Done]:
     hold = _hold(found, Hold.HELD, Hold.PENDING) or _hold(found, Hold.VOIDED)
     if hold is None:
         return NOTHING_HELD
-    if AUTHORIZATION_STATUS.of(hold["status"]) is not Hold.VOIDED:
+    if _becomes(hold) is not Hold.VOIDED:
         path = f"{path_of(Subject.AUTHORIZATION, hold['id'])}/void"
         response = yield from session.ask(session.post(path, None, "cancel", key=order.operation_id))
         if response.status == 204:
@@ -131,8 +132,23 @@ def _captured(capture: Json, hold: Json, captures: list[Json], order: MoneyOrder
 
 def _hold(found: Json, *wanted: Hold) -> Json | None:
     """The newest authorization of which one of these has become."""
-    holds = [one for one in payments_in(found, "authorizations") if AUTHORIZATION_STATUS.of(one["status"]) in wanted]
+    holds = [one for one in payments_in(found, "authorizations") if _becomes(one) in wanted]
     return max(holds, key=lambda one: str(one.get("create_time") or ""), default=None)
+
+
+def _held_before(found: Json) -> Json:
+    """The authorization that the call before was about: the only one that there ever was. Once somebody reauthorized, PayPal
+    takes a call for the newer one as another call. Raises Undecidable where it may have been either, or holds nothing now."""
+    holds = [one for one in payments_in(found, "authorizations") if _becomes(one) is not Hold.DENIED]
+    if len(holds) != 1 or _becomes(holds[0]) is not Hold.HELD:
+        raise Undecidable(
+            "the order does not show the capture, nor one authorization that it can be asked for again of"
+        )
+    return holds[0]
+
+
+def _becomes(hold: Json) -> Hold:
+    return AUTHORIZATION_STATUS.of(hold["status"])
 
 
 def _ours(movements: list[Json], order: MoneyOrder) -> Json | None:
@@ -158,11 +174,11 @@ def _refundable(found: Json, value: int) -> Json | None:
 def _refundable_again(found: Json, order: MoneyOrder) -> Json | None:
     """The capture that the call before was about: the only one that was ever enough, whatever has been refunded since. PayPal
     takes a call for another one as another call: it speaks of a call in progress by the capture, and not of its key. Raises
-    ReadFailed where it may have been either."""
+    Undecidable where it may have been either."""
     captures = payments_in(found, "captures")
     enough = [one for one in captures if money_in(one).value >= _value(order)]
     if len(captures) > 1 and len(enough) != 1:
-        raise ReadFailed("the refund that was not answered may have been of any of the order's captures")
+        raise Undecidable("the refund may have been asked for of any of the order's captures, and none shows it")
     return next(iter(enough or captures), None)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from chalicelib.connectors.paypal.issues import ERROR_NAME, ISSUE, Meaning, Verdict
 from chalicelib.contracts.calls import Refusal, RefusalKind
-from chalicelib.contracts.conversation import HttpResponse, OutcomeUnknown
+from chalicelib.contracts.conversation import HttpResponse, OutcomeUnknown, Undecidable
 from chalicelib.domain.facts import Decline, DeclineClass
 
 DETAILS_MAX = 20
@@ -61,8 +61,11 @@ def _gravity(one: tuple[Meaning, str, str]) -> int:
 
 def refusal_of(response: HttpResponse, *, was_read: bool = False) -> Refusal:
     """Raises OutcomeUnknown where it proves nothing: another call is still at it, PayPal had this very call before, or what it
-    repeats was done before, and nobody has read (`was_read`) whether by us."""
+    repeats was done before, and nobody has read (`was_read`) whether by us; Undecidable where PayPal had this very call
+    before and what was read does not show it."""
     said = said_in(response)
+    if said.verdict is Verdict.SEEN and was_read:
+        raise Undecidable(f"PayPal had this call before, and does not show what came of it; {said.status} {said.code}")
     unread = said.verdict is Verdict.ALREADY and not was_read
     if response.status < 400 or said.verdict in (Verdict.RUNNING, Verdict.SEEN) or unread:
         raise OutcomeUnknown(f"{said.status} {said.code} proves nothing")

@@ -178,7 +178,8 @@ def play_in_memory(
         return {"raises": type(error).__name__}
     except Exception as error:
         failed = type(error) if isinstance(error, CallFailed) or not sent else ReadFailed
-        return {"raises": (OutcomeUnknown if moved else failed).__name__}
+        unsure = moved and not issubclass(failed, OutcomeUnknown)
+        return {"raises": (OutcomeUnknown if unsure else failed).__name__}
 
 
 def told_of(said: Any, seen: list[HttpRequest]) -> Told:

@@ -128,7 +128,7 @@ class PayPal(Peer):
                     return order["purchase_units"][0], one
         raise No(404, "INVALID_RESOURCE_ID")
 
-    def _capture(self, id: str, body: Json) -> Said:
+    def capture(self, id: str, body: Json) -> Said:
         unit, hold = self._movement("authorizations", id)
         captures = unit["payments"].setdefault("captures", [])
         left = value_of(hold) - sum(map(value_of, captures))
@@ -191,7 +191,7 @@ class PayPal(Peer):
         f"POST {_ORDERS}": _create,
         f"GET {_ORDERS}/([A-Z0-9]+)": lambda paypal, id, _: (200, paypal._order(id)),
         f"POST {_ORDERS}/([A-Z0-9]+)/(capture|authorize)": _take,
-        f"POST {_PAYMENTS}/authorizations/([A-Z0-9]+)/capture": _capture,
+        f"POST {_PAYMENTS}/authorizations/([A-Z0-9]+)/capture": capture,
         f"POST {_PAYMENTS}/authorizations/([A-Z0-9]+)/void": _void,
         f"GET {_PAYMENTS}/captures/([A-Z0-9]+)": lambda paypal, id, _: (200, paypal._movement("captures", id)[1]),
         f"POST {_PAYMENTS}/captures/([A-Z0-9]+)/refund": refund,

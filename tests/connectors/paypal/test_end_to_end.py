@@ -13,7 +13,8 @@ from chalicelib.domain.errors import SignatureInvalid
 from chalicelib.domain.money import Money
 from chalicelib.domain.operation import OperationKind
 from chalicelib.domain.order import CaptureMode
-from chalicelib.domain.payment import Status
+from chalicelib.domain.payment import Payment, Status
+from chalicelib.services.ask import ABSENT_AFTER_S
 from tests.connectors.paypal.shop import PayPalShop, shop_of
 from tests.connectors.paypal.signing import signed, trusted
 
@@ -150,6 +151,18 @@ def test_a_refund_that_paypal_had_before_and_does_not_show_yet_frees_nothing(sho
     shop.psp.refuses["/refund"] = "DUPLICATE_INVOICE_ID"
     shop.world.do(REFUND, payment.id, "one", 400)
     assert (shop.operations(payment), shop.amounts(payment).refundable) == ([("refund", "unknown")], 600)
+    for seconds in (11, 61, 301):
+        shop.world.settle(seconds)
+        assert not shop.now(payment).attention
+    shop.world.settle(ABSENT_AFTER_S)
+    assert shop.now(payment).attention
+    assert "does not show what came of it; 422 DUPLICATE_INVOICE_ID" in why(shop, payment)
+
+
+def why(shop: PayPalShop, payment: Payment) -> str:
+    """What the timeline says of what an operator has to find out; once."""
+    (said,) = [one.summary for one in shop.now(payment).timeline if "an operator has to find out" in one.summary]
+    return said
 
 
 def refunded(shop: PayPalShop) -> list[str]:
@@ -174,6 +187,51 @@ def test_a_refund_that_was_slow_is_not_asked_of_another_capture_meanwhile(shop: 
     shop.world.settle(3600)
     assert shop.operations(payment)[1] == ("refund", "succeeded")
     assert (len(shop.movements(payment, "refunds")), shop.amounts(payment).refunded) == (1, 400)
+
+
+@pytest.mark.parametrize(("says", "refundable"), [("succeeded", 550), ("failed", 950)])
+def test_a_refund_that_may_be_of_several_captures_is_an_operators_within_minutes_and_paypal_is_left_alone(
+    shop: PayPalShop, says: str, refundable: int
+) -> None:
+    payment = shop.paid(capture=CaptureMode.MANUAL)
+    for value in (500, 450):
+        shop.world.do(CAPTURE, payment.id, f"capture-{value}", value)
+    shop.psp.down = ("POST /v2/payments/captures",)
+    shop.world.do(REFUND, payment.id, "lost", 400)
+    shop.psp.down, asked = (), len(shop.psp.asked)
+    for _ in range(8):
+        shop.world.settle(120)
+    assert shop.now(payment).attention
+    assert "paypal-eu can not tell what came of the refund (the refund may have been asked for of any" in why(
+        shop, payment
+    )
+    for _ in range(8 * 24):
+        shop.world.settle(3600)
+    assert (shop.operations(payment)[-1], len(refunded(shop))) == (("refund", "unknown"), 1)
+    assert len(shop.psp.asked) - asked < 40, "a token now and then, and two reads of the order each time"
+    operation = shop.now(payment).operations[-1]
+    shop.world.say(payment.id, operation.attempt_id, says, operation_id=operation.id)
+    assert (shop.operations(payment)[-1], shop.amounts(payment).refundable) == (("refund", says), refundable)
+    assert not shop.now(payment).attention
+
+
+def test_a_capture_that_was_slow_is_not_asked_for_again_of_what_was_reauthorized_meanwhile(shop: PayPalShop) -> None:
+    """PayPal would take it for another call: the key is good for one authorization."""
+    payment = shop.paid(capture=CaptureMode.MANUAL)
+    (hold,) = shop.movements(payment, "authorizations")
+    shop.psp.down = ("POST /v2/payments/authorizations",)
+    shop.world.do(CAPTURE, payment.id, "slow", 400)
+    shop.psp.down = ()
+    body = json.loads(next(one.body or b"" for one in shop.driver.requests if one.operation == "capture"))
+    shop.movements(payment, "authorizations").append({**hold, "id": shop.psp.id(), "create_time": shop.psp.stamp()})
+    for seconds in (11, 61, 301, ABSENT_AFTER_S):
+        shop.world.settle(seconds)
+    assert shop.now(payment).attention
+    assert "captures" not in shop.order_of(payment)["purchase_units"][0]["payments"]
+    assert "nor one authorization that it can be asked for again of" in why(shop, payment)
+    shop.psp.capture(hold["id"], body)
+    shop.world.attend.sync(payment.id)
+    assert shop.operations(payment) == [("capture", "succeeded")]
 
 
 @pytest.mark.parametrize("captures", [(500,), (500, 399), (300, 500, 100)])
