@@ -105,10 +105,10 @@ class Attend:
 
             def start(newest: Payment) -> Payment:
                 nonlocal made
-                now = newest.operation(operation_id)
-                made = now is not None and now.called is Called.PLANNED
-                outcome = CallOutcome(operation_id, Called.STARTED)
-                return amend(newest, Change(outcomes=(outcome,)), self._ports.clock.now()) if made else newest
+                known, now = newest.operation(operation_id), self._ports.clock.now()
+                made = known is not None and known.called is Called.PLANNED
+                outcome = CallOutcome(operation_id, Called.STARTED, at=now)  # a rule may have wanted it long before
+                return amend(newest, Change(outcomes=(outcome,)), now) if made else newest
 
             stored = commit(self._ports, stored, start)
             if not made:

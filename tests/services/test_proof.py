@@ -53,6 +53,30 @@ def test_only_a_call_that_nothing_is_certain_of_is_made_again(tmp_path: Path, ca
     assert "no usable answer to the refund" not in timeline(world, payment)
 
 
+@pytest.mark.parametrize(("after_s", "status"), [(66, "unknown"), (900, "failed")])
+def test_a_call_that_a_crash_cut_off_proves_nothing_for_15_minutes_however_old_its_operation_is(
+    tmp_path: Path, after_s: int, status: str
+) -> None:
+    """A rule wanted it an hour before somebody called for it."""
+    world = World(tmp_path)
+    payment = sold(world)
+    world.offer("psp-1", key_lives_s={})
+    planned = Operation("op_1", OperationKind.REFUND, payment.attempts[0].id, money(400), Origin.POLICY, NOW)
+    said = Change(operations=(replace(planned, called=Called.PLANNED),))
+    stored = world.store.get(PAYMENT, payment.id)
+    world.clock.forward(3600)
+    world.store.put(PAYMENT, amend(stored.value, said, world.clock.now()), expect=stored.version)
+
+    def die(kind: str, order: object) -> str:
+        raise KeyboardInterrupt
+
+    world.psps["psp-1"].plan = die
+    with pytest.raises(KeyboardInterrupt):
+        world.settle(1)
+    world.settle(after_s)
+    assert operations(world, payment) == [("refund", status, "policy")]
+
+
 @pytest.mark.parametrize(
     ("kind", "cls", "code"),
     [
