@@ -58,6 +58,7 @@ BLUEPRINTS = (
     "connections",
     "deliveries",
     "experiments",
+    "exports",
     "inbox",
     "meta",
     "payments",

@@ -41,6 +41,7 @@ HEADERS: dict[str, Json] = {
         "description": "Present where the key was used before and this is the answer it got.",
         "schema": {"type": "string", "const": "true"},
     },
+    "X-Next-Cursor": {"description": "For the rest; absent at the end.", "schema": {"type": "string"}},
     "Location": {"description": "Where to go on.", "schema": {"type": "string", "format": "uri-reference"}},
     "Allow": {"description": "The methods that this address takes.", "schema": {"type": "string"}},
     "WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string"}},
@@ -78,6 +79,8 @@ def success_headers(operation: Operation, status: int) -> dict[str, Json]:
     if status == 303:
         names.append("Location")
     model = operation.answers[status]
+    if model is None and operation.query is not None:  # a list that has no place for its cursor
+        names.append("X-Next-Cursor")
     is_versioned = model is not None and {"version", "updated_at"} <= model.model_fields.keys()
     if is_versioned:
         names.append("ETag")

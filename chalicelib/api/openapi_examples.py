@@ -201,7 +201,7 @@ ANSWERS: dict[type[Any], Json] = {
     RecoveryModel: RECOVERY_EXAMPLE,
 }
 PAYMENT_OF_PROBLEM = {402: DECLINED, 502: NOT_SENT}
-TEXTS = {"text/html": "<!doctype html>…", "text/plain": "[accepted]"}
+TEXTS = {"text/html": "<!doctype html>…", "text/plain": "[accepted]", "text/csv": "id,created_at,updated_at,…\r\n"}
 # What stands in a path, by what stands before it there.
 PATH_VALUES = {
     "payments": PAYMENT_ID,

@@ -93,6 +93,12 @@ def read_payment(call: Call) -> Answer:
 )
 def list_payments(call: Call) -> Answer:
     query: PaymentQuery = call.query
+    found, after = page_of(call, query, after=query.cursor, limit=query.limit)
+    return Answer(200, {"items": [view_of(one, fold(one)) for one in found], "next_cursor": after})
+
+
+def page_of(call: Call, query: PaymentQuery, *, after: str | None, limit: int) -> tuple[list[Payment], str | None]:
+    """The payments that the query asks for, the newest first, and where to go on; the page may be short before the end."""
     index, partition = _listed(call.merchant_id, query)
     where = {"status": query.status, "connection_id": query.connection_id, "currency": query.currency}
     page = call.wiring.store.find(
@@ -102,12 +108,11 @@ def list_payments(call: Call) -> Answer:
         since=text_of(query.created_from) if query.created_from else None,
         until=text_of(query.created_to) if query.created_to else None,
         where={name: value for name, value in where.items() if value is not None},
-        after=query.cursor,
-        limit=query.limit,
+        after=after,
+        limit=limit,
     )
     found = (stored.value for stored in page.items)
-    items = [view_of(one, fold(one)) for one in found if query.attention in (None, one.attention)]
-    return Answer(200, {"items": items, "next_cursor": page.after})
+    return [one for one in found if query.attention in (None, one.attention)], page.after
 
 
 def _listed(merchant_id: str, query: PaymentQuery) -> tuple[str, str]:

@@ -203,6 +203,12 @@ def test_every_currency_is_named() -> None:
     assert set(DOCUMENT["components"]["schemas"]["MoneyRequest"]["properties"]["currency"]["enum"]) == set(EXPONENT)
 
 
+def test_a_list_that_is_no_json_tells_its_cursor_in_a_header() -> None:
+    (export,) = [one for one in DOCUMENTED if one.name == "export_payments"]
+    assert answer(export, 200)["headers"].keys() == {"X-Request-Id", "X-Next-Cursor"}
+    assert answer(export, 200)["content"].keys() == {"text/csv"}
+
+
 def test_what_is_changed_by_version_answers_with_an_etag() -> None:
     changed = [one for one in DOCUMENTED if one.if_match and one.method == "PUT"]
     assert changed

@@ -71,6 +71,7 @@ LISTS = {
     "list_audit",
     "read_statistics",
 }
+EXPORTS = {"export_payments"}
 # Those that name no object: a catalogue that is everybody's, and what makes something new in one's own account.
 NOBODYS = {
     "list_connectors",
@@ -154,7 +155,7 @@ def owned(stack: Stack) -> Iterator[Owned]:
 
 def test_this_test_knows_every_operation(stack: Stack) -> None:
     """A new operation must be entered above, so that it is called with a stranger's token too."""
-    assert {name for name, _, _ in operations(stack)} == CALLS.keys() | LISTS | NOBODYS
+    assert {name for name, _, _ in operations(stack)} == CALLS.keys() | LISTS | EXPORTS | NOBODYS
 
 
 @pytest.mark.parametrize("name", sorted(CALLS))
@@ -188,6 +189,14 @@ def test_a_strangers_lists_are_empty(stack: Stack, owned: Owned, name: str) -> N
     seen = stack.call("GET", path, client=STRANGER).json()
     assert (seen.pop("items"), seen.pop("next_cursor")) == ([], None)
     assert seen.keys() <= {"complete_until"}, "nothing else could tell of anything"
+
+
+@pytest.mark.parametrize("name", sorted(EXPORTS))
+def test_a_strangers_exports_are_empty(stack: Stack, owned: Owned, name: str) -> None:
+    path = next(path for known, _, path in operations(stack) if known == name)
+    assert len(stack.call("GET", path).text.splitlines()) > 1, "its owner's is not"
+    answer = stack.call("GET", path, client=STRANGER)
+    assert (answer.status_code, len(answer.text.splitlines())) == (200, 1)
 
 
 @pytest.mark.parametrize(
