@@ -228,7 +228,10 @@ def _event_object() -> Json:
             "parameters": [
                 {"name": name, "in": "header", "required": True, "schema": {"type": "string"}} for name in named
             ],
-            "requestBody": {"required": True, "content": {"application/json": {"schema": ref_of(EventModel)}}},
+            "requestBody": {
+                "required": True,
+                "content": {"application/cloudevents+json": {"schema": ref_of(EventModel)}},
+            },
             "responses": {"2XX": {"description": "The event was taken; any other answer has it sent again later."}},
         }
     }

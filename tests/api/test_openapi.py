@@ -14,6 +14,7 @@ from chalicelib.api.application import create_app
 from chalicelib.api.openapi import SCOPES, document, document_bytes
 from chalicelib.api.operation import OPERATIONS, Operation
 from chalicelib.domain.money import EXPONENT
+from chalicelib.publishers.cloudevents import CONTENT_TYPE
 
 create_app()  # fills the table of operations
 DOCUMENT = document(OPERATIONS, "https://payments.example", "https://issuer.example")
@@ -201,6 +202,11 @@ def test_an_unbroken_checkout_is_described_with_every_limit() -> None:
 
 def test_every_currency_is_named() -> None:
     assert set(DOCUMENT["components"]["schemas"]["MoneyRequest"]["properties"]["currency"]["enum"]) == set(EXPONENT)
+
+
+def test_an_event_is_of_the_media_type_that_subscribers_receive() -> None:
+    content = DOCUMENT["webhooks"]["event"]["post"]["requestBody"]["content"]
+    assert content.keys() == {CONTENT_TYPE.partition(";")[0]}
 
 
 def test_a_list_that_is_no_json_tells_its_cursor_in_a_header() -> None:
