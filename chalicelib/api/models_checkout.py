@@ -128,7 +128,8 @@ class CheckoutRequest(Strict):
     order_reference: Annotated[str, Field(min_length=1, max_length=64, pattern=LINE)]
     """The shop's own reference; several payments may share it."""
     return_url: WebUrl
-    """Where the shopper goes afterwards; `payment_id` is added to its query."""
+    """Where the shopper goes afterwards. Where the PSP needs her to come back through PaymentServer first, `payment_id` is
+    added to its query."""
     cancel_url: WebUrl | None = None
     """Where the shopper goes after giving up; `return_url` by default."""
     route: str = Field("default", pattern=SLUG)
