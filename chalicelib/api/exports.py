@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pydantic import Field
 
 from chalicelib.api.operation import Answer, Call, operation
+from chalicelib.api.patterns import CURSOR
 from chalicelib.api.payments import PaymentQuery, page_of
 from chalicelib.contracts.store import PAGE_MAX
 from chalicelib.domain.fold import Amounts, fold
@@ -50,7 +51,7 @@ _FORMULA = ("=", "+", "-", "@")  # what a spreadsheet would calculate, and who o
 class ExportQuery(PaymentQuery):
     limit: int = Field(ROWS_MAX, ge=1, le=ROWS_MAX)
     """How many payments an answer may hold."""
-    cursor: str | None = Field(None, max_length=1024, json_schema_extra={"pattern": "^[A-Za-z0-9_-]*$"})
+    cursor: str | None = Field(None, max_length=1024, json_schema_extra={"pattern": CURSOR})
     """The `X-Next-Cursor` of the answer before."""
 
 

@@ -44,6 +44,9 @@ def tour(around: Surroundings) -> None:
     payment = _paid(around)
     _answered(around, "GET", f"/v1/payments/{payment['id']}/timeline")
     _answered(around, "POST", f"/v1/payments/{payment['id']}/syncs")
+    rows = shop.call("GET", "/v1/exports/payments.csv?order_reference=tour")
+    exported = rows.headers["Content-Type"].startswith("text/csv") and payment["id"] in rows.text
+    expect(exported, f"a payment is exported, not {rows.status_code} {rows.text[:200]}")
     _answered(around, "POST", "/v1/routes/default/simulations", {"days": 1})
     _answered(around, "POST", "/v1/connections/sandbox-c/tests")
     for override in ("open", None):
