@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -45,6 +46,7 @@ def after(*facts: Fact) -> Payment:
         ((WORD, refund("r", operation_id="op_1")), 400),
         ((WORD, refund("r", FAILED, "op_1")), 0),
         ((WORD, refund("r", PENDING, "op_1")), 400),
+        ((WORD, replace(refund("r", PENDING, "op_1"), amount=None)), 400),
         ((WORD, refund("r", PENDING, "op_1"), refund("r", FAILED, "op_1")), 0),
         ((FAILED_WORD, refund("r", PENDING, "op_1")), 0),
         ((FAILED_WORD, refund("r", PENDING, "op_1"), refund("r", operation_id="op_1")), 400),

@@ -50,6 +50,9 @@ class Scripted:
     def capture(self, order: MoneyOrder) -> Conversation[Any]:
         return self._say("capture", order)
 
+    def release_rest(self, order: MoneyOrder) -> Conversation[Any]:
+        return self._say("release_rest", order)
+
     def cancel(self, order: MoneyOrder) -> Conversation[Any]:
         return self._say("cancel", order)
 

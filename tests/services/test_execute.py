@@ -60,12 +60,13 @@ class Executing:
         after_s: float = 0,
         reference: str | None = "ses_1",
         fault: Exception | None = None,
+        known: Sequence[Fact] = (PAID,),
         **can: Any,
     ) -> Change:
         self.connector = Scripted(*said, capabilities=replace(SimulatedConnector.capabilities, **can))
         self.fault = fault
         found = (Found(attempt_id(), reference, page()),) if reference else ()
-        self.payment: Payment = amend(payment(), Change(facts=(opened(), PAID), found=found), NOW)
+        self.payment: Payment = amend(payment(), Change(facts=(opened(), *known), found=found), NOW)
         self.payment = replace(self.payment, operations=(of,))
         self.world.clock.at = NOW + timedelta(seconds=after_s)
         change = execute(self.world.ports, self, self.payment, of, first=first)  # type: ignore[arg-type]
@@ -390,3 +391,41 @@ def test_a_repeat_that_a_crash_cut_off_counts_as_the_last_call(
 def test_a_question_that_fails_puts_off_no_proof_of_absence(executing: Executing) -> None:
     change = executing(ReadFailed("status 503"), first=False, of=NEVER_UNREACHED, key_lives_s={})
     assert change == put_off("status 503", called=False)
+
+
+HELD = fact(Kind.AUTHORIZATION, "a", State.SUCCEEDED, 1000)
+LAST = replace(REFUND, kind=OperationKind.CAPTURE, final=True)
+TAKEN = fact(Kind.CAPTURE, "c", State.SUCCEEDED, 400, operation_id="op_1")
+
+
+def test_what_a_last_capture_leaves_is_released_again_where_the_psp_is_told_apart(executing: Executing) -> None:
+    """The PSP has the capture, and nobody knows whether it was told to release the rest."""
+    taken = replace(LAST, called=Called.ANSWERED)
+    found = executing((TAKEN,), None, first=False, of=taken, known=(HELD,), releases_rest=True)
+    assert found == came_to(Called.ANSWERED, None, "", TAKEN)
+    order = executing.connector.asked[-1][1]
+    assert isinstance(order, MoneyOrder)
+    assert executing.connector.verbs == ["fetch", "release_rest"]
+    assert (order.operation_id, order.final, TAKEN in order.attempt.facts) == ("op_1", True, True)
+    assert order.attempt.begun == {"op_1": NOW}
+
+
+def test_a_release_that_fails_is_told_and_tried_again_and_what_was_read_counts(executing: Executing) -> None:
+    found = executing((TAKEN,), SILENCE, first=False, of=replace(LAST, unreached=0), known=(HELD,), releases_rest=True)
+    assert found == Change(facts=(TAKEN,)) + put_off("release of the rest: timeout", "capture", called=False)
+
+
+@pytest.mark.parametrize(
+    ("of", "read", "can"),
+    [
+        (LAST, TAKEN, {"releases_rest": False}),
+        (replace(LAST, amount=money(1000)), replace(TAKEN, amount=money(1000)), {"releases_rest": True}),
+        (LAST, replace(TAKEN, state=State.FAILED), {"releases_rest": True}),
+        (replace(LAST, final=False), TAKEN, {"releases_rest": True}),
+        (replace(REFUND, final=True), REFUNDED, {"releases_rest": True}),
+    ],
+    ids=["the PSP does it itself", "nothing is left", "it failed", "not the last", "no capture"],
+)
+def test_nothing_else_is_released(executing: Executing, of: Operation, read: Fact, can: dict[str, bool]) -> None:
+    executing((read,), first=False, of=of, known=(HELD,), **can)
+    assert executing.connector.verbs == ["fetch"]
