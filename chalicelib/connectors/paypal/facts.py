@@ -67,41 +67,88 @@ def order_facts(order: Json, attempt_id: str) -> tuple[Fact, ...]:
         raise ValueError("the order is another attempt's")
     id, status = str(order["id"]), str(order["status"])
     holds, captures = payments_in(order, "authorizations"), payments_in(order, "captures")
-    denied = bool(holds) and all(AUTHORIZATION_STATUS.of(one["status"]) is Hold.DENIED for one in holds)
+    denied = bool(holds) and not in_turn(holds)
     state = State.FAILED if denied else ORDER_STATUS.of(status)
     facts = [Fact(attempt_id, Kind.CHECKOUT, id, state, reason=ORDER_STATUS.note(status))]
     if status == APPROVED:
         facts.append(Fact(attempt_id, Kind.TRY, f"approval:{id}", State.APPROVED))
-    for hold in holds:
-        facts += authorization_facts(hold, captures, attempt_id)
+    facts += hold_facts(holds, captures, attempt_id)
     facts += [capture_fact(one, attempt_id) for one in captures]
     facts += [refund_fact(one, attempt_id) for one in payments_in(order, "refunds")]
     return tuple(facts)
 
 
-def authorization_facts(hold: Json, captures: list[Json], attempt_id: str) -> Iterator[Fact]:
-    """`captures` are all of the order's: the last one gives back what was not captured."""
-    id, status, amount = str(hold["id"]), hold["status"], money_in(hold)
-    become, note = AUTHORIZATION_STATUS.of(status), AUTHORIZATION_STATUS.note(status)
-    state = {Hold.PENDING: State.PENDING, Hold.DENIED: State.FAILED}.get(become, State.SUCCEEDED)
-    yield Fact(attempt_id, Kind.AUTHORIZATION, id, state, amount, reason=reason_in(hold, note))
-    if become is Hold.VOIDED:
-        yield void_fact(hold, attempt_id)
+def become_of(hold: Json) -> Hold:
+    return AUTHORIZATION_STATUS.of(hold["status"])
+
+
+def in_turn(holds: list[Json]) -> list[Json]:
+    """Authorizations as they were made, without those that were denied: the first, and what somebody reauthorized since.
+    They are one hold. PayPal captures the newest and voids the first (its errors CANNOT_BE_VOIDED and
+    REAUTHORIZATION_NOT_SUPPORTED; developer.paypal.com/docs/checkout/advanced/authorization-honor)."""
+    return sorted((one for one in holds if become_of(one) is not Hold.DENIED), key=_made)
+
+
+def current_of(holds: list[Json]) -> Json | None:
+    """The newest authorization that holds the money, or held what was captured; else one that waits, else one that is over."""
+    for among in ((Hold.HELD, Hold.ENDED), (Hold.PENDING,), (Hold.VOIDED,)):
+        found = [one for one in in_turn(holds) if become_of(one) in among]
+        if found:
+            return found[-1]
+    return None
+
+
+def hold_facts(holds: list[Json], captures: list[Json], attempt_id: str) -> Iterator[Fact]:
+    """An order's one hold, under its first authorization's id, which each one that followed adjusts; and what was denied.
+    `captures` are all of the order's: the last one gives back what was not captured."""
+    for one in holds:
+        if become_of(one) is Hold.DENIED:
+            yield _authorization(one, one, money_in(one), State.FAILED, len(holds) - 1, attempt_id)
+    turns, current = in_turn(holds), current_of(holds)
+    if current is None:
         return
+    first, become = turns[0], become_of(current)
     moved = [one for one in captures if CAPTURE_STATUS.of(one["status"]) is not State.FAILED]
+    amount = _held_in_all(first, current, moved)
+    state = State.PENDING if become is Hold.PENDING else State.SUCCEEDED
+    yield _authorization(first, current, amount, state, turns.index(current), attempt_id)
+    if become is Hold.VOIDED:
+        yield void_fact(first, first, attempt_id)
+        return
     rest = amount.value - sum(money_in(one).value for one in moved)
-    last = next((one for one in moved if one.get("final_capture") is True), None)
+    last = next((one for one in moved if one.get("final_capture") is True and not _is_before(one, current)), None)
     if rest > 0 and state is State.SUCCEEDED and (last is not None or become is Hold.ENDED):
         given_back = Money(rest, amount.currency)
         whose = operation_in(last) if last is not None else None
-        yield Fact(attempt_id, Kind.RELEASE, f"rest:{id}", State.SUCCEEDED, given_back, operation_id=whose)
+        yield Fact(attempt_id, Kind.RELEASE, f"rest:{first['id']}", State.SUCCEEDED, given_back, operation_id=whose)
 
 
-def void_fact(hold: Json, attempt_id: str, operation_id: str | None = None) -> Fact:
-    """PayPal voids an authorization whose time is over by itself."""
-    id, expires_s = str(hold["id"]), seconds_in(hold, "expiration_time")
+def _made(thing: Json) -> str:
+    return str(thing.get("create_time") or "")
+
+
+def _is_before(capture: Json, hold: Json) -> bool:
+    """Whether it was of an authorization that `hold` followed."""
+    return "" < _made(capture) < _made(hold)
+
+
+def _authorization(first: Json, hold: Json, amount: Money, state: State, revision: int, attempt_id: str) -> Fact:
+    why = reason_in(hold, AUTHORIZATION_STATUS.note(hold["status"]))
+    return Fact(attempt_id, Kind.AUTHORIZATION, str(first["id"]), state, amount, revision, reason=why)
+
+
+def _held_in_all(first: Json, current: Json, moved: list[Json]) -> Money:
+    """What the current authorization is for, with what was captured before it of an earlier one, up to what that was for."""
+    amount = money_in(current)
+    before = sum(money_in(one).value for one in moved if _is_before(one, current))
+    return Money(max(amount.value, min(amount.value + before, money_in(first).value)), amount.currency)
+
+
+def void_fact(hold: Json, first: Json, attempt_id: str, operation_id: str | None = None) -> Fact:
+    """`hold` was voided, and with it all that followed the `first`. PayPal voids by itself what had its time."""
+    expires_s = seconds_in(hold, "expiration_time")
     lapsed = 0 < expires_s <= seconds_in(hold)
-    name = f"expiry:{id}" if lapsed else f"void:{id}"
+    name = f"expiry:{first['id']}" if lapsed else f"void:{first['id']}"
     return Fact(attempt_id, Kind.RELEASE, name, State.SUCCEEDED, operation_id=None if lapsed else operation_id)
 
 

@@ -11,8 +11,11 @@ from typing import Any
 from chalicelib.connectors.paypal.answers import read, whole_order
 from chalicelib.connectors.paypal.facts import (
     Json,
-    authorization_facts,
+    become_of,
     capture_fact,
+    current_of,
+    hold_facts,
+    in_turn,
     money_in,
     payments_in,
     refund_fact,
@@ -24,7 +27,6 @@ from chalicelib.connectors.paypal.places import capture_id_in, operation_in, pat
 from chalicelib.connectors.paypal.refusals import refusal_of, said_in
 from chalicelib.connectors.paypal.session import Session
 from chalicelib.connectors.paypal.tables import (
-    AUTHORIZATION_STATUS,
     CAPTURE_STATUS,
     REFUND_STATUS,
     Hold,
@@ -36,6 +38,7 @@ from chalicelib.contracts.conversation import Conversation, HttpResponse, Undeci
 from chalicelib.domain.facts import Fact, State
 
 Done = Sequence[Fact] | Refusal
+IS_NOT_THE_FIRST = "CANNOT_BE_VOIDED"
 NOTHING_HELD = Refusal(RefusalKind.MISCONFIGURED, "the order holds no authorization that could be taken or given back")
 NOTHING_CAPTURED = Refusal(RefusalKind.MISCONFIGURED, "the order has no capture that could be refunded")
 
@@ -50,13 +53,14 @@ def capture(session: Session, order: MoneyOrder) -> Conversation[Done]:
     done = _ours(captures, order)
     if done is not None:
         return (capture_fact(done, order.attempt.attempt_id),)
-    hold = _held_before(found) if order.repeats else _hold(found, Hold.HELD)
-    if hold is None:
+    holds = payments_in(found, "authorizations")
+    hold = _held_before(holds) if order.repeats else current_of(holds)
+    if hold is None or become_of(hold) is not Hold.HELD:
         return NOTHING_HELD
     path = f"{path_of(Subject.AUTHORIZATION, hold['id'])}/capture"
     response = yield from session.ask(session.post(path, body, "capture", key=order.operation_id))
     if response.status in (200, 201):
-        return tuple(_captured(read(response), hold, captures, order))
+        return tuple(_captured(read(response), holds, captures, order))
     if _was_done_before(response):
         done = _ours(payments_in((yield from _order(session, order)), "captures"), order)
         if done is not None:
@@ -65,26 +69,28 @@ def capture(session: Session, order: MoneyOrder) -> Conversation[Done]:
 
 
 def cancel(session: Session, order: MoneyOrder) -> Conversation[Done]:
-    """A void happens once, whoever asked for it."""
+    """A void happens once, whoever asked for it. What was reauthorized is voided by its first authorization: PayPal says of
+    one that followed that it can not be, and whether the first is voided, by an earlier call perhaps, is read."""
     attempt_id = order.attempt.attempt_id
-    found = yield from _order(session, order)
-    hold = _hold(found, Hold.HELD, Hold.PENDING) or _hold(found, Hold.VOIDED)
+    holds = payments_in((yield from _order(session, order)), "authorizations")
+    hold = _first(holds, Hold.HELD, Hold.PENDING) or _first(holds, Hold.VOIDED)
     if hold is None:
         return NOTHING_HELD
-    if _becomes(hold) is not Hold.VOIDED:
+    first = in_turn(holds)[0]
+    if become_of(hold) is not Hold.VOIDED:
         path = f"{path_of(Subject.AUTHORIZATION, hold['id'])}/void"
         response = yield from session.ask(session.post(path, None, "cancel", key=order.operation_id))
         if response.status == 204:
-            return (replace(void_fact(hold, attempt_id, order.operation_id), id=f"void:{hold['id']}"),)
+            return (replace(void_fact(hold, first, attempt_id, order.operation_id), id=f"void:{first['id']}"),)
         if response.status == 200:
             hold = read(response)
-        elif _was_done_before(response):
-            hold = _hold((yield from _order(session, order)), Hold.VOIDED)
+        elif _was_done_before(response) or said_in(response).code == IS_NOT_THE_FIRST:
+            hold = _first(payments_in((yield from _order(session, order)), "authorizations"), Hold.VOIDED)
         else:
             return refusal_of(response)
         if hold is None:
             return refusal_of(response, was_read=True)
-    return (void_fact(hold, attempt_id, order.operation_id),)
+    return (void_fact(hold, first, attempt_id, order.operation_id),)
 
 
 def refund(session: Session, order: MoneyOrder) -> Conversation[Done]:
@@ -123,32 +129,27 @@ def _asked(order: MoneyOrder) -> dict[str, Any]:
     return amount | {"invoice_id": invoice_of(order.attempt.checkout.order.order_reference, order.operation_id)}
 
 
-def _captured(capture: Json, hold: Json, captures: list[Json], order: MoneyOrder) -> Iterator[Fact]:
+def _captured(capture: Json, holds: list[Json], captures: list[Json], order: MoneyOrder) -> Iterator[Fact]:
     attempt_id = order.attempt.attempt_id
     yield replace(capture_fact(capture, attempt_id), operation_id=order.operation_id)
     named = {**capture, "invoice_id": order.operation_id}
-    yield from authorization_facts(hold, [*captures, named], attempt_id)
+    yield from hold_facts(holds, [*captures, named], attempt_id)
 
 
-def _hold(found: Json, *wanted: Hold) -> Json | None:
-    """The newest authorization of which one of these has become."""
-    holds = [one for one in payments_in(found, "authorizations") if _becomes(one) in wanted]
-    return max(holds, key=lambda one: str(one.get("create_time") or ""), default=None)
+def _first(holds: list[Json], *wanted: Hold) -> Json | None:
+    """The first authorization of which one of these has become."""
+    return next((one for one in in_turn(holds) if become_of(one) in wanted), None)
 
 
-def _held_before(found: Json) -> Json:
+def _held_before(holds: list[Json]) -> Json:
     """The authorization that the call before was about: the only one that there ever was. Once somebody reauthorized, PayPal
     takes a call for the newer one as another call. Raises Undecidable where it may have been either, or holds nothing now."""
-    holds = [one for one in payments_in(found, "authorizations") if _becomes(one) is not Hold.DENIED]
-    if len(holds) != 1 or _becomes(holds[0]) is not Hold.HELD:
+    turns = in_turn(holds)
+    if len(turns) != 1 or become_of(turns[0]) is not Hold.HELD:
         raise Undecidable(
             "the order does not show the capture, nor one authorization that it can be asked for again of"
         )
-    return holds[0]
-
-
-def _becomes(hold: Json) -> Hold:
-    return AUTHORIZATION_STATUS.of(hold["status"])
+    return turns[0]
 
 
 def _ours(movements: list[Json], order: MoneyOrder) -> Json | None:

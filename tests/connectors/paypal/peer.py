@@ -131,18 +131,29 @@ class PayPal(Peer):
     def capture(self, id: str, body: Json) -> Said:
         unit, hold = self._movement("authorizations", id)
         captures = unit["payments"].setdefault("captures", [])
-        left = value_of(hold) - sum(map(value_of, captures))
+        up = {"href": f"https://api.sandbox.paypal.com/v2/payments/authorizations/{id}", "rel": "up", "method": "GET"}
+        left = value_of(hold) - sum(value_of(one) for one in captures if one["links"] == [up])
         if hold["status"] not in ("CREATED", "PARTIALLY_CAPTURED"):
             raise No(422, "AUTHORIZATION_ALREADY_CAPTURED")
         if value_of(body) > left:
             raise No(422, "MAX_CAPTURE_AMOUNT_EXCEEDED")
         moved = self._moved(unit, body["amount"], body["invoice_id"])
-        captures.append({**moved, "status": "COMPLETED", "final_capture": body["final_capture"]})
+        captures.append({**moved, "status": "COMPLETED", "final_capture": body["final_capture"], "links": [up]})
         hold["status"] = "CAPTURED" if value_of(body) == left or body["final_capture"] else "PARTIALLY_CAPTURED"
         return 201, captures[-1]
 
+    def reauthorize(self, id: str, value: str | None = None) -> Json:
+        """Somebody does, in PayPal's pages."""
+        unit, hold = self._movement("authorizations", id)
+        amount = {**hold["amount"], "value": value or hold["amount"]["value"]}
+        again = {**hold, **self._moved(unit, amount), "status": "CREATED"}
+        unit["payments"]["authorizations"].append(again)
+        return again
+
     def _void(self, id: str, body: Any) -> Said:
-        hold = self._movement("authorizations", id)[1]
+        unit, hold = self._movement("authorizations", id)
+        if hold is not unit["payments"]["authorizations"][0]:
+            raise No(422, "CANNOT_BE_VOIDED")
         if hold["status"] not in ("CREATED", "PARTIALLY_CAPTURED"):
             raise No(422, "PREVIOUSLY_VOIDED" if hold["status"] == "VOIDED" else "PREVIOUSLY_CAPTURED")
         hold |= {"status": "VOIDED", "update_time": self.stamp()}

@@ -17,6 +17,7 @@ from chalicelib.domain.payment import Payment, Status
 from chalicelib.services.ask import ABSENT_AFTER_S
 from tests.connectors.paypal.shop import PayPalShop, shop_of
 from tests.connectors.paypal.signing import signed, trusted
+from tests.connectors.peer import Json
 
 CAPTURE, CANCEL, REFUND = OperationKind.CAPTURE, OperationKind.CANCELLATION, OperationKind.REFUND
 
@@ -223,7 +224,7 @@ def test_a_capture_that_was_slow_is_not_asked_for_again_of_what_was_reauthorized
     shop.world.do(CAPTURE, payment.id, "slow", 400)
     shop.psp.down = ()
     body = json.loads(next(one.body or b"" for one in shop.driver.requests if one.operation == "capture"))
-    shop.movements(payment, "authorizations").append({**hold, "id": shop.psp.id(), "create_time": shop.psp.stamp()})
+    shop.psp.reauthorize(hold["id"])
     for seconds in (11, 61, 301, ABSENT_AFTER_S):
         shop.world.settle(seconds)
     assert shop.now(payment).attention
@@ -232,6 +233,84 @@ def test_a_capture_that_was_slow_is_not_asked_for_again_of_what_was_reauthorized
     shop.psp.capture(hold["id"], body)
     shop.world.attend.sync(payment.id)
     assert shop.operations(payment) == [("capture", "succeeded")]
+
+
+def reauthorized(
+    shop: PayPalShop, value: str = "10.00", first: str = "CREATED", taken: int = 0
+) -> tuple[Payment, Json]:
+    """A payment whose hold somebody renewed after three days, and the new authorization. `taken`: captured before."""
+    payment = shop.paid(capture=CaptureMode.MANUAL)
+    (hold,) = shop.movements(payment, "authorizations")
+    if taken:
+        shop.world.do(CAPTURE, payment.id, "before", taken)
+    shop.world.settle(4 * 86_400)
+    again = shop.psp.reauthorize(hold["id"], value)
+    hold["status"] = first if first != "CREATED" else hold["status"]
+    shop.hears("PAYMENT.AUTHORIZATION.CREATED", "authorization", again)
+    return payment, again
+
+
+@pytest.mark.parametrize("first", ["CREATED", "VOIDED", "CAPTURED"])
+@pytest.mark.parametrize(
+    ("value", "taken", "capturable"), [("10.00", 0, 1000), ("6.00", 0, 600), ("10.00", 300, 700), ("7.00", 300, 700)]
+)
+def test_what_was_reauthorized_is_held_once_and_captured_of_the_newest(
+    shop: PayPalShop, first: str, value: str, taken: int, capturable: int
+) -> None:
+    payment, again = reauthorized(shop, value, first, taken)
+    amounts = shop.amounts(payment)
+    assert (amounts.capturable, amounts.captured, amounts.surplus) == (capturable, taken, 0)
+    assert (shop.now(payment).attention, shop.inbox()) == (False, [])
+    shop.world.do(CAPTURE, payment.id, "last", capturable)
+    assert shop.psp.asked.count(f"POST /v2/payments/authorizations/{again['id']}/capture") == 1
+    shop.world.attend.sync(payment.id)
+    amounts = shop.amounts(payment)
+    assert (amounts.capturable, amounts.captured) == (0, taken + capturable)
+    assert (shop.status(payment), shop.now(payment).attention) == (Status.CAPTURED, False)
+    assert [one.kind for one in shop.now(payment).operations] == [CAPTURE] * (2 if taken else 1)
+
+
+def test_what_was_reauthorized_and_taken_can_not_be_taken_again_of_the_first(shop: PayPalShop) -> None:
+    payment, again = reauthorized(shop)
+    shop.psp.capture(again["id"], {"amount": again["amount"], "invoice_id": "by hand", "final_capture": True})
+    shop.world.attend.sync(payment.id)
+    assert (shop.status(payment), shop.amounts(payment).capturable) == (Status.CAPTURED, 0)
+    assert shop.movements(payment, "authorizations")[0]["status"] == "CREATED"
+
+
+def test_more_than_was_asked_that_somebody_reauthorized_is_an_operators(shop: PayPalShop) -> None:
+    payment, _ = reauthorized(shop, "11.50")
+    assert (shop.amounts(payment).capturable, shop.now(payment).attention) == (0, True)
+
+
+@pytest.mark.parametrize("becomes", ["CREATED", "VOIDED"])
+@pytest.mark.parametrize("lost", [False, True])
+def test_what_was_reauthorized_is_given_back_by_its_first_authorization(
+    shop: PayPalShop, becomes: str, lost: bool
+) -> None:
+    """Whatever PayPal shows of the newer one then."""
+    payment, again = reauthorized(shop)
+    first = shop.movements(payment, "authorizations")[0]
+    if lost:
+        with shop.psp.silent("/void"):
+            shop.world.do(CANCEL, payment.id, "all")
+    else:
+        shop.world.do(CANCEL, payment.id, "all")
+    again["status"] = becomes
+    shop.world.settle(61)
+    assert (shop.status(payment), shop.operations(payment)) == (Status.CANCELLED, [("cancellation", "succeeded")])
+    shop.world.attend.sync(payment.id)
+    assert (first["status"], shop.amounts(payment).capturable) == ("VOIDED", 0)
+    assert (shop.operations(payment), shop.now(payment).attention) == ([("cancellation", "succeeded")], False)
+
+
+def test_what_was_reauthorized_and_ran_out_is_expired(shop: PayPalShop) -> None:
+    payment, _ = reauthorized(shop)
+    shop.world.clock.forward(30 * 86_400)
+    for one in shop.movements(payment, "authorizations"):
+        one |= {"status": "VOIDED", "update_time": shop.psp.stamp()}
+        shop.hears("PAYMENT.AUTHORIZATION.VOIDED", "authorization", one)
+    assert (shop.status(payment), shop.operations(payment)) == (Status.EXPIRED, [])
 
 
 @pytest.mark.parametrize("captures", [(500,), (500, 399), (300, 500, 100)])
