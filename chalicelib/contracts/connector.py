@@ -41,11 +41,11 @@ class Capabilities:
     longer where a repeat does no more even without it; absent is never. `looks_up_references`: an attempt without a PSP
     reference can be found by ours. `reads_money`: reading an attempt shows what was paid; if not, webhooks alone tell of it.
     `names_operations`: reading an attempt shows our operation ids, as the PSP's documents promise: one that is not shown 15
-    minutes after its call counts as never made. `releases_rest`: what a last capture leaves is held until a call of its own
-    releases it, which `capture` makes too, and which may be made again by itself. `completes_on_return`: nothing is paid until
-    `complete` is called once the shopper has approved. `webhook_methods`: how the PSP calls back, POST or GET; what comes
-    otherwise is no webhook of its. `webhook_address`: how the PSP learns where. `amount_limits`: the least and the most that
-    one payment may be, in minor units, by currency; None is no limit.
+    minutes after its call counts as never made, unless somebody may still approve it. `releases_rest`: what a last capture
+    leaves is held until a call of its own releases it, which `capture` makes too, and which may be made again by itself.
+    `completes_on_return`: nothing is paid until `complete` is called once the shopper has approved. `webhook_methods`: how
+    the PSP calls back, POST or GET; what comes otherwise is no webhook of its. `webhook_address`: how the PSP learns where.
+    `amount_limits`: the least and the most that one payment may be, in minor units, by currency; None is no limit.
     """
 
     operations: frozenset[str]

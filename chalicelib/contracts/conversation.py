@@ -74,6 +74,11 @@ class Undecidable(OutcomeUnknown):
     shown to an operator, who has to look at the PSP."""
 
 
+class AwaitsApproval(Undecidable):
+    """The PSP took a call, and does what was asked once somebody there approves it, days later perhaps: that it does not show
+    it proves nothing, now or ever."""
+
+
 class ReadFailed(CallFailed):
     """A call that moves nothing got no usable answer; try again later. No call that moves money was sent before it in the
     same conversation: after one, every failure is an `OutcomeUnknown`."""

@@ -4,6 +4,7 @@ A call is repeated only with the same parameters, inside half the life of the PS
 answers a repeat proves nothing. Only proof that nothing was sent, the PSP's definite no to a first call, or its facts
 settle an operation. Nothing was sent, too, where a connector reads before it acts and the read fails. What a PSP answers and
 does not tell is not asked about as if the PSP were away: it had 15 minutes to show it, and then an operator has to find out.
+What somebody at the PSP may still approve is an operator's at once, and the operation keeps it: silence proves nothing more.
 """
 
 from __future__ import annotations
@@ -15,7 +16,14 @@ from datetime import datetime, timedelta
 
 from chalicelib import telemetry
 from chalicelib.contracts.calls import AttemptRef, MoneyOrder, Refusal, RefusalKind, reference_of
-from chalicelib.contracts.conversation import NOTHING_MOVED, CallFailed, Conversation, ReadFailed, Undecidable
+from chalicelib.contracts.conversation import (
+    NOTHING_MOVED,
+    AwaitsApproval,
+    CallFailed,
+    Conversation,
+    ReadFailed,
+    Undecidable,
+)
 from chalicelib.domain.change import Asked, CallOutcome, Change
 from chalicelib.domain.errors import NotFound, PaymentServerError
 from chalicelib.domain.facts import Decline, DeclineClass, Fact, join
@@ -106,21 +114,21 @@ class _Call:
 
     def make(self, *, first: bool) -> Change:
         if first:
-            return self._called(first=True)
+            return self._called_or_put_off(first=True)
         read = self._read()
         if self._is_told_of(read.facts):
             return read + self._finished(read.facts)
         if not self._repeatable():
             return read + self._not_told_of(_NOT_NAMED)
         try:
-            return read + self._called(first=False)
+            return read + self._called_or_put_off(first=False)
         except Undecidable as error:
             return read + self._not_told_of(error.detail)
 
     def _not_told_of(self, why: str) -> Change:
         """The PSP does not show the operation. After 15 minutes that proves that it never happened, or nothing, ever: `why`."""
         operation, connection_id = self._operation, self._attempt.connection_id
-        proves = self._live.connector.capabilities.names_operations
+        proves = self._live.connector.capabilities.names_operations and not operation.undecidable
         last_called_at = self._last_called_at() if proves else operation.called_at or operation.created_at
         shown_at = last_called_at + timedelta(seconds=ABSENT_AFTER_S)
         if self._now < shown_at:
@@ -128,8 +136,13 @@ class _Call:
         if proves:
             text = f"{connection_id} knows nothing of the {operation.kind}: it never happened."
             return self._outcome(Called.ABSENT, text=text)
-        text = f"{connection_id} can not tell what came of the {operation.kind} ({why}); an operator has to find out."
-        return self._outcome(Called.UNANSWERED, text="" if operation.undecidable else text, undecidable=True)
+        return self._undecidable(why)
+
+    def _undecidable(self, why: str) -> Change:
+        """It is told of once."""
+        kind, connection_id = self._operation.kind, self._attempt.connection_id
+        text = f"{connection_id} can not tell what came of the {kind} ({why}); an operator has to find out."
+        return self._outcome(Called.UNANSWERED, text="" if self._operation.undecidable else text, undecidable=True)
 
     def _finished(self, facts: Sequence[Fact]) -> Change:
         """The PSP has the operation. What a last capture leaves may still be held, where the PSP is told apart to release it:
@@ -145,6 +158,12 @@ class _Call:
         except CallFailed as error:  # what was read before still holds
             return put_off(self._now, operation, attempt, f"release of the rest: {error.detail}", None)
         return self._outcome(Called.ANSWERED)
+
+    def _called_or_put_off(self, *, first: bool) -> Change:
+        try:
+            return self._called(first=first)
+        except AwaitsApproval as error:
+            return self._undecidable(error.detail)
 
     def _called(self, *, first: bool) -> Change:
         operation = self._operation

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from chalicelib.contracts.calls import MoneyOrder, Refusal, RefusalKind, reference_of
-from chalicelib.contracts.conversation import NotSent, OutcomeUnknown, ReadFailed, Undecidable
+from chalicelib.contracts.conversation import AwaitsApproval, NotSent, OutcomeUnknown, ReadFailed, Undecidable
 from chalicelib.domain.amend import amend
 from chalicelib.domain.change import Asked, CallOutcome, Change, Found
 from chalicelib.domain.errors import NotFound, VaultFault
@@ -310,6 +310,21 @@ def test_a_first_call_that_the_connector_can_not_tell_of_is_unanswered(executing
     """It is nobody's to decide yet, and never one that was not made."""
     change = executing(*([] if first else [()]), Undecidable("not today"), first=first, of=NEVER_UNREACHED)
     assert [(one.called, one.undecidable) for one in change.outcomes] == [(Called.UNANSWERED, False)]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_what_somebody_may_still_approve_is_an_operators_at_once_and_is_told_once(
+    executing: Executing, first: bool
+) -> None:
+    text = CAN_NOT_TELL.format("not today")
+    for of, told_of in ((REFUND, text), (replace(REFUND, undecidable=True), "")):
+        change = executing(*([] if first else [()]), AwaitsApproval("not today"), first=first, of=of)
+        assert change == came_to(Called.UNANSWERED, None, told_of, undecidable=True)
+
+
+def test_what_somebody_may_still_approve_is_never_taken_for_what_never_happened(executing: Executing) -> None:
+    change = executing((), first=False, of=replace(REFUND, undecidable=True), after_s=86_400, key_lives_s={})
+    assert change == came_to(Called.UNANSWERED, after_s=86_400, undecidable=True)
 
 
 @pytest.mark.parametrize("said", [NOBODY, ReadFailed("refused")])

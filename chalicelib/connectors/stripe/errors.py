@@ -17,6 +17,7 @@ class Verdict(StrEnum):
     DECLINED = "declined"
     REFUSED = "refused"  # nothing was done
     NOTHING = "nothing"
+    WAITS = "waits"  # somebody may still approve what was asked, and Stripe then does it
 
 
 # docs.stripe.com/api/errors. A key that was used for something else proves nothing about the first call.
@@ -80,13 +81,13 @@ _OF_OTHER_PRODUCTS = (
     "terminal_reader_offline three_d_secure_authentication_not_supported token_already_used "
     "token_card_network_invalid token_in_use transfer_source_balance_parameters_mismatch transfers_not_allowed"
 )
-# What was asked may be under way, or wait for somebody: Stripe does it by itself once it is approved
-# (docs.stripe.com/account/approvals). Of the first nothing but its name is documented.
-_PROVES_NOTHING = (
-    "anomalous_money_movement_request approval_required forwarding_api_retryable_upstream_error "
-    "forwarding_api_upstream_connection_error forwarding_api_upstream_connection_timeout "
-    "forwarding_api_upstream_error idempotency_key_in_use lock_timeout terminal_reader_timeout "
-    "three_d_secure_authentication_upstream_error"
+# Stripe does what was asked by itself once somebody approves it, a week later perhaps (docs.stripe.com/account/approvals,
+# docs.stripe.com/api/v2/core/approval-requests). Of the second nothing but its name is documented.
+_WAITS = "approval_required anomalous_money_movement_request"
+_PROVES_NOTHING = (  # what was asked may be under way
+    "forwarding_api_retryable_upstream_error forwarding_api_upstream_connection_error "
+    "forwarding_api_upstream_connection_timeout forwarding_api_upstream_error idempotency_key_in_use lock_timeout "
+    "terminal_reader_timeout three_d_secure_authentication_upstream_error"
 )
 
 # docs.stripe.com/error-codes: what is said of the money itself when a request is refused; or that it is about the request, or
@@ -105,6 +106,7 @@ ERROR_CODE: Words[tuple[DeclineClass, str] | Verdict] = Words(
         "refund_disputed_payment": (HARD, "disputed"),
         **dict.fromkeys(f"{_ABOUT_THE_REQUEST} {_OF_OTHER_PRODUCTS}".split(), Verdict.REFUSED),
         **dict.fromkeys(_PROVES_NOTHING.split(), Verdict.NOTHING),
+        **dict.fromkeys(_WAITS.split(), Verdict.WAITS),
     },
     Verdict.REFUSED,
 )

@@ -24,12 +24,14 @@ _S, _I = r"/v1/checkout/sessions", r"/v1/payment_intents"
 
 @dataclass
 class Stripe(Peer):
-    """`told` are the events that no delivery has brought yet. `revoked`: whether its key is taken no more."""
+    """`told` are the events that no delivery has brought yet. `revoked`: whether its key is taken no more. `wanted`: refunds
+    that wait for an approval; None where none is needed."""
 
     hosts = ("api.stripe.com",)
 
     api_key: str
     revoked: bool = False
+    wanted: list[Json] | None = None
     sessions: dict[str, Json] = field(default_factory=dict)
     intents: dict[str, Json] = field(default_factory=dict)
     charges: dict[str, Json] = field(default_factory=dict)
@@ -185,6 +187,12 @@ class Stripe(Peer):
         self.tell("payment_intent.canceled", intent)
         return intent
 
+    def ask_for_refund(self, given: Json) -> Json:
+        if self.wanted is None:
+            return self.refund(given)
+        self.wanted.append(given)
+        raise No(400, "approval_required")
+
     def refund(self, given: Json) -> Json:
         intent = self.intents[given["payment_intent"]]
         charge = self.charges[intent["latest_charge"]]
@@ -232,7 +240,7 @@ class Stripe(Peer):
         f"POST {_I}/(\\w+)": name,
         f"POST {_I}/(\\w+)/capture": capture,
         f"POST {_I}/(\\w+)/cancel": cancel,
-        "POST /v1/refunds": refund,
+        "POST /v1/refunds": ask_for_refund,
         "GET /v1/refunds": lambda stripe, given: stripe._list(stripe.refunds, given),
         "GET /v1/disputes": lambda stripe, given: stripe._list(stripe.disputes, given),
     }

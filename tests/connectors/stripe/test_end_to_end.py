@@ -218,6 +218,45 @@ def test_a_dispute_takes_the_money_until_it_is_won(shop: StripeShop, ends: str, 
     assert (shop.amounts(payment).charged_back, shop.amounts(payment).refundable) == (lost, 1000 - lost)
 
 
+@pytest.fixture
+def awaiting(shop: StripeShop) -> Payment:
+    """A payment whose refund of 400 waits for somebody's approval, days after it was asked for."""
+    payment = shop.paid()
+    shop.psp.wanted = []
+    answer = shop.world.do(REFUND, payment.id, "some", 400)
+    assert (answer.rendered.status, shop.operations(payment)) == (202, [(REFUND, "unknown")])
+    assert shop.now(payment).attention
+    for seconds in (11, 61, 301, 1_801, 7_201, 43_200, *(86_401,) * 8):
+        shop.world.settle(seconds)
+    assert (shop.operations(payment), shop.amounts(payment).refundable) == ([(REFUND, "unknown")], 600)
+    assert shop.now(payment).attention
+    told = [one.summary for one in shop.now(payment).timeline if "once somebody approves it" in one.summary]
+    assert len(told) == 1
+    assert len(shop.psp.wanted) == 1, "a repeat with its key asks for nothing anew"
+    return payment
+
+
+@pytest.mark.parametrize("hears", [True, False])
+def test_a_refund_that_waited_for_an_approval_is_settled_by_a_webhook_or_a_read(
+    shop: StripeShop, awaiting: Payment, hears: bool
+) -> None:
+    assert shop.psp.wanted is not None
+    shop.psp.refund(shop.psp.wanted.pop())
+    if hears:
+        shop.hears()
+    else:
+        shop.world.attend.sync(awaiting.id)
+    assert (shop.operations(awaiting), shop.now(awaiting).attention) == ([(REFUND, "succeeded")], False)
+    assert (shop.amounts(awaiting).refunded, shop.amounts(awaiting).refundable) == (400, 600)
+
+
+def test_a_refund_that_nobody_approved_is_an_operators_to_settle(shop: StripeShop, awaiting: Payment) -> None:
+    (operation,) = shop.now(awaiting).operations
+    shop.world.say(awaiting.id, operation.attempt_id, "failed", operation_id=operation.id)
+    assert (shop.operations(awaiting), shop.now(awaiting).attention) == ([(REFUND, "failed")], False)
+    assert shop.amounts(awaiting).refundable == 1000
+
+
 def test_a_refund_made_at_the_dashboard_is_found_by_its_payment(shop: StripeShop) -> None:
     payment, stripe = shop.paid(), shop.psp
     stripe.refund({"payment_intent": next(iter(stripe.intents)), "amount": "250"})
