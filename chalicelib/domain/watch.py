@@ -45,10 +45,12 @@ PAGE_LIFE_S = 30 * MINUTE_S  # where a PSP does not say
 _AFTER_EXPIRY_S = 60
 _EXPIRY_STEP = 1  # the second question about an open page is asked when it has expired
 
-# A question that could not be put is put again soon: the PSP may be back at any moment.
+# A question that could not be put is put again soon, for the PSP may be back at any moment; hourly once it could not for a day,
+# until seven days are over. What a day does not mend is seldom an outage.
 UNREACHED_AFTER_S = (MINUTE_S, 2 * MINUTE_S)
-UNREACHED_LAST_S = 4 * MINUTE_S
-UNREACHED_MAX = 7 * DAY_S // UNREACHED_LAST_S
+UNREACHED_SOON_S, UNREACHED_LATE_S = 4 * MINUTE_S, HOUR_S
+UNREACHED_SOON = DAY_S // UNREACHED_SOON_S  # so often
+UNREACHED_MAX = UNREACHED_SOON + 6 * DAY_S // UNREACHED_LATE_S
 
 # Phases in which an answer must come; once their schedule is used up, an operator has to find out.
 MUST_SETTLE = frozenset({Phase.STARTED, Phase.UNANSWERED, Phase.CLOSED, Phase.OPEN, Phase.PROCESSING})
@@ -119,7 +121,8 @@ def next_try(unreached: int, now: datetime) -> datetime | None:
     if unreached > UNREACHED_MAX:
         return None
     early = UNREACHED_AFTER_S[unreached - 1 : unreached]
-    return now + timedelta(seconds=early[0] if early else UNREACHED_LAST_S)
+    then_s = UNREACHED_SOON_S if unreached <= UNREACHED_SOON else UNREACHED_LATE_S
+    return now + timedelta(seconds=early[0] if early else then_s)
 
 
 def ends_at(attempt: Attempt) -> datetime:

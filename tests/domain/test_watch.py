@@ -121,14 +121,26 @@ def test_a_page_whose_psp_does_not_say_lives_for_half_an_hour() -> None:
 
 
 @pytest.mark.parametrize(
-    ("unreached", "wait_s"), [(1, MINUTE_S), (2, 2 * MINUTE_S), (3, 4 * MINUTE_S), (2520, 4 * MINUTE_S)]
+    ("unreached", "wait_s"),
+    [
+        (1, MINUTE_S),
+        (2, 2 * MINUTE_S),
+        (3, 4 * MINUTE_S),
+        (360, 4 * MINUTE_S),
+        (361, HOUR_S),
+        (504, HOUR_S),
+    ],
 )
-def test_a_question_that_could_not_be_put_is_put_again_soon(unreached: int, wait_s: int) -> None:
+def test_a_question_that_could_not_be_put_is_put_again_soon_and_hourly_after_a_day(unreached: int, wait_s: int) -> None:
     assert next_try(unreached, NOW) == NOW + timedelta(seconds=wait_s)
 
 
 def test_after_a_week_out_of_reach_nobody_asks_any_more() -> None:
-    assert next_try(2521, NOW) is None
+    at = NOW
+    for unreached in range(1, 505):
+        at = next_try(unreached, at) or NOW
+    assert timedelta(days=7, minutes=-5) <= at - NOW <= timedelta(days=7)
+    assert next_try(505, NOW) is None
 
 
 @pytest.mark.parametrize(
