@@ -1,7 +1,8 @@
 """What a PayPal event is about (developer.paypal.com/api/rest/webhooks/event-names).
 
-An event says where to look and nothing else: `signature` tells why. It names our attempt by `custom_id`; what does not, such
-as a refund that was made in PayPal's own pages, is looked up.
+An event says where to look and nothing else: `signature` tells why. So one that nobody has heard of is followed too, where what
+it holds is of a known kind: a refund that failed, for which PayPal documents no event. An event names our attempt by
+`custom_id`; what does not, such as a refund that was made in PayPal's own pages, is looked up.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ def said_in(body: bytes) -> Sequence[Fact | AskPsp | LookUp]:
     """Raises Unreadable. Nothing where the event is about nothing of ours."""
     try:
         event = parse(body)
-        documented, thing = EVENT_TYPE.of(event["event_type"]), event["resource"]
-        if documented is Subject.NOTHING:
+        name, thing = event["event_type"], event["resource"]
+        documented, held = EVENT_TYPE.of(name), RESOURCE_TYPE.of(event.get("resource_type"))
+        if documented is Subject.NOTHING and (held is None or not EVENT_TYPE.note(name)):
             return ()
-        return _asked(RESOURCE_TYPE.of(event.get("resource_type")) or documented, thing)
+        return _asked(held or documented, thing)
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise Unreadable(f"The webhook is no PayPal event ({type(error).__name__}).") from None
 

@@ -27,7 +27,7 @@ _OPEN = ("POST /v1/oauth2/token", "GET /v1/notifications/certs/")  # what is ans
 
 @dataclass
 class PayPal(Peer):
-    """`refuses` are issues."""
+    """`refuses` are issues. `refunds_are`: the status that a refund begins with."""
 
     hosts = ("api-m.sandbox.paypal.com", "api.sandbox.paypal.com")
     settings = {
@@ -41,6 +41,7 @@ class PayPal(Peer):
     disputes: dict[str, Json] = field(default_factory=dict)
     answers: dict[str, Said] = field(default_factory=dict)
     tokens: list[str] = field(default_factory=list)
+    refunds_are: str = "COMPLETED"
 
     def id(self) -> str:
         return f"{next(self.numbers):02d}W21844481083AB"
@@ -168,7 +169,7 @@ class PayPal(Peer):
             raise No(422, "REFUND_AMOUNT_EXCEEDED")
         moved = self._moved(unit, body["amount"], body.get("invoice_id"))
         moved["custom_id"] = body.get("custom_id", unit["custom_id"])
-        refunds.append({**moved, "status": "COMPLETED", "links": [up]})
+        refunds.append({**moved, "status": self.refunds_are, "links": [up]})
         capture["status"] = "REFUNDED" if value_of(body) == left else "PARTIALLY_REFUNDED"
         return 201, refunds[-1]
 

@@ -160,6 +160,24 @@ def test_a_refund_that_paypal_had_before_and_does_not_show_yet_frees_nothing(sho
     assert "does not show what came of it; 422 DUPLICATE_INVOICE_ID" in why(shop, payment)
 
 
+@pytest.mark.parametrize("type", ["PAYMENT.REFUND.FAILED", None])
+def test_a_refund_by_echeck_that_fails_days_later_is_noticed(shop: PayPalShop, type: str | None) -> None:
+    """PayPal documents no event for it: one that comes all the same is followed, and without one it is asked about."""
+    payment = shop.paid()
+    shop.psp.refunds_are = "PENDING"
+    shop.world.do(REFUND, payment.id, "one", 400)
+    (refund,) = shop.movements(payment, "refunds")
+    for seconds in (3_601, 86_401, 3 * 86_400):
+        shop.world.settle(seconds)
+    assert (shop.operations(payment), shop.amounts(payment).refundable) == ([("refund", "pending")], 600)
+    refund["status"] = "FAILED"
+    if type:
+        shop.hears(type, "refund", refund)
+    else:
+        shop.world.settle(4 * 86_400)
+    assert (shop.operations(payment), shop.amounts(payment).refundable) == ([("refund", "failed")], 1000)
+
+
 def why(shop: PayPalShop, payment: Payment) -> str:
     """What the timeline says of what an operator has to find out; once."""
     (said,) = [one.summary for one in shop.now(payment).timeline if "an operator has to find out" in one.summary]
