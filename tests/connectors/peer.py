@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.utils import format_datetime
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -108,7 +109,7 @@ class Peer:
             if _changes(call, end) and times > 0:
                 self._silent[end] -= 1
                 return Fault.RESET
-        return Answer(status, {}, _bytes_of(said))
+        return Answer(status, {"Date": format_datetime(self.now(), usegmt=True)}, _bytes_of(said))
 
 
 def _changes(call: Call, end: str) -> bool:

@@ -15,6 +15,7 @@ from chalicelib.domain.facts import Fact, Kind, State
 from chalicelib.domain.payment import NextAction
 
 ABSENT_AFTER_S = 900  # "not found" proves nothing about an order that is younger
+MONEY = frozenset({Kind.AUTHORIZATION, Kind.CAPTURE})
 _UNKNOWN = frozenset({"RESOURCE_NOT_FOUND", "INVALID_RESOURCE_ID"})  # what is between PayPal and us says 404 too
 _NO_LONGER_PAYABLE = frozenset({"APPROVED", "COMPLETED", "VOIDED"})
 
@@ -47,8 +48,9 @@ def whole_order(response: HttpResponse, attempt: AttemptRef) -> Json:
 
 
 def order_in(response: HttpResponse, attempt: AttemptRef) -> tuple[Fact, ...]:
-    """The facts of the order that was read, or that PayPal no longer has it: unpaid orders are forgotten after hours. Raises
-    ReadFailed; ValueError or KeyError for what is no answer of PayPal's."""
+    """The facts of the order that was read, or that PayPal no longer has it: unpaid orders are forgotten after hours. Of one
+    that was paid, that it is forgotten says nothing. Raises ReadFailed; ValueError or KeyError for what is no answer of
+    PayPal's."""
     if response.status != 404:
         return order_facts(whole_order(response, attempt), attempt.attempt_id)
     if said_in(response).code not in _UNKNOWN:
@@ -60,6 +62,8 @@ def order_in(response: HttpResponse, attempt: AttemptRef) -> tuple[Fact, ...]:
         age_s = 0.0
     if age_s < ABSENT_AFTER_S:
         raise ReadFailed("PayPal does not know the order")
+    if any(fact.kind in MONEY and fact.state is not State.FAILED for fact in attempt.facts):
+        return ()
     return (Fact(attempt.attempt_id, Kind.CHECKOUT, str(attempt.psp_reference), State.EXPIRED, reason="gone"),)
 
 

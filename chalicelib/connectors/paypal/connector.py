@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from chalicelib.connectors.paypal import certificate, operations, webhooks
 from chalicelib.connectors.paypal.amounts import AMOUNTS, CURRENCIES
-from chalicelib.connectors.paypal.answers import opened_in, order_in, read, the_order
+from chalicelib.connectors.paypal.answers import MONEY, opened_in, order_in, read, the_order
 from chalicelib.connectors.paypal.certificate import Certificates
 from chalicelib.connectors.paypal.events import said_in as event_in
 from chalicelib.connectors.paypal.facts import declined_facts, order_facts, seconds_in
@@ -38,7 +38,6 @@ from chalicelib.domain.order import CaptureMode
 
 ORDER_KEY_LIVES_S = 6 * 3_600
 PAYMENT_KEY_LIVES_S = 45 * 86_400
-_MONEY = frozenset({Kind.AUTHORIZATION, Kind.CAPTURE})
 _DECLINES = frozenset({Verdict.FRAUD, Verdict.HARD, Verdict.SOFT})
 
 
@@ -106,7 +105,7 @@ class PayPalConnector(Connector):
     def expire(self, attempt: AttemptRef) -> Conversation[Sequence[Fact]]:
         """The order can no longer be paid because we shall not complete it, unless it was completed meanwhile."""
         facts = yield from self.fetch(attempt)
-        moved = any(fact.kind in _MONEY for fact in facts)
+        moved = any(fact.kind in MONEY for fact in facts)
         if moved:
             return facts
         ended = [
@@ -136,7 +135,7 @@ class PayPalConnector(Connector):
             ends = said.verdict is not Verdict.SOFT
             if ends:  # to a repeat of a call that took the money it proves nothing
                 taken = order_in((yield from self._session.ask(self._session.get(path, "fetch"))), attempt)
-                if any(fact.kind in _MONEY and fact.state is not State.FAILED for fact in taken):
+                if any(fact.kind in MONEY and fact.state is not State.FAILED for fact in taken):
                     return taken
             return declined_facts(order, attempt.attempt_id, decline_of(said), ends=ends)
         return refusal_of(response)

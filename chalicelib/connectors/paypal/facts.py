@@ -67,8 +67,9 @@ def order_facts(order: Json, attempt_id: str) -> tuple[Fact, ...]:
         raise ValueError("the order is another attempt's")
     id, status = str(order["id"]), str(order["status"])
     holds, captures = payments_in(order, "authorizations"), payments_in(order, "captures")
+    taken = any(CAPTURE_STATUS.of(one["status"]) is not State.FAILED for one in captures)
     denied = bool(holds) and not in_turn(holds)
-    state = State.FAILED if denied else ORDER_STATUS.of(status)
+    state = State.FAILED if denied else State.OPEN if taken else ORDER_STATUS.of(status)  # what was taken ends no page
     facts = [Fact(attempt_id, Kind.CHECKOUT, id, state, reason=ORDER_STATUS.note(status))]
     if status == APPROVED:
         facts.append(Fact(attempt_id, Kind.TRY, f"approval:{id}", State.APPROVED))

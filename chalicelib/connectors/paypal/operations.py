@@ -157,8 +157,11 @@ def _ours(movements: list[Json], order: MoneyOrder) -> Json | None:
 
 
 def _refundable(found: Json, value: int) -> Json | None:
-    """The capture with the least left that has `value` left, else the one with most: PayPal then says no."""
-    captures = [one for one in payments_in(found, "captures") if CAPTURE_STATUS.of(one["status"]) is not State.FAILED]
+    """The capture with the least left that has `value` left, else the one with most: PayPal then says no. It refunds none that
+    is pending."""
+    all_of = [(CAPTURE_STATUS.of(one["status"]), one) for one in payments_in(found, "captures")]
+    captures = [one for state, one in all_of if state is State.SUCCEEDED]
+    captures = captures or [one for state, one in all_of if state is State.PENDING]
     left = {str(one["id"]): money_in(one).value for one in captures}
     for one in payments_in(found, "refunds"):
         of = next(iter(left)) if len(left) == 1 else capture_id_in(one)

@@ -178,6 +178,42 @@ def test_a_refund_by_echeck_that_fails_days_later_is_noticed(shop: PayPalShop, t
     assert (shop.operations(payment), shop.amounts(payment).refundable) == ([("refund", "failed")], 1000)
 
 
+@pytest.mark.parametrize("manual", [True, False])
+def test_an_order_that_paypal_no_longer_has_was_paid_all_the_same(shop: PayPalShop, manual: bool) -> None:
+    """Only an order that nobody paid is forgotten: taken for an end, it would make the money late, and give it back."""
+    shop.world.route(late="refund", otherwise={"use": ["paypal-eu"]})
+    payment = shop.paid(capture=CaptureMode.MANUAL if manual else CaptureMode.AUTOMATIC)
+    before = shop.now(payment)
+    shop.world.clock.forward(8 * 86_400)
+    del shop.psp.orders[shop.reference(payment)]
+    shop.world.attend.sync(payment.id)
+    shop.world.settle(61)
+    assert (shop.status(payment), shop.operations(payment)) == (before.status, [])
+    assert shop.now(payment).facts == before.facts
+
+
+def test_what_was_captured_of_an_order_stays_though_paypal_calls_the_order_voided(shop: PayPalShop) -> None:
+    shop.world.route(late="refund", otherwise={"use": ["paypal-eu"]})
+    payment = shop.paid(capture=CaptureMode.MANUAL)
+    shop.world.do(CAPTURE, payment.id, "some", 300)
+    shop.world.do(CANCEL, payment.id, "rest")
+    shop.order_of(payment)["status"] = "VOIDED"
+    shop.world.attend.sync(payment.id)
+    shop.world.settle(61)
+    assert (shop.status(payment), shop.amounts(payment).captured) == (Status.CAPTURED, 300)
+    assert [one.kind for one in shop.now(payment).operations] == [CAPTURE, CANCEL]
+
+
+def test_a_refund_is_of_a_capture_that_is_settled(shop: PayPalShop) -> None:
+    payment = shop.paid(capture=CaptureMode.MANUAL)
+    for value in (400, 600):
+        shop.world.do(CAPTURE, payment.id, f"capture-{value}", value)
+    pending, settled = shop.movements(payment, "captures")
+    pending["status"] = "PENDING"
+    shop.world.do(REFUND, payment.id, "one", 400)
+    assert refunded(shop) == [settled["id"]]
+
+
 def why(shop: PayPalShop, payment: Payment) -> str:
     """What the timeline says of what an operator has to find out; once."""
     (said,) = [one.summary for one in shop.now(payment).timeline if "an operator has to find out" in one.summary]
