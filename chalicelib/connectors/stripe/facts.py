@@ -69,14 +69,17 @@ def failed_session_fact(session: Json, attempt_id: str) -> Fact:
 
 
 def session_facts(session: Json, attempt_id: str) -> Iterator[Fact]:
-    """Of a session that was read with its Payment Intent."""
-    yield session_fact(session, attempt_id)
-    intent = session.get("payment_intent")
-    if isinstance(intent, Mapping):
-        yield from intent_facts(intent, attempt_id)
-        unpaid = session["status"] == "complete" and UNPAID.of(session["payment_status"])
-        if unpaid and intent["status"] == "requires_payment_method":
-            yield failed_session_fact(session, attempt_id)
+    """Of a session that was read with its Payment Intent. A page that is done while the shopper still has something to do
+    gave her a voucher, or a bank's details: she pays days later."""
+    page, intent = session_fact(session, attempt_id), session.get("payment_intent")
+    if not isinstance(intent, Mapping):
+        yield page
+        return
+    unpaid = session["status"] == "complete" and UNPAID.of(session["payment_status"])
+    yield replace(page, state=State.PROCESSING) if unpaid and intent["status"] == "requires_action" else page
+    yield from intent_facts(intent, attempt_id)
+    if unpaid and intent["status"] == "requires_payment_method":
+        yield failed_session_fact(session, attempt_id)
 
 
 def never_came(session: Json, intent: Json, known: Iterable[Fact]) -> Iterator[Fact]:

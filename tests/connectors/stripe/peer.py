@@ -161,6 +161,13 @@ class Stripe(Peer):
         intent["status"] = status
         self.tell(event, intent)
 
+    def shows_voucher(self, id: str) -> Json:
+        """The shopper is done with the page, and pays days later."""
+        session, intent = self.sessions[id], self._intent(self.sessions[id])
+        session.update(status="complete", url=None, payment_status="unpaid")
+        intent["status"] = "requires_action"
+        return intent
+
     def name(self, id: str, given: Json) -> Json:
         self.intents[id]["metadata"] |= given["metadata"]
         return self.intents[id]

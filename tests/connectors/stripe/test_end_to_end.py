@@ -188,6 +188,26 @@ def test_a_page_that_ran_out_expires(shop: StripeShop) -> None:
     assert shop.status(payment) is Status.EXPIRED
 
 
+@pytest.mark.parametrize("paid", [True, False])
+def test_a_voucher_that_is_paid_or_runs_out_after_a_week_is_asked_about(shop: StripeShop, paid: bool) -> None:
+    """The page is done, and what the shopper shall do she does at a cash desk or her bank."""
+    payment = shop.open()
+    stripe, page = shop.page(payment)
+    intent = stripe.shows_voucher(page)
+    for _ in range(9 * 24):
+        shop.world.settle(3_600)
+    assert (shop.status(payment), shop.now(payment).attention) == (Status.PENDING, False)
+    if paid:
+        stripe.sessions[page]["status"] = "open"
+        stripe.pay(page)
+    else:
+        intent["status"] = "requires_payment_method"
+    for _ in range(25):
+        shop.world.settle(3_600)
+    assert shop.status(payment) is (Status.CAPTURED if paid else Status.FAILED)
+    assert (shop.now(payment).attempts[0].phase, shop.now(payment).attention) == (Phase.SETTLED, False)
+
+
 @pytest.mark.parametrize("capture", CaptureMode)
 @pytest.mark.parametrize("becomes", ["requires_payment_method", "canceled"])
 def test_what_was_under_way_and_did_not_come_ends_with_its_page(
