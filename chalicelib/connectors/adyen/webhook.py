@@ -50,12 +50,19 @@ def said_in(delivery: Delivery, keys: Sequence[str], settings: AdyenSettings) ->
 
 
 def identity_of(delivery: Delivery, keys: Sequence[str], settings: AdyenSettings) -> bytes:
-    """Of what is signed of its items, each once; and whether it is of our environment, since what is not is never read."""
+    """Of what is signed of its items, each once; and whether it is of our environment, since what is not is never read. Of what
+    is not read, which accounts' it is: with it any number of selections could be made."""
     try:
-        signed = {signed_text(item) for item in items_in(delivery.body) if is_genuine(item, keys)}
+        signed = {_identity_of(item, settings) for item in items_in(delivery.body) if is_genuine(item, keys)}
         return repr((_is_of_environment(delivery.body, settings), sorted(signed))).encode()
     except HOSTILE:
         return delivery.whole
+
+
+def _identity_of(item: Mapping[str, Any], settings: AdyenSettings) -> bytes:
+    account = item.get("merchantAccountCode")
+    is_read = account == settings.merchant_account and EVENT_CODE.of(item.get("eventCode")) is not Subject.NOTHING
+    return signed_text(item) if is_read else str(account).encode()
 
 
 def _is_of_environment(body: bytes, settings: AdyenSettings) -> bool:

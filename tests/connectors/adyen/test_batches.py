@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -238,6 +239,24 @@ def test_nor_does_it_of_what_can_not_be_read(shop: AdyenShop) -> None:
     genuine = of_another_shop(merchantAccountCode="NobodysECOM")
     for number in range(50):
         shop.hears(body=delivery_of({**genuine, "reason": f"call {number}"}))
+    assert [one.status for one in shop.kept()] == ["failed"]
+
+
+def selections(items: Sequence[Item]) -> Iterator[tuple[Item, ...]]:
+    return (some for many in range(1, len(items) + 1) for some in itertools.combinations(items, many))
+
+
+def test_nor_do_selections_of_what_says_nothing_beside_it(shop: AdyenShop) -> None:
+    report = {"merchantReference": "", "merchantAccountCode": "FirstECOM"}
+    reports = [signed(item("REPORT_AVAILABLE", f"REPORT{number}", **report)) for number in range(6)]
+    for some in selections(reports):
+        shop.hears(body=delivery_of(of_another_shop(), *some))
+    assert [one.status for one in shop.kept()] == ["unmatched"]
+
+
+def test_nor_do_selections_of_what_is_for_another_account(shop: AdyenShop) -> None:
+    for some in selections([of_another_shop(number, merchantAccountCode="NobodysECOM") for number in range(6)]):
+        shop.hears(body=delivery_of(*some))
     assert [one.status for one in shop.kept()] == ["failed"]
 
 
