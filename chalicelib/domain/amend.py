@@ -8,7 +8,7 @@ from datetime import datetime
 
 from chalicelib.domain.change import Asked, Change, attempts_after, operations_after, resolutions_after
 from chalicelib.domain.emit import Watched, bounded, earliest, with_events
-from chalicelib.domain.facts import Fact, Kind, State, join
+from chalicelib.domain.facts import IN_DOUBT, Fact, Kind, State, join
 from chalicelib.domain.fold import Folded, fold, held_first, is_sale
 from chalicelib.domain.ids import operation_id_of
 from chalicelib.domain.late import policy_of
@@ -80,7 +80,7 @@ def _with_foreign(payment: Payment, folded: Folded, now: datetime) -> tuple[Oper
         if fact.kind in _OPERATION_OF and fact.operation_id not in ours and not _is_nobodys(fact, payment, held)
     }
     kept = [
-        one if one.movement is None else replace(one, amount=foreign[_named(one)].amount)  # as the PSP names it now
+        one if one.movement is None else _as_told(one, foreign[_named(one)])
         for one in payment.operations
         if one.movement is None or _named(one) in foreign
     ]
@@ -99,8 +99,13 @@ def _is_nobodys(fact: Fact, payment: Payment, held: frozenset[str]) -> bool:
     return is_sale(fact, payment, held) or (fact.kind is Kind.RELEASE and fact.id.startswith("expiry"))
 
 
+def _as_told(operation: Operation, fact: Fact) -> Operation:
+    """As the PSP names it now."""
+    return replace(operation, amount=fact.amount, undecidable=fact.reason == IN_DOUBT)
+
+
 def _foreign(payment: Payment, fact: Fact, now: datetime) -> Operation:
-    return Operation(
+    made = Operation(
         id=operation_id_of(payment.id, f"psp:{fact.attempt_id}:{fact.kind}:{fact.id}"),
         kind=_OPERATION_OF[fact.kind],
         attempt_id=fact.attempt_id,
@@ -110,6 +115,7 @@ def _foreign(payment: Payment, fact: Fact, now: datetime) -> Operation:
         called=Called.ANSWERED,
         movement=(fact.kind, fact.id),
     )
+    return _as_told(made, fact)
 
 
 def _watched(payment: Payment, folded: Folded, asked: dict[str, Asked], now: datetime) -> Watched:

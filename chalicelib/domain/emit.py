@@ -76,6 +76,7 @@ def with_events(
         told.append(("payment.review_required", {}))
     entries = [_anomaly_entry(fact, after, now) for fact in odd]
     entries += [_operation_entry(one, folded.operations[one.id], now) for one in settled]
+    entries += [_doubt_entry(one, now) for one in after.operations if _is_newly_in_doubt(one, before)]
     if folded.status is not before.status:
         summary = f"The payment is {_words(folded.status)} (it was {_words(before.status)})."
         entries.append(Entry(now, "status", summary, {"status": folded.status, "previous_status": before.status}))
@@ -123,10 +124,11 @@ def needs_operator(payment: Payment, watched: Watched, folded: Folded, reviews: 
 
 
 def _is_stuck_operation(operation: Operation, status: OperationStatus) -> bool:
-    if status is OperationStatus.UNKNOWN and operation.undecidable:
+    made_there = operation.origin is Origin.PSP
+    if operation.undecidable and status is (OperationStatus.PENDING if made_there else OperationStatus.UNKNOWN):
         return True
     open = status in (OperationStatus.UNKNOWN, OperationStatus.PENDING)
-    return operation.ask_at is None and operation.origin is not Origin.PSP and open
+    return operation.ask_at is None and not made_there and open
 
 
 def _is_stuck(attempt: Attempt, standing: Standing) -> bool:
@@ -176,12 +178,31 @@ _WHOSE = {Origin.API: "", Origin.PSP: ", made at the PSP,", Origin.POLICY: ", ma
 
 
 def _operation_entry(operation: Operation, status: OperationStatus, now: datetime) -> Entry:
-    amount = f" of {operation.amount}" if operation.amount is not None else ""
     why = f" ({operation.decline.code})" if operation.decline is not None and status is OperationStatus.FAILED else ""
     is_ = "" if status in _TOLD_OF_OPERATIONS else "is "
-    summary = f"The {operation.kind}{amount}{_WHOSE[operation.origin]} {is_}{_words(status)}{why}."
+    summary = f"The {operation.kind}{_amount_of(operation)}{_WHOSE[operation.origin]} {is_}{_words(status)}{why}."
     data = {"operation_id": operation.id, "attempt_id": operation.attempt_id, "status": status}
     return Entry(now, "operation", summary, data)
+
+
+def _is_newly_in_doubt(operation: Operation, before: Payment) -> bool:
+    """Of what somebody at the PSP made; of ours the call's own entry tells."""
+    if not operation.undecidable or operation.origin is not Origin.PSP:
+        return False
+    known = before.operation(operation.id)
+    return known is None or not known.undecidable
+
+
+def _doubt_entry(operation: Operation, now: datetime) -> Entry:
+    summary = (
+        f"Whether the {operation.kind}{_amount_of(operation)} was made at the PSP, nothing that it says tells; "
+        "an operator has to find out."
+    )
+    return Entry(now, "operation", summary, {"operation_id": operation.id, "attempt_id": operation.attempt_id})
+
+
+def _amount_of(operation: Operation) -> str:
+    return f" of {operation.amount}" if operation.amount is not None else ""
 
 
 def _late_entries(before: Payment, after: Payment, folded: Folded, now: datetime) -> Iterable[Entry]:

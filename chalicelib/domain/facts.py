@@ -15,6 +15,7 @@ from chalicelib.domain.money import Money
 
 TRIES_KEPT = 20
 RENAMED = "renamed"
+IN_DOUBT = "in doubt"  # whether it was made, no answer of its PSP's tells
 
 
 class Kind(StrEnum):
@@ -115,14 +116,14 @@ def _whole(text: str) -> str:
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 
-def renamed(attempt_id: str, id: str, revision: int = 0) -> Fact:
-    """What takes a capture's name away: another name tells of that movement from here on."""
-    return Fact(attempt_id, Kind.CAPTURE, id, State.FAILED, revision=revision, reason=RENAMED)
+def renamed(attempt_id: str, id: str) -> Fact:
+    """What takes a capture's name away: another name tells of that movement from here on, whatever this one said or says."""
+    return Fact(attempt_id, Kind.CAPTURE, id, State.FAILED, reason=RENAMED)
 
 
 def is_renamed(fact: Fact) -> bool:
     """Whether it counts for nothing. The reason alone says nothing: it may be a PSP's own text."""
-    return fact.reason == RENAMED and fact == renamed(fact.attempt_id, fact.id, fact.revision)
+    return fact.reason == RENAMED and replace(fact, revision=0) == renamed(fact.attempt_id, fact.id)
 
 
 Name = tuple[str, str, str]
@@ -135,6 +136,7 @@ def name_of(fact: Fact) -> Name:
 def _order(fact: Fact) -> tuple[object, ...]:
     amount, decline = fact.amount, fact.decline
     return (
+        is_renamed(fact),
         fact.revision,
         _RANK[fact.kind, fact.state],
         () if amount is None else (amount.value, amount.currency),  # nothing is less than anything

@@ -75,8 +75,8 @@ _BY_CALL = {
 @dataclass(frozen=True, slots=True)
 class Operation:
     """`amount` is None for the cancellation of a payment on which nothing is held. `movement` names the fact of an
-    operation that somebody at the PSP made. `called_at` is when the PSP was last called for it. `undecidable`: it had its time,
-    and no answer of its tells what came of the call, so that an operator has to find out. `status` is what was
+    operation that somebody at the PSP made. `called_at` is when the PSP was last called for it. `undecidable`: no answer of
+    its tells what came of the call, or whether it was made there, so that an operator has to find out. `status` is what was
     published last; `status_of` tells the truth. `phase`, `asked`, `unreached` and `ask_at` say when the PSP is asked next
     (domain.watch); `made_at` is when we heard that a refund was made.
     """

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
-from chalicelib.domain.facts import Decline, DeclineClass, Kind, State, join, joined
+from chalicelib.domain.facts import Decline, DeclineClass, Kind, State, is_renamed, join, joined, renamed
 from tests.builders import attempt_id, fact, opened
 
 # As the architecture has it.
@@ -62,6 +63,15 @@ def test_what_is_said_of_one_state_is_decided_by_what_is_said_and_not_by_when(
 ) -> None:
     one, other = (fact(Kind.DISPUTE, "d", State.OPENED, **said) for said in (lesser, greater))  # type: ignore[arg-type]
     assert joined(one, other) == joined(other, one) == other
+
+
+@pytest.mark.parametrize("revision", [0, 1])
+@pytest.mark.parametrize("state", RISING[Kind.CAPTURE].split())
+def test_a_name_that_was_taken_away_stays_so_whatever_is_said_of_it(state: str, revision: int) -> None:
+    gone = renamed(attempt_id(), "p")
+    other = fact(Kind.CAPTURE, "p", State(state), 1050, revision=revision)
+    assert joined(gone, other) == joined(other, gone) == gone
+    assert is_renamed(replace(gone, revision=revision))
 
 
 def test_an_operations_id_is_learned_from_either_saying() -> None:

@@ -24,7 +24,7 @@ from chalicelib.connectors.adyen.tables import (
     Subject,
     refusal_in,
 )
-from chalicelib.domain.facts import Decline, DeclineClass, Fact, Kind, State, renamed
+from chalicelib.domain.facts import IN_DOUBT, Decline, DeclineClass, Fact, Kind, State, renamed
 from chalicelib.domain.money import Money
 
 PSP_REFERENCE = re.compile(r"[A-Za-z0-9]{1,64}")
@@ -138,9 +138,9 @@ def _sale(item: Item, subject: Subject, state: State, reason: str) -> Iterator[F
         yield item.fact(Kind.AUTHORIZATION, _payment(item), State.SUCCEEDED, item.money)
     yield item.fact(Kind.CAPTURE, item.psp_reference, state, item.money, reason=reason)
     if state is State.FAILED and subject is Subject.CAPTURE:
-        yield item.fact(Kind.CAPTURE, own, State.PENDING, item.money, revision=_TOLD)
+        yield item.fact(Kind.CAPTURE, own, State.PENDING, item.money, revision=_TOLD, reason=IN_DOUBT)
     else:
-        yield renamed(item.ours.attempt_id, own, _TOLD)
+        yield renamed(item.ours.attempt_id, own)
 
 
 def _never_captured(item: Item) -> Iterator[Fact]:

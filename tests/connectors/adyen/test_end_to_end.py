@@ -10,6 +10,7 @@ from chalicelib.domain.order import CaptureMode
 from chalicelib.domain.payment import Payment, Status
 from tests.connectors.adyen.shop import ACCOUNTS, AdyenShop
 from tests.connectors.adyen.specification import check
+from tests.services.histories import queue_of_operators, timeline, told
 
 REFUND, CAPTURE, CANCELLATION = OperationKind.REFUND, OperationKind.CAPTURE, OperationKind.CANCELLATION
 
@@ -43,11 +44,15 @@ def test_an_authorization_is_captured_later_and_its_rest_goes_back(shop: AdyenSh
 def refused_by_hand(shop: AdyenShop) -> Payment:
     """A sale of which Adyen never told a capture, and then a capture that it refused."""
     payment = shop.paid()
+    tell_of_refusal(shop, payment)
+    return payment
+
+
+def tell_of_refusal(shop: AdyenShop, payment: Payment) -> None:
     (adyens,) = shop.psp.payments.values()
     name = payment.attempts[0].id
     shop.psp.tell("CAPTURE", "CAPTURE2", name, adyens["amount"], adyens, success="false", reason="Insufficient balance")
     shop.hears()
-    return payment
 
 
 def test_where_a_capture_is_refused_and_nobody_told_of_adyens_own_its_own_is_in_doubt(shop: AdyenShop) -> None:
@@ -60,6 +65,16 @@ def test_where_a_capture_is_refused_and_nobody_told_of_adyens_own_its_own_is_in_
         shop.world.do(CAPTURE, payment.id, "again")
 
 
+def test_an_operator_is_told_of_the_doubt_once_and_why(shop: AdyenShop) -> None:
+    """Nothing that is asked would tell, so it would be pending for ever."""
+    payment = refused_by_hand(shop)
+    tell_of_refusal(shop, payment)
+    assert queue_of_operators(shop.world) == [payment.id]
+    assert told(shop.world, payment).count("payment.review_required") == 1
+    why = "Whether the capture of 10.00 EUR was made at the PSP, nothing that it says tells"
+    assert timeline(shop.world, payment).count(why) == 1
+
+
 @pytest.mark.parametrize(
     ("word", "status", "left"), [("succeeded", Status.CAPTURED, 0), ("failed", Status.AUTHORIZED, 1000)]
 )
@@ -70,6 +85,7 @@ def test_an_operator_says_how_adyens_own_capture_came_out(
     (doubted,) = [one for one in shop.now(payment).operations if one.status == "pending"]
     shop.world.say(payment.id, doubted.attempt_id, word, operation_id=doubted.id)
     assert (shop.status(payment), shop.amounts(payment).capturable) == (status, left)
+    assert queue_of_operators(shop.world) == []
 
 
 @pytest.mark.parametrize(
@@ -89,6 +105,7 @@ def test_an_event_that_tells_of_it_ends_the_doubt(
     shop.hears()
     assert (shop.status(payment), shop.amounts(payment).capturable) == (status, left)
     assert "pending" not in dict(shop.operations(payment)).values()
+    assert queue_of_operators(shop.world) == []
 
 
 def test_a_capture_that_is_refused_once_adyens_own_is_known_changes_nothing(shop: AdyenShop) -> None:
