@@ -74,6 +74,8 @@ def cancel(session: Session, order: MoneyOrder) -> Conversation[Done]:
     attempt_id = order.attempt.attempt_id
     holds = payments_in((yield from _order(session, order)), "authorizations")
     hold = _first(holds, Hold.HELD, Hold.PENDING) or _first(holds, Hold.VOIDED)
+    if hold is None and order.repeats:
+        raise Undecidable("the order shows neither the void nor an authorization that it could be asked for again of")
     if hold is None:
         return NOTHING_HELD
     first = in_turn(holds)[0]

@@ -18,6 +18,7 @@ from chalicelib.services.ask import ABSENT_AFTER_S
 from tests.connectors.paypal.shop import PayPalShop, shop_of
 from tests.connectors.paypal.signing import signed, trusted
 from tests.connectors.peer import Json
+from tests.services.histories import queue_of_operators
 
 CAPTURE, CANCEL, REFUND = OperationKind.CAPTURE, OperationKind.CANCELLATION, OperationKind.REFUND
 
@@ -87,6 +88,19 @@ def test_an_authorization_is_captured_in_parts_and_the_rest_voided(shop: PayPalS
     assert shop.status(payment) is Status.CAPTURED
     shop.world.do(REFUND, payment.id, "back", 200)
     assert shop.status(payment) is Status.PARTIALLY_REFUNDED
+
+
+def test_a_void_that_was_not_answered_and_can_not_be_made_any_more_is_an_operators(shop: PayPalShop) -> None:
+    """Somebody captured in PayPal's pages: the order shows no void, and nothing that could be voided."""
+    payment = shop.paid(capture=CaptureMode.MANUAL)
+    shop.psp.down = ("POST /v2/payments/authorizations",)
+    shop.world.do(CANCEL, payment.id, "rest")
+    shop.psp.down = ()
+    (hold,) = shop.movements(payment, "authorizations")
+    shop.psp.capture(hold["id"], {"amount": hold["amount"], "invoice_id": "by-hand", "final_capture": True})
+    shop.world.settle(ABSENT_AFTER_S)
+    assert (CANCEL, "unknown") in shop.operations(payment)
+    assert queue_of_operators(shop.world) == [payment.id]
 
 
 def test_a_last_capture_gives_the_rest_back(shop: PayPalShop) -> None:
