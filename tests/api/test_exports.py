@@ -5,40 +5,26 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from chalice.test import Client
 
 from chalicelib.api import exports
-from chalicelib.api.application import create_app
 from chalicelib.api.exports import COLUMNS, NEXT_CURSOR
 from chalicelib.domain.order import Customer
 from chalicelib.services.kinds import PAYMENT
-from chalicelib.wiring import Wiring
-from tests.api.configuring import PlainTokens
+from tests.api.reading import Reader, reading
 from tests.api.served import header
 from tests.psp import DECLINE
 from tests.services.histories import REFUND, pay, sealed, sold
-from tests.world import World
-
-PATH = "/v1/exports/payments.csv"
 
 
-class Shop:
-    """A World behind the API."""
-
-    def __init__(self, world: World, client: Client) -> None:
-        self.world, self._client = world, client
-
-    def call(self, query: str = "", token: str = "default payments:read") -> Any:
-        return self._client.http.request("GET", f"{PATH}{query}", {"Authorization": token}, b"")
+class Shop(Reader):
+    path = "/v1/exports/payments.csv"
+    scope = "payments:read"
 
     def rows(self, query: str = "", **more: str) -> list[dict[str, str]]:
-        answer = self.call(query, **more)
-        assert answer.status_code == 200, answer.body
-        return rows_of(answer)
+        return rows_of(self.answered(query, **more))
 
 
 def rows_of(answer: Any) -> list[dict[str, str]]:
@@ -47,10 +33,8 @@ def rows_of(answer: Any) -> list[dict[str, str]]:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    world = World(tmp_path)
-    wired = SimpleNamespace(ports=world.ports, store=world.store, verifier=PlainTokens())
-    with Client(create_app(lambda: cast(Wiring, wired))) as client:
-        yield Shop(world, client)
+    with reading(Shop, tmp_path) as one:
+        yield one
 
 
 def opened(shop: Shop, count: int) -> list[str]:

@@ -5,48 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from chalice.test import Client
 
-from chalicelib.api.application import create_app
 from chalicelib.contracts.store import NEW
 from chalicelib.domain.money import Money
 from chalicelib.services.kinds import PAYMENT
 from chalicelib.services.roll_up import roll_up
 from chalicelib.services.statistics import GROUPS
-from chalicelib.wiring import Wiring
-from tests.api.configuring import PlainTokens
+from tests.api.reading import Reader, reading
 from tests.services.histories import REFUND, sold
-from tests.world import World
-
-PATH = "/v1/statistics"
 
 
-class Shop:
-    """A World behind the API, at noon on the first of March."""
-
-    def __init__(self, world: World, client: Client) -> None:
-        self.world, self._client = world, client
-
-    def call(self, query: str = "", token: str = "default statistics:read") -> Any:
-        return self._client.http.request("GET", f"{PATH}{query}", {"Authorization": token}, b"")
+class Shop(Reader):
+    path = "/v1/statistics"
+    scope = "statistics:read"
 
     def items(self, query: str = "", **more: str) -> list[dict[str, Any]]:
-        answer = self.call(query, **more)
-        assert answer.status_code == 200, answer.body
-        found: list[dict[str, Any]] = answer.json_body["items"]
+        found: list[dict[str, Any]] = self.answered(query, **more).json_body["items"]
         return found
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    world = World(tmp_path)
-    wired = SimpleNamespace(ports=world.ports, store=world.store, verifier=PlainTokens())
-    with Client(create_app(lambda: cast(Wiring, wired))) as client:
-        yield Shop(world, client)
+    with reading(Shop, tmp_path) as one:
+        yield one
 
 
 def refusal(answer: Any) -> tuple[int, str, str]:
